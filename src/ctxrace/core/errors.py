@@ -1,0 +1,40 @@
+"""What goes wrong on the user's side, one class per cause.
+
+Every message says, in lower case: what happened, the value, where, the likely cause, what to type next.
+The command line prints it after ``ctxrace:`` and exits with 2; nothing here is ever a traceback.
+"""
+
+__all__ = [
+    "CtxraceError",
+    "ExecutionError",
+    "ImageError",
+    "ScenarioError",
+    "ToolchainError",
+]
+
+
+class CtxraceError(Exception):
+    """Something in the input cannot be checked. The message names it and says what to do."""
+
+
+class ToolchainError(CtxraceError):
+    """A source file does not compile or link, or the compiler cannot be started.
+
+    `output` is what the compiler printed, unchanged.
+    """
+
+    def __init__(self, message: str, output: str = "") -> None:
+        super().__init__(message)
+        self.output = output
+
+
+class ImageError(CtxraceError):
+    """A file is not machine code that can be checked: not ELF, truncated, or of another architecture."""
+
+
+class ScenarioError(CtxraceError):
+    """The scenario is missing, contradictory, or names something that the image does not have."""
+
+
+class ExecutionError(CtxraceError):
+    """The code does something the model does not know: an instruction, a register, an endless private loop."""

@@ -1,0 +1,87 @@
+"""Verdicts: what a search may say about a property, and the whole result of a check."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
+
+__all__ = ["Outcome", "Result", "Verdict"]
+
+
+class Outcome(StrEnum):
+    """The three answers. A search that stopped early never says `HOLDS`."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Say what one search found out about one property.
+
+    states, transitions: distinct states visited and steps taken from them, by the search that decided it.
+    seconds: wall time of that search.
+    interleaving: for `VIOLATED`, the run with the fewest switches, then the fewest events.
+    reason: for `INCOMPLETE`, why the search ended.
+    """
+
+    property: Property
+    outcome: Outcome
+    states: int
+    transitions: int
+    seconds: float
+    interleaving: Interleaving | None = None
+    reason: str = ""
+
+    def __str__(self) -> str:
+        size = f"{self.states:,} states, {self.transitions:,} transitions"
+        match self.outcome:
+            case Outcome.VIOLATED if self.interleaving is not None:
+                found = self.interleaving
+                return (
+                    f"{self.property}: violated ({_count(found.switches, 'switch', 'es')}, "
+                    f"{_count(len(found.events), 'event', 's')}; {size})\n{found}"
+                )
+            case Outcome.INCOMPLETE:
+                return f"{self.property}: incomplete, {self.reason} ({size})"
+            case _:
+                return f"{self.property}: {self.outcome} ({size})"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Hold the verdicts of one scenario, with everything needed to say what was checked.
+
+    case: the file or guard; arch, compiler: what the machine code is and who made it.
+    tasks: how many tasks; interrupts: the levels that may arrive (``softirq``, ``hardirq``, ``nmi``).
+    command: what to type to see this result again.
+    notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
+    """
+
+    case: str
+    arch: str
+    compiler: str
+    preemption: str
+    tasks: int
+    interrupts: tuple[str, ...]
+    verdicts: tuple[Verdict, ...]
+    command: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the verdicts: violated before incomplete before holds."""
+        outcomes = {verdict.outcome for verdict in self.verdicts}
+        for worst in (Outcome.VIOLATED, Outcome.INCOMPLETE):
+            if worst in outcomes:
+                return worst
+        return Outcome.HOLDS
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *self.notes])
+
+
+def _count(number: int, word: str, plural: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"

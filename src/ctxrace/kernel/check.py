@@ -1,0 +1,112 @@
+"""Check a program's scenario: search it, judge every property, tell the shortest violations."""
+
+from dataclasses import replace
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.property import Property
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.kernel.flows import IdentityEscapes, StackEscapes
+from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED
+from ctxrace.kernel.program import Program
+from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario, validate
+from ctxrace.kernel.system import KernelSystem
+
+__all__ = ["check", "explore"]
+
+
+def check(
+    program: Program,
+    scenario: Scenario | None = None,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    command: str = "",
+) -> Result:
+    """Decide every property of the scenario, None for the one that the source declares.
+
+    command: what shows this result again. Raises `CtxraceError` where scenario and program do not fit, and where
+    a property would hold only because nothing ever happens.
+    """
+    scenario = validate(program.scenario if scenario is None else scenario, program.image)
+    system, exploration = explore(program, scenario, limits, progress)
+    wanted = list(scenario.properties)
+    if CHECK_FUNCTION in program.image.symbols or not wanted:
+        wanted.append(CHECK)
+    wanted += [p for p in (FAULT, RESTORED) if p in exploration.runs]
+    verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
+    if not exploration.stopped and not exploration.runs:
+        _refuse_vacuous(system, scenario)
+    return Result(
+        program.name,
+        program.image.arch.name,
+        program.compiler,
+        str(scenario.preemption),
+        scenario.task_count,
+        scenario.levels,
+        verdicts,
+        command,
+        tuple(_notes(system, exploration)),
+    )
+
+
+def explore(
+    program: Program, scenario: Scenario, limits: Limits | None = None, progress: Progress | None = None
+) -> tuple[KernelSystem, Exploration]:
+    """Search `scenario` with as much folded and private as the code allows.
+
+    Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
+    assumption turns out wrong, the search begins again without it.
+    """
+    folded, shared_stacks = True, False
+    wanted = frozenset(scenario.properties) or None
+    while True:
+        system = KernelSystem(program.image, scenario, folded=folded, shared_stacks=shared_stacks)
+        try:
+            return system, search(system, wanted, limits, progress)
+        except IdentityEscapes:
+            folded = False
+        except StackEscapes:
+            folded, shared_stacks = False, True
+
+
+def _judge(system: KernelSystem, exploration: Exploration, prop: Property) -> Verdict:
+    verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
+    if prop in exploration.runs:
+        told = system.narrate(exploration.runs[prop])
+        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told)
+    if exploration.stopped:
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=exploration.stopped)
+    for end in (FAULT, RESTORED):
+        if end in exploration.runs:
+            reason = f"{end} is violated, and what happens after that is not known"
+            return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+    return verdict
+
+
+def _refuse_vacuous(system: KernelSystem, scenario: Scenario) -> None:
+    for prop in scenario.properties:
+        if prop.kind == "exclusive" and prop.subjects[0] not in system.monitor.seen:
+            body = prop.subjects[0]
+            raise ScenarioError(
+                f"{prop} would hold only because {body} never runs in any interleaving; "
+                f"was its call inlined or optimised away? declare it noinline, with a barrier() in it"
+            )
+    for entry in scenario.entries:
+        if entry not in system.finished:
+            raise ScenarioError(
+                f"the entry {entry} never returns, so that the CPU is never idle again and nothing is decided; "
+                "let it return, its context runs it again and again"
+            )
+
+
+def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
+    notes = []
+    arrived = {level for level, _ in system.arrived}
+    if not exploration.stopped:
+        notes += [f"no {level} could ever arrive" for level in system.scenario.levels if level not in arrived]
+    if not system.folded and system.scenario.task_count > 1:
+        notes.append("tasks are told apart: one's own address or pid reaches what others see")
+    if system.layout.shared_stacks:
+        notes.append("stacks count as shared memory: one context reaches another one's")
+    return notes

@@ -1,0 +1,188 @@
+"""Steps of single contexts, each evaluated once.
+
+What a context does next hangs on its own state and on the few bytes it reads, not on all of memory. So the
+outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees.
+"""
+
+from collections.abc import Hashable
+from typing import Generic, NamedTuple, TypeVar
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.kernel.context import Level, starts_masked
+from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.machine.flow import EXIT, Flow, Machine
+from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write
+
+__all__ = ["Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class IdentityEscapes(Exception):
+    """A task does something that another task with the same entry would do differently: they cannot be folded."""
+
+
+class StackEscapes(Exception):
+    """A context reaches another one's stack: stacks are not private."""
+
+
+class Interner(Generic[Item]):
+    """Number equal values once, so that states are tuples of small integers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Item, int] = {}
+        self.values: list[Item] = []
+
+    def __call__(self, value: Item) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self.values)
+            self.values.append(value)
+        return number
+
+
+class Role(NamedTuple):
+    """What kind of context a flow belongs to."""
+
+    level: Level
+    entry: str
+
+
+class Outcome(NamedTuple):
+    """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything."""
+
+    flow: int
+    finished: bool
+    masked: bool  # interrupts are off after it
+    writes: tuple[Write, ...]
+    address: int
+    touches: tuple[Touch, ...]
+    notes: tuple[tuple[str, str], ...]
+    fault: str = ""
+
+    def apply(self, blob: bytes, kind: RegionKind) -> bytes:
+        """Return `blob`, which is of `kind`, after the step's writes to it."""
+        for write in self.writes:
+            if write.kind is kind:
+                blob = blob[: write.offset] + write.data + blob[write.offset + len(write.data) :]
+        return blob
+
+
+class _Branch(NamedTuple):
+    kind: RegionKind
+    offset: int
+    size: int
+    children: "dict[bytes, _Branch | Outcome]"
+
+
+class Flows:
+    """Step flows of control. `folded`: identities that must be indistinguishable from identity 0, if any."""
+
+    def __init__(self, machine: Machine, layout: Layout, folded: range) -> None:
+        self.machine = machine
+        self.layout = layout
+        self._folded = folded
+        self.numbers: Interner[tuple[Role, Flow]] = Interner()
+        self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
+        self._disarmed: dict[int, int] = {}
+
+    def start(self, role: Role, identity: int, shared: bytes, own: bytes) -> Outcome:
+        """Begin the role's entry while task `identity` is current."""
+        return self._look_up(role, identity, shared, own)
+
+    def step(self, flow: int, identity: int, shared: bytes, own: bytes) -> Outcome:
+        """Take the event before which flow number `flow` stands."""
+        return self._look_up(flow, identity, shared, own)
+
+    def disarm(self, flow: int) -> int:
+        """Return the flow after somebody else ran: an exception return clears the exclusive monitor."""
+        known = self._disarmed.get(flow)
+        if known is None:
+            role, state = self.numbers.values[flow]
+            known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=())))
+        return known
+
+    def _look_up(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> Outcome:
+        key = (what, identity)
+        node = self._trees.get(key)
+        while type(node) is _Branch:
+            blob = shared if node.kind is RegionKind.SHARED else own
+            node = node.children.get(blob[node.offset : node.offset + node.size])
+        if node is not None:
+            assert isinstance(node, Outcome)
+            return node
+        outcome, memory = self._evaluate(what, identity, shared, own)
+        if identity in self._folded:
+            self._compare_identities(what, identity, shared, own, outcome)
+        self._insert(key, memory, outcome)
+        return outcome
+
+    def _insert(self, key: tuple[Hashable, int], memory: Memory, outcome: Outcome) -> None:
+        node: _Branch | Outcome = outcome
+        reads = list(memory.reads)
+        tree = self._trees.get(key)
+        depth = 0
+        parent: _Branch | None = None
+        while isinstance(tree, _Branch):  # walk what is known, then hang the rest below it
+            parent = tree
+            tree = tree.children.get(reads[depth].value)
+            depth += 1
+        for read in reversed(reads[depth:]):
+            node = _Branch(read.kind, read.offset, read.size, {read.value: node})
+        if parent is None:
+            self._trees[key] = node
+        else:
+            parent.children[reads[depth - 1].value] = node
+
+    def _evaluate(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> tuple[Outcome, Memory]:
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        result, memory = self._run(role, flow, identity, shared, own)
+        if isinstance(result, str):
+            outcome = Outcome(-1, True, False, tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches),
+                              tuple(memory.notes), result)  # fmt: skip
+        else:
+            number = self.numbers((role, result))
+            outcome = Outcome(number, result.pc == EXIT, not self.machine.interrupts_enabled(result),
+                              tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches),
+                              tuple(memory.notes))  # fmt: skip
+        return outcome, memory
+
+    def _run(
+        self, role: Role, flow: Flow | None, identity: int, shared: bytes, own: bytes
+    ) -> tuple[Flow | str, Memory]:
+        layout, machine = self.layout, self.machine
+        stack = layout.stack(role.level, identity)
+        content = (flow.stack if flow else b"") if not layout.shared_stacks else b""
+        private = bytes(len(stack) - len(content)) + content if not layout.shared_stacks else bytes(len(stack))
+        memory = Memory(
+            layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=PREEMPT_COUNT
+        )
+        system = layout.system_registers(identity)
+        try:
+            if flow is None:
+                return machine.begin(role.entry, memory, system, stack, starts_masked(role.level)), memory
+            return machine.proceed(flow, memory, system, stack), memory
+        except Fault as fault:
+            return str(fault), memory
+        except ForeignAccess as access:
+            if "stack" in str(access):
+                raise StackEscapes from None
+            raise ExecutionError(
+                f"{role.entry} ({role.level}) reaches into {access}; the model knows only current's. "
+                "Keep what tasks share in a variable of its own"
+            ) from None
+
+    def _compare_identities(self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome) -> None:
+        """Raise `IdentityEscapes` unless every folded identity takes this very step, up to its own addresses."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        after = None if found.fault else self.numbers.values[found.flow][1]
+        for other in self._folded:
+            if other == identity or (other == self.layout.idle and role.level is Level.TASK):
+                continue
+            moved = None if flow is None else self.layout.relocate_flow(flow, identity, other)
+            result, memory = self._run(role, moved, other, shared, self.layout.relocate_own(own, identity, other))
+            expected = None if after is None else self.layout.relocate_flow(after, identity, other)
+            writes = [self.layout.relocate_write(write, identity, other) for write in found.writes]
+            same = (isinstance(result, str) if expected is None else result == expected) and memory.writes == writes
+            if not same or tuple(memory.notes) != found.notes:
+                raise IdentityEscapes

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a C file tells ctxrace: which contexts run what, and what must hold. No kernel file has this.
+ *
+ *	CTXRACE_TASKS(2, attempt);
+ *	CTXRACE_NMI(attempt);
+ *	CTXRACE_PREEMPTION(full);
+ *	CTXRACE_EXCLUSIVE(body);
+ *	CTXRACE_BALANCED(active);
+ *
+ * Each stands at file scope, after the definition of what it names. It leaves one string in the section
+ * ".ctxrace", words separated by single spaces: "tasks 2 attempt guard.c:12". The place comes last because
+ * a file's name may have spaces. The section ".ctxrace.refs", which a linker script discards, holds one
+ * pointer for each name, so that the compiler rejects a name that does not exist and keeps one that does.
+ */
+#ifndef CTXRACE_SCENARIO_H
+#define CTXRACE_SCENARIO_H
+
+#include <ctxrace/compiler.h>
+
+/* Contexts: who runs what, again and again, for ever. An entry is a function that needs no arguments. */
+#define CTXRACE_TASKS(count, entry)						\
+	_Static_assert((count) >= 1, "CTXRACE_TASKS: at least one task");	\
+	CTXRACE_KNOWN(entry);							\
+	CTXRACE_RECORD("tasks " CTXRACE_TEXT(count) " " CTXRACE_TEXT(entry))
+#define CTXRACE_SOFTIRQ(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("softirq " CTXRACE_TEXT(entry))
+#define CTXRACE_HARDIRQ(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("hardirq " CTXRACE_TEXT(entry))
+#define CTXRACE_NMI(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("nmi " CTXRACE_TEXT(entry))
+
+/* The machine: how many CPUs, and its preemption: none, full or rt. Lazy counts as full, voluntary as none. */
+#define CTXRACE_CPUS(count)							\
+	_Static_assert((count) >= 1, "CTXRACE_CPUS: at least one CPU");		\
+	CTXRACE_RECORD("cpus " CTXRACE_TEXT(count))
+#define CTXRACE_PREEMPTION(model)						\
+	_Static_assert(ctxrace_preemption_is_##model, "");			\
+	CTXRACE_RECORD("preemption " #model)
+enum { ctxrace_preemption_is_none = 1, ctxrace_preemption_is_full = 1, ctxrace_preemption_is_rt = 1 };
+
+/* Properties. body: a function; variable: one with a name of its own, per CPU or not, of any type. */
+#define CTXRACE_EXCLUSIVE(body)		CTXRACE_BODY(body); CTXRACE_RECORD("exclusive " CTXRACE_TEXT(body))
+#define CTXRACE_BALANCED(variable)	CTXRACE_KNOWN(variable); CTXRACE_RECORD("balanced " CTXRACE_TEXT(variable))
+#define CTXRACE_RECOVERS(entry, body)						\
+	CTXRACE_KNOWN(entry); CTXRACE_BODY(body);				\
+	CTXRACE_RECORD("recovers " CTXRACE_TEXT(entry) " " CTXRACE_TEXT(body))
+#define CTXRACE_PROGRESS(entry, body)						\
+	CTXRACE_KNOWN(entry); CTXRACE_BODY(body);				\
+	CTXRACE_RECORD("progress " CTXRACE_TEXT(entry) " " CTXRACE_TEXT(body))
+
+/* True wherever it is executed. The tool notices the program counter at ctxrace_check_failed(). */
+#define ctxrace_check(condition) \
+	(likely(condition) ? (void)0 : ctxrace_check_failed(#condition))
+
+static __noipa __cold __maybe_unused void ctxrace_check_failed(const char *condition)
+{
+	__asm__ __volatile__("" : : "r" (condition) : "memory");
+}
+
+/* How: one string in .ctxrace, one pointer in .ctxrace.refs. */
+#define CTXRACE_RECORD(words)								\
+	static const char CTXRACE_UNIQUE(ctxrace_record_)[]				\
+	__used __section(".ctxrace") __aligned(1) = words " " __FILE__ ":" CTXRACE_TEXT(__LINE__)
+#define CTXRACE_KNOWN(name)								\
+	extern __typeof__(name) name;							\
+	static const void *const CTXRACE_UNIQUE(ctxrace_reference_)			\
+	__used __section(".ctxrace.refs") = (const void *)&name
+
+/*
+ * The tool sees a body as active from the call to the return, so that its calls must stay calls. GCC takes the
+ * attribute whenever it comes; clang only before the definition, and we make it refuse a body that lacks it.
+ * Clang also drops a call to a function without any effect: a body must do something, if only barrier().
+ */
+#ifdef __clang__
+# define CTXRACE_BODY(body)								\
+	_Pragma("clang diagnostic push")						\
+	_Pragma("clang diagnostic error \"-Wignored-attributes\"")			\
+	extern __typeof__(body) body CTXRACE_BODY_MUST_BE_DEFINED_NOINLINE;		\
+	_Pragma("clang diagnostic pop")							\
+	CTXRACE_KNOWN(body)
+# define CTXRACE_BODY_MUST_BE_DEFINED_NOINLINE noinline
+#else
+# define CTXRACE_BODY(body)								\
+	extern __typeof__(body) body __noipa;						\
+	CTXRACE_KNOWN(body)
+#endif
+
+#define CTXRACE_TEXT(tokens)		CTXRACE_TEXT_(tokens)
+#define CTXRACE_TEXT_(tokens)		#tokens
+#define CTXRACE_UNIQUE(prefix)		CTXRACE_JOIN(prefix, __COUNTER__)
+#define CTXRACE_JOIN(a, b)		CTXRACE_JOIN_(a, b)
+#define CTXRACE_JOIN_(a, b)		a##b
+
+#endif

@@ -1,0 +1,184 @@
+"""Where everything lies in memory: the image, this CPU's per-CPU area, tasks, stacks.
+
+Addresses are far apart, so that no arithmetic slip leads from one region into another.
+"""
+
+from collections.abc import Sequence
+
+from ctxrace.core.errors import ImageError
+from ctxrace.kernel.context import IDLE_PREEMPT_COUNT, Level
+from ctxrace.machine.flow import Flow
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import Region, RegionKind, Write
+
+__all__ = ["LINKER_SCRIPT", "PID_OFFSET", "PREEMPT_COUNT", "TASK_STRUCT_SIZE", "Layout"]
+
+LINKER_SCRIPT = """\
+SECTIONS {
+  . = 0xffff800080000000;
+  .text : { *(.text .text.*) }
+  .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
+  .ctxrace : { KEEP(*(.ctxrace)) }
+  .data : ALIGN(4096) { *(.data .data.[!.]*) }
+  .bss : { *(.bss .bss.* COMMON) }
+  .data..percpu : ALIGN(4096) { *(.data..percpu .data..percpu..*) }
+  /DISCARD/ : { *(.comment .note.* .ctxrace.refs) }
+}
+"""
+
+_PERCPU_SECTION = ".data..percpu"
+_PERCPU_AREA = 0xFFFF_0001_0000_0000
+_TASKS = 0xFFFF_0002_0000_0000
+_INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
+_SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
+
+TASK_STRUCT_SIZE = 128
+PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h)
+PID_OFFSET = 16
+_FIRST_PID = 100
+
+_STACK_TOP = 0xC000
+_STACK_SIZE = 0x4000  # THREAD_SIZE and IRQ_STACK_SIZE of arm64
+_SHARED_STACK_SIZE = 0x400
+_GUARD_SIZE = 0x1000
+
+
+class Layout:
+    """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory.
+
+    shared_stacks: whether stacks are memory that every context can reach.
+    """
+
+    def __init__(self, image: Image, tasks: int, shared_stacks: bool = False) -> None:
+        self.image = image
+        self.tasks = tasks
+        self.idle = tasks
+        self.shared_stacks = shared_stacks
+        self.percpu_offset = 0
+        self._regions: list[Region] = []
+        constant, shared = bytearray(), bytearray()
+        for section in image.sections:
+            base = section.address
+            if section.name == _PERCPU_SECTION:  # what the image holds is only the template
+                base = _PERCPU_AREA
+                self.percpu_offset = (base - section.address) & 0xFFFF_FFFF_FFFF_FFFF
+            blob, kind = (shared, RegionKind.SHARED) if section.writable else (constant, RegionKind.CONSTANT)
+            self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
+            blob += section.data
+        if shared_stacks:
+            for name, stack in self._stacks():
+                self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
+                shared += bytes(len(stack))
+        self.constant, self.shared = bytes(constant), bytes(shared)
+
+    def system_registers(self, identity: int) -> dict[str, int]:
+        """Return what the system registers hold while task `identity` is current."""
+        arch = self.image.arch
+        return {arch.task_register: self.task_address(identity), arch.percpu_register: self.percpu_offset}
+
+    def task_address(self, identity: int) -> int:
+        """Return the address of a task's task_struct."""
+        return _TASKS + identity * _SPAN
+
+    def own(self, identity: int) -> bytes:
+        """Return the task_struct of a task that is between two entries."""
+        fresh = bytearray(TASK_STRUCT_SIZE)
+        count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
+        fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
+        fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
+        return bytes(fresh)
+
+    def stack(self, level: Level, identity: int) -> range:
+        """Return the addresses of the stack that a context of `level` runs on."""
+        base = self.task_address(identity) if level is Level.TASK else _INTERRUPT_STACKS + level * _SPAN
+        size = _SHARED_STACK_SIZE if self.shared_stacks else _STACK_SIZE
+        return range(base + _STACK_TOP - size, base + _STACK_TOP)
+
+    def regions(self, level: Level, identity: int) -> Sequence[Region]:
+        """Return what a context of `level` sees of memory while task `identity` is current."""
+        own = Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")
+        stack = self.stack(level, identity)
+        mine = f"the {level} stack"
+        return (
+            own,
+            *([] if self.shared_stacks else [Region(stack.start, len(stack), RegionKind.STACK, 0, mine)]),
+            Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
+            *self._regions,
+            *(Region(s.start, len(s), RegionKind.FOREIGN, 0, name) for name, s in self._stacks()),
+            *(
+                Region(self.task_address(i), TASK_STRUCT_SIZE, RegionKind.FOREIGN, 0, "another task's task_struct")
+                for i in range(self.tasks + 1)
+            ),
+        )
+
+    def locate_shared(self, address: int) -> int:
+        """Return where in the shared blob `address` is kept; raise `ImageError` where it is not shared memory."""
+        for region in self._regions:
+            if region.kind is RegionKind.SHARED and region.base <= address < region.base + region.size:
+                return address - region.base + region.start
+        raise ImageError(f"{self.image.where(address)} is not a variable that can change")
+
+    def variable(self, name: str) -> range:
+        """Return the bytes of the shared blob that hold the variable `name` (on this CPU, where it is per-CPU)."""
+        symbol = self.image.symbols[name]
+        offset = self.locate_shared(self._on_this_cpu(symbol.address))
+        return range(offset, offset + symbol.size)
+
+    def symbol_address(self, address: int) -> int:
+        """Return the link-time address of what the code finds at `address`: the way back from a per-CPU area."""
+        section = self.image.section(_PERCPU_SECTION)
+        if section is not None and _PERCPU_AREA <= address < _PERCPU_AREA + len(section.data):
+            return address - _PERCPU_AREA + section.address
+        return address
+
+    def relocate(self, value: int, source: int, target: int) -> int:
+        """Return what `value` is for task `target` if it is an address in task `source`'s own memory."""
+        offset = value - self.task_address(source)
+        return self.task_address(target) + offset if 0 <= offset < _SPAN else value
+
+    def relocate_flow(self, flow: Flow, source: int, target: int) -> Flow:
+        """Return `flow` as it would be with task `target` in the place of `source`."""
+
+        def move(value: int) -> int:
+            return self.relocate(value, source, target)
+
+        return flow._replace(
+            registers=tuple((offset, move(value)) for offset, value in flow.registers),
+            stack=self._relocate_words(flow.stack, len(flow.stack) % 8, source, target),
+            monitor=tuple(map(move, flow.monitor)),
+            active=tuple(activation._replace(stack=move(activation.stack)) for activation in flow.active),
+            done=tuple(map(move, flow.done)),
+        )
+
+    def relocate_own(self, own: bytes, source: int, target: int) -> bytes:
+        """Return a task_struct as it would be with task `target` in the place of `source`."""
+        moved = bytearray(self._relocate_words(own, 0, source, target))
+        if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
+            moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
+        return bytes(moved)
+
+    def relocate_write(self, write: Write, source: int, target: int) -> Write:
+        """Return a write as it would be with task `target` in the place of `source`."""
+        if write.kind is not RegionKind.OWN or len(write.data) != 8:
+            return write
+        return write._replace(data=self._relocate_words(write.data, 0, source, target))
+
+    def _relocate_words(self, data: bytes, start: int, source: int, target: int) -> bytes:
+        moved = bytearray(data)
+        for at in range(start, len(data) - 7, 8):
+            value = int.from_bytes(data[at : at + 8], "little")
+            moved[at : at + 8] = self.relocate(value, source, target).to_bytes(8, "little")
+        return bytes(moved)
+
+    def _stacks(self) -> list[tuple[str, range]]:
+        tasks = [(f"task {i}'s stack", self.stack(Level.TASK, i)) for i in range(self.tasks)]
+        return [*tasks, *((f"the {level} stack", self.stack(level, 0)) for level in Level if level is not Level.TASK)]
+
+    def _on_this_cpu(self, address: int) -> int:
+        section = self.image.section(_PERCPU_SECTION)
+        if section is not None and section.address <= address < section.address + len(section.data):
+            return address - section.address + _PERCPU_AREA
+        return address
+
+    def _pid(self, identity: int) -> bytes:
+        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, "little")

@@ -1,0 +1,212 @@
+"""Tell a run of the kernel as a reviewer would: who runs, which instruction, what it read and wrote."""
+
+from collections.abc import Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.core.property import Property
+from ctxrace.core.system import Step
+from ctxrace.kernel.context import Level, arrival_reason
+from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
+from ctxrace.machine.memory import RegionKind, Touch
+
+if TYPE_CHECKING:
+    from ctxrace.kernel.system import KernelSystem, Move, Position
+
+__all__ = ["narrate", "task_name"]
+
+
+def task_name(number: int) -> str:
+    """Return how a report calls task `number`: A to Z, then T26, T27, ..."""
+    return chr(ord("A") + number) if number < 26 else f"T{number}"
+
+
+def narrate(system: "KernelSystem", run: Sequence[tuple["Position", Step]]) -> Interleaving:
+    """Return `run` as rows: events, and the turns between contexts."""
+    return _Narrator(system).tell(run)
+
+
+class _Narrator:
+    def __init__(self, system: "KernelSystem") -> None:
+        self.system = system
+        self.rows: list[Event | Turn] = []
+        self.current: str | None = None  # the task that runs; None: the idle task
+        self.stack: list[str] = []  # the interrupts over it
+        self.waiting: dict[str, int] = {}  # preempted tasks, and the numbers of their states
+        self.named: dict[str, int] = {}  # the group of each task that has a name
+        self.names = count()
+
+    def tell(self, run: Sequence[tuple["Position", Step]]) -> Interleaving:
+        from ctxrace.kernel.system import Arrive, Resume, Start
+
+        for state, step in run:
+            match step.label:
+                case Arrive():
+                    self._arrive(state, step, step.label.handler)
+                case Resume():
+                    self._switch(state, step.label.task)
+                case Start():
+                    self._start(state, step.label.task)
+                case _:
+                    self._event(state, step)
+        contexts = [*sorted(self.named, key=_column), *(str(level) for level in Level if self._appears(str(level)))]
+        switches = sum(step.switches for _, step in run)
+        last = run[-1][1] if run else None
+        outcome = _outcome(self.system, run) if last is not None and last.broken else ""
+        return Interleaving(tuple(contexts), tuple(self.rows), outcome, switches)
+
+    def _appears(self, context: str) -> bool:
+        return any(row.context == context for row in self.rows)
+
+    def _arrive(self, state: "Position", step: Step, number: int) -> None:
+        handler = self.system.scenario.handlers[number]
+        name = str(handler.level)
+        over = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
+        arrivals = self.system._arrivals[state.current, state.interrupts[-1] if state.interrupts else -1]
+        move = next(move for label, _, _, move in arrivals if label.handler == number)
+        reason = f"{arrival_reason(handler.level)}; over {over}, runs {handler.entry}"
+        self.rows.append(Turn("arrival", name, reason, self._notes(move)))
+        self.stack.append(name)
+        if move.flow == -1:
+            self._finish()
+
+    def _switch(self, state: "Position", task: int) -> None:
+        reason = self._put_aside(state)
+        name = min((name for name, number in self.waiting.items() if number == task), key=_column)
+        del self.waiting[name]
+        self.current = name
+        self.rows.append(Turn("switch", name, reason))
+
+    def _start(self, state: "Position", task: int) -> None:
+        reason = self._put_aside(state)
+        group = self.system.tasks.values[task].group
+        taken = {*self.waiting, self.current}
+        free = [name for name, owner in self.named.items() if owner == group and name not in taken]
+        name = min(free, key=_column) if free else task_name(next(self.names))
+        self.named[name] = group
+        kind = "switch" if self.current or self.waiting else "start"
+        self.current = name
+        entry = self.system.groups[group].entry
+        why = f"{reason}; runs {entry}" if kind == "switch" else f"the CPU is idle; runs {entry}"
+        move = self.system._begin(task, self.system.role_of_task(group))
+        self.rows.append(Turn(kind, name, why, self._notes(move)))
+        if move.flow == -1:
+            self._finish()
+
+    def _put_aside(self, state: "Position") -> str:
+        if self.current is None:
+            return "the task before has finished"
+        left = self.system._left[state.current]
+        assert left is not None
+        self.waiting[self.current] = left
+        return f"task {self.current} is preempted: preempt count 0, interrupts on"
+
+    def _event(self, state: "Position", step: Step) -> None:
+        top = state.interrupts[-1] if state.interrupts else -1
+        move = self.system.move(state.current, top, state.shared)
+        image = self.system.image
+        outcome = move.outcome
+        function = image.function_at(outcome.address)
+        self.rows.append(
+            Event(
+                self.stack[-1] if self.stack else self.current or "idle",
+                outcome.address,
+                str(self.system.flows.machine.code[outcome.address]),
+                function.name if function else "",
+                image.source(outcome.address),
+                self._accesses(state, outcome.touches),
+                self._notes(move),
+            )
+        )
+        if move.flow == -1 and not outcome.fault:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self.stack:
+            name = self.stack.pop()
+            back = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
+            self.rows.append(Turn("return", name, f"back to {back}"))
+        else:
+            assert self.current is not None
+            self.rows.append(Turn("finish", self.current, ""))
+            self.current = None
+
+    def _notes(self, move: "Move") -> tuple[str, ...]:
+        said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}
+        notes = [said[kind].format(what) for kind, what in move.outcome.notes]
+        return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
+
+    def _accesses(self, state: "Position", touches: Sequence[Touch]) -> tuple[Access, ...]:
+        # What a write replaced: memory before the step, with the step's own earlier writes.
+        system = self.system
+        shared = bytearray(system.shared.values[state.shared])
+        own = bytearray(system.own.values[system.tasks.values[state.current].own])
+        task = system.layout.task_address(system.identity(state.current))
+        accesses = []
+        for touch in touches:
+            if 0 <= touch.address - task < TASK_STRUCT_SIZE:
+                blob, at = own, touch.address - task
+            else:
+                blob, at = shared, system.layout.locate_shared(touch.address)
+            before = None
+            if touch.kind == "write":
+                before = int.from_bytes(blob[at : at + touch.size], "little")
+                blob[at : at + touch.size] = touch.value.to_bytes(touch.size, "little")
+            symbol, offset, name = self._place(touch.address, touch.size, task)
+            accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
+        return tuple(accesses)
+
+    def _place(self, address: int, size: int, task: int) -> tuple[str, int, str]:
+        at = address - task
+        if 0 <= at < TASK_STRUCT_SIZE:
+            return "current", at, "preempt_count" if at in PREEMPT_COUNT else f"current+{at:#x}"
+        address = self.system.layout.symbol_address(address)
+        symbol = self.system.image.object_at(address)
+        if symbol is None:
+            return "", 0, f"{address:#x}"
+        offset = address - symbol.address
+        return symbol.name, offset, self.system.image.place(symbol.name, offset, size)
+
+
+def _outcome(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+    return "; ".join(_explain(system, run, broken) for broken in run[-1][1].broken)
+
+
+def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Property) -> str:
+    state: Position = run[-1][1].state
+    match broken.kind:
+        case "exclusive":
+            times = system.monitor.activations(system, state, broken.subjects[0])
+            return f"{broken.subjects[0]} is active {'twice' if times == 2 else f'{times} times'} on one CPU"
+        case "balanced":
+            return f"the CPU is idle, and {_difference(system, state.shared, broken.subjects[0])}"
+        case "recovers":
+            entry, body = broken.subjects
+            return f"the CPU is idle, and one more undisturbed {entry} does not run {body}"
+        case "progress":
+            entry, body = broken.subjects
+            return f"the CPU is idle again: {entry} was attempted, and {body} never ran"
+        case "check":
+            return "a ctxrace_check() is false"
+        case "fault":
+            return "what happens from here on is undefined"
+        case _:
+            return "the entry returns with another preempt count or interrupt mask than it began with"
+
+
+def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
+    place = system.layout.variable(variable)
+    first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
+    at = next(offset for offset in range(len(now)) if now[offset] != first[offset])
+    for size in (8, 4, 2, 1):  # the largest piece of it that has a name in C
+        start = at - at % size
+        name = system.image.place(variable, start, size)
+        if size == 1 or "+" not in name and ".." not in name and start + size <= len(now):
+            value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
+            return f"{name} is {value}, not {was}"
+    raise AssertionError("some byte differs")
+
+
+def _column(name: str) -> tuple[int, str]:
+    return len(name), name

@@ -1,0 +1,75 @@
+"""From a file to a program that can be checked: compiled the way the kernel compiles, linked, loaded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctxrace.core.errors import ToolchainError
+from ctxrace.kernel.layout import LINKER_SCRIPT
+from ctxrace.kernel.scenario import Scenario, declared_scenario
+from ctxrace.machine.arch import architecture
+from ctxrace.machine.image import Image, load_image
+from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
+
+__all__ = ["INCLUDE", "Program", "load"]
+
+INCLUDE = Path(__file__).parent / "include"
+"""The directory of ``<ctxrace/kernel.h>``."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """Hold what is checked.
+
+    name: the file as the user spelled it; compiler: who made the machine code, and how hard it optimised.
+    messages: what the compiler printed, unchanged; scenario: what the source declares.
+    """
+
+    name: str
+    image: Image
+    compiler: str
+    messages: str
+    scenario: Scenario
+
+
+def load(
+    path: str | Path,
+    *,
+    arch: str = "arm64",
+    cc: str | None = None,
+    optimize: str | None = None,
+    flags: Sequence[str] = (),
+    cache: Path | None = None,
+) -> Program:
+    """Compile and load a C file, or load an object file or a linked executable.
+
+    cc: a compiler's command line, None for the clang that comes with ctxrace; optimize: ``-O0`` to ``-Os``,
+    default ``-O2``; flags: more for the compiler; cache: where builds are kept, None for the user's cache.
+    Raises `CtxraceError` for whatever cannot be compiled, linked or read.
+    """
+    path = Path(path)
+    target = architecture(arch)
+    if path.suffix in (".c", ".i", ".S", ".s"):
+        compiler = find_compiler(cc, target, cache=cache)
+        build = compile_c(
+            path,
+            arch=target,
+            compiler=compiler,
+            optimize=optimize or "-O2",
+            flags=flags,
+            include=[INCLUDE],
+            linker_script=LINKER_SCRIPT,
+            cache=cache,
+        )
+        made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
+    else:
+        if cc or optimize or flags:
+            given = "--cc" if cc else optimize or flags[0]
+            raise ToolchainError(f"{given} is for C files, and {path} is taken as machine code; leave it out")
+        made_by, messages, linked = "not known", "", path
+        if path.suffix == ".o":
+            build = link_object(path, target, LINKER_SCRIPT, cache)
+            messages, linked = build.messages, build.path
+    image = load_image(linked, target)
+    image.name = str(path)
+    return Program(str(path), image, made_by, messages, declared_scenario(image))

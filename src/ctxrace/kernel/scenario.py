@@ -1,0 +1,199 @@
+"""A scenario: which contexts run which entries, under which preemption model, and what must hold.
+
+C sources declare it with the CTXRACE_* macros of ctxrace/scenario.h, which leave one string each in the
+section `.ctxrace`: the kind, its words, then file:line.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.property import Property
+from ctxrace.kernel.context import Level, Preemption
+from ctxrace.machine.image import Image
+
+__all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declared_scenario", "exclusive", "progress",
+           "recovers", "validate"]  # fmt: skip
+
+CHECK_FUNCTION = "ctxrace_check_failed"
+MOST_TASKS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """`count` tasks that run `entry` again and again."""
+
+    count: int
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """An interrupt of `level` whose handler is `entry`; it may arrive any number of times."""
+
+    level: Level
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """Say what is checked."""
+
+    tasks: tuple[Tasks, ...] = ()
+    handlers: tuple[Handler, ...] = ()
+    preemption: Preemption = Preemption.FULL
+    properties: tuple[Property, ...] = ()
+    cpus: int = 1
+
+    @property
+    def task_count(self) -> int:
+        """The number of all tasks."""
+        return sum(group.count for group in self.tasks)
+
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """Every function that some context runs, each once."""
+        names = [*(group.entry for group in self.tasks), *(handler.entry for handler in self.handlers)]
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The interrupt levels that may arrive, lowest first."""
+        return tuple(str(level) for level in Level if any(handler.level is level for handler in self.handlers))
+
+
+def exclusive(body: str) -> Property:
+    """Demand that `body` is never active twice on one CPU, nested or interleaved."""
+    return Property("exclusive", (body,), f"on one CPU, {body} is never active twice, nested or interleaved")
+
+
+def balanced(variable: str) -> Property:
+    """Demand that `variable` has its initial value whenever the CPU is idle."""
+    return Property("balanced", (variable,), f"whenever the CPU is idle, {variable} has its initial value again")
+
+
+def recovers(entry: str, body: str) -> Property:
+    """Demand that whenever the CPU is idle, one more undisturbed `entry` runs `body`."""
+    sentence = f"whenever the CPU is idle, one more undisturbed {entry} runs {body}"
+    return Property("recovers", (entry, body), sentence)
+
+
+def progress(entry: str, body: str) -> Property:
+    """Demand that between two idle moments with an `entry` in between, `body` ran at least once."""
+    sentence = f"between two idle moments with {entry} in between, {body} ran at least once"
+    return Property("progress", (entry, body), sentence)
+
+
+_PROPERTIES = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}
+_WORDS = {"tasks": 2, "softirq": 1, "hardirq": 1, "nmi": 1, "cpus": 1, "preemption": 1, "exclusive": 1, "balanced": 1,
+          "recovers": 2, "progress": 2}  # fmt: skip
+
+
+def declared_scenario(image: Image) -> Scenario:
+    """Return what the image's own CTXRACE_* lines declare; an empty scenario where there are none.
+
+    Raises `ScenarioError` for a declaration that contradicts another or means nothing.
+    """
+    scenario = Scenario()
+    section = image.section(".ctxrace")
+    preemption_at = cpus_at = ""
+    for line in section.data.split(b"\0") if section else ():
+        if not line:
+            continue
+        kind, *words = line.decode("utf-8", "replace").split(" ")
+        count = _WORDS.get(kind)
+        if count is None or len(words) <= count:
+            raise ScenarioError(f"unknown declaration {line.decode('utf-8', 'replace')!r} in section .ctxrace")
+        where, words = " ".join(words[count:]), words[:count]
+        if kind == "preemption":
+            if preemption_at and parse_preemption(words[0], where) is not scenario.preemption:
+                raise ScenarioError(f"two preemption models are declared, at {preemption_at} and {where}; keep one")
+            preemption_at = where
+            scenario = replace(scenario, preemption=parse_preemption(words[0], where))
+        elif kind == "cpus":
+            cpus = parse_number("CPUs", words[0], where)
+            if cpus_at and cpus != scenario.cpus:
+                raise ScenarioError(f"two numbers of CPUs are declared, at {cpus_at} and {where}; keep one")
+            cpus_at = where
+            scenario = replace(scenario, cpus=cpus)
+        elif kind == "tasks":
+            group = Tasks(parse_number("tasks", words[0], where), words[1])
+            scenario = replace(scenario, tasks=(*scenario.tasks, group))
+        elif kind in _PROPERTIES:
+            wanted = make_property(kind, words)
+            if wanted not in scenario.properties:
+                scenario = replace(scenario, properties=(*scenario.properties, wanted))
+        else:
+            handler = Handler(Level[kind.upper()], words[0])
+            if handler not in scenario.handlers:
+                scenario = replace(scenario, handlers=(*scenario.handlers, handler))
+    return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
+
+
+def make_property(kind: str, subjects: Iterable[str]) -> Property:
+    """Return the property that users call `kind`, about `subjects`; raise `ScenarioError` for a wrong number."""
+    subjects = tuple(subjects)
+    needed = _WORDS[kind]
+    if len(subjects) != needed:
+        form = {"exclusive": "BODY", "balanced": "VARIABLE"}.get(kind, "ENTRY,BODY")
+        raise ScenarioError(f"{kind} takes {form}, got {','.join(subjects)!r}")
+    return _PROPERTIES[kind](*subjects)
+
+
+def parse_preemption(word: str, where: str) -> Preemption:
+    """Return the preemption model called `word`; `where` it stands is for the error."""
+    try:
+        return Preemption(word)
+    except ValueError:
+        known = ", ".join(Preemption)
+        raise ScenarioError(f"unknown preemption model {word!r} ({where}); ctxrace has: {known}") from None
+
+
+def parse_number(what: str, word: str, where: str) -> int:
+    """Return the positive number `word`; `what` it counts and `where` it stands are for the error."""
+    digits = word.strip("()uUlL")
+    if not digits.isdigit() or int(digits) < 1:
+        raise ScenarioError(f"the number of {what} is {word!r} ({where}); it must be a number from 1 on")
+    return int(digits)
+
+
+def validate(scenario: Scenario, image: Image) -> Scenario:
+    """Return `scenario` with tasks of the same entry put together, if `image` has all that it names.
+
+    Raises `ScenarioError` that names what is missing, or what the model cannot do.
+    """
+    if not scenario.entries:
+        raise ScenarioError(
+            f"no scenario is declared in {image.name}; add for example CTXRACE_TASKS(2, entry); or pass --tasks 2:entry"
+        )
+    if scenario.cpus != 1:
+        raise ScenarioError(f"{scenario.cpus} CPUs are declared; this version explores one CPU: pass --cpus 1")
+    if scenario.task_count > MOST_TASKS:
+        raise ScenarioError(f"{scenario.task_count:,} tasks are declared; ctxrace takes at most {MOST_TASKS:,}")
+    for entry in scenario.entries:
+        _need(image, entry, "function")
+    for wanted in scenario.properties:
+        for subject in wanted.subjects:
+            _need(image, subject, "object" if wanted.kind == "balanced" else "function")
+        if wanted.kind in ("recovers", "progress") and wanted.subjects[0] not in scenario.entries:
+            raise ScenarioError(
+                f"{wanted} is about the entry {wanted.subjects[0]!r}, which no context runs; "
+                f"the entries are: {', '.join(scenario.entries)}"
+            )
+    counts: dict[str, int] = {}
+    for group in scenario.tasks:
+        counts[group.entry] = counts.get(group.entry, 0) + group.count
+    return replace(scenario, tasks=tuple(Tasks(count, entry) for entry, count in counts.items()))
+
+
+def _need(image: Image, name: str, kind: str) -> None:
+    symbol = image.symbols.get(name)
+    word = {"function": "function", "object": "variable"}[kind]
+    if symbol is None:
+        known = sorted(s.name for s in image.symbols.values() if s.kind == kind and not s.name.startswith("ctxrace_"))
+        close = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
+        raise ScenarioError(
+            f"{image.name} has no {word} {name!r}; was it inlined or dropped by the compiler? its {word}s are: {close}"
+        )
+    if symbol.kind != kind:
+        raise ScenarioError(f"{name!r} in {image.name} is not a {word}")

@@ -1,0 +1,410 @@
+"""One CPU of a Linux kernel as a `System`: contexts, whose steps are machine code, under the context rules.
+
+A state is a `Position` of small numbers. What each number stands for is kept once, in an `Interner`; what a
+context does next is looked up by number; so the search handles tuples of integers and little else.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
+from ctxrace.core.system import Step
+from ctxrace.kernel.context import ACCOUNTING, Level, may_arrive, may_be_preempted
+from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
+from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED, Monitor
+from ctxrace.kernel.narrate import narrate
+from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
+from ctxrace.machine.flow import Machine
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import RegionKind
+
+__all__ = ["Arrive", "Frame", "KernelSystem", "Move", "Position", "Resume", "Start", "Task"]
+
+REST = -1
+"""In the place of a flow's number: between two entries."""
+
+CRASHED = -1
+"""In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
+
+
+class Position(NamedTuple):
+    """A state of the CPU.
+
+    shared: the number of shared memory's content. since_idle: what the monitor remembers.
+    current: the number of the current `Task`, the idle task's if none runs.
+    others: the numbers of the other tasks, sorted, but for those at rest that are as fresh as at the start.
+    interrupts: the numbers of the `Frame`s over the current task, the running one last.
+    """
+
+    shared: int
+    since_idle: int
+    current: int
+    others: tuple[int, ...]
+    interrupts: tuple[int, ...]
+
+
+class Task(NamedTuple):
+    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct."""
+
+    group: int
+    flow: int
+    own: int
+
+
+class Frame(NamedTuple):
+    """An interrupt that stands before an event of `flow`; `count` was the preempt count when it began."""
+
+    flow: int
+    count: int
+
+
+class Group(NamedTuple):
+    """`count` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all."""
+
+    count: int
+    entry: str
+    identity: int
+
+
+class Move(NamedTuple):
+    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`."""
+
+    flow: int
+    own: int
+    shared: int
+    enters: tuple[str, ...]
+    broken: tuple[Property, ...]
+    outcome: Outcome
+
+
+class Arrive(NamedTuple):
+    """The label of an arrival: which of the scenario's handlers."""
+
+    handler: int
+
+
+class Resume(NamedTuple):
+    """The label of a switch to a task that was preempted."""
+
+    task: int
+
+
+class Start(NamedTuple):
+    """The label of a switch to a task that begins its entry."""
+
+    task: int
+
+
+EVENT = "event"
+"""The label of the running context's next event."""
+
+
+class KernelSystem:
+    """Explore `scenario` on `image`. folded: whether tasks with the same entry count as one another."""
+
+    def __init__(self, image: Image, scenario: Scenario, *, folded: bool = True, shared_stacks: bool = False) -> None:
+        self.image, self.scenario, self.folded = image, scenario, folded
+        self.monitor = Monitor(scenario)
+        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION)
+        self.layout = Layout(image, scenario.task_count, shared_stacks)
+        self.flows = Flows(machine, self.layout, range(scenario.task_count + 1) if folded else range(0))
+        self.groups = _group(scenario, self.layout, folded)
+        self.shared: Interner[bytes] = Interner()
+        self.own: Interner[bytes] = Interner()
+        self.tasks: Interner[Task] = Interner()
+        self.frames: Interner[Frame] = Interner()
+        self._fresh = [
+            self.tasks(Task(number, REST, self.own(self._fresh_own(number)))) for number in range(len(self.groups))
+        ]
+        self.idle = self._fresh[-1]
+        self._moves: dict[tuple[int, int, int], Move] = {}
+        self._starts: dict[tuple[int, Role], Move] = {}
+        self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
+        self._left: dict[int, int | None] = {}
+        self.arrived: set[tuple[str, Level]] = set()
+        self.finished: set[str] = set()
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """What the scenario demands, and what every kernel demands."""
+        return self.monitor.properties
+
+    def initial(self) -> Position:
+        """Return the idle CPU, with memory as the image has it."""
+        return Position(self.shared(self.layout.shared), 0, self.idle, (), ())
+
+    def steps(self, state: Position) -> Sequence[Step]:
+        """Return what may happen next: the running context's event, arrivals, switches to other tasks."""
+        if state.shared == CRASHED:
+            return ()
+        current, interrupts = state.current, state.interrupts
+        top = interrupts[-1] if interrupts else REST
+        steps = []
+        if interrupts or self.tasks.values[current].flow != REST:
+            steps.append(self._event(state, current, top))
+        arrivals = self._arrivals.get((current, top))
+        if arrivals is None:
+            arrivals = self._arrivals[current, top] = self._find_arrivals(current, top)
+        for arrival in arrivals:
+            steps.append(self._arrive(state, *arrival))
+        if not interrupts:
+            if current not in self._left:
+                self._left[current] = self._leave(current)
+            left = self._left[current]
+            if left is not None:
+                steps.extend(self._switches(state, left))
+        return steps
+
+    def narrate(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+        """Tell `run` with the instructions and source lines of the image."""
+        return narrate(self, run)
+
+    # What the steps are.
+
+    def _event(self, state: Position, current: int, top: int) -> Step:
+        shared, since_idle, _, others, interrupts = state
+        move = self.move(current, top, shared)
+        group, flow, _ = self.tasks.values[current]
+        if top == REST:
+            current = self.tasks(Task(group, move.flow, move.own))
+            if move.flow == REST:
+                current, others = self._retire(current, others)
+        else:
+            current = self.tasks(Task(group, flow, move.own))
+            count = self.frames.values[top].count
+            over = () if move.flow == REST else (self.frames(Frame(move.flow, count)),)
+            interrupts = interrupts[:-1] + over
+        after = Position(move.shared, since_idle, current, others, interrupts)
+        return self._step(EVENT, after, move, ended=move.flow == REST)
+
+    def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
+        shared, since_idle, _, others, interrupts = state
+        if interrupts:
+            interrupts = (*interrupts[:-1], interrupted)
+        if move.flow != REST:
+            count = _preempt_count(self.own.values[self.tasks.values[current].own])
+            interrupts = (*interrupts, self.frames(Frame(move.flow, count)))
+        since_idle |= self.monitor.attempted[self.scenario.handlers[label.handler].entry]
+        after = Position(CRASHED if move.shared == CRASHED else shared, since_idle, current, others, interrupts)
+        return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
+
+    def _switches(self, state: Position, left: int) -> Sequence[Step]:
+        """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
+        shared, since_idle, _, others, _ = state
+        tasks, fresh = self.tasks.values, self._fresh
+        waiting = others if left == self.idle else tuple(sorted((*others, left)))
+        steps: list[Step] = []
+        used = [0] * len(self.groups)
+        in_flight = False
+        for task in waiting:
+            used[tasks[task].group] += 1
+            in_flight |= tasks[task].flow != REST
+        cost = 1 if in_flight else 0
+        for task in dict.fromkeys(waiting):
+            if task == left or tasks[task].group == len(fresh) - 1:
+                continue
+            rest = _without(waiting, task)
+            if tasks[task].flow != REST:
+                after = Position(shared, since_idle, task, rest, ())
+                steps.append(Step(Resume(task), after, cost, 0))
+            else:
+                steps.append(self._start(state, task, rest, cost))
+        for group, (count, _, _) in enumerate(self.groups[:-1]):
+            if used[group] < count:
+                steps.append(self._start(state, fresh[group], waiting, cost))
+        return steps
+
+    def _start(self, state: Position, task: int, others: tuple[int, ...], switches: int) -> Step:
+        group, _, own = self.tasks.values[task]
+        entry = self.groups[group].entry
+        move = self._begin(task, self.role_of_task(group))
+        started = self.tasks(Task(group, move.flow, own))
+        if move.flow == REST:
+            started, others = self._retire(started, others)
+        since_idle = state.since_idle | self.monitor.attempted[entry]
+        after = Position(CRASHED if move.shared == CRASHED else state.shared, since_idle, started, others, ())
+        return self._step(Start(task), after, move, ended=move.flow == REST, switches=switches, events=0)
+
+    def _step(
+        self, label: object, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
+    ) -> Step:
+        """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
+        broken = move.broken
+        if move.enters:
+            after = after._replace(since_idle=self.monitor.remember(after.since_idle, move.enters))
+            broken += self.monitor.entered(self, after, move.enters)
+        if ended and after.shared != CRASHED and self.is_idle(after):
+            broken += self.monitor.idle(self, after)
+            after = after._replace(since_idle=0)
+        return Step(label, after, switches, events, broken)  # type: ignore[arg-type]
+
+    # What one context does by itself.
+
+    def move(self, current: int, top: int, shared: int) -> Move:
+        """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
+        key = (current, top, shared)
+        move = self._moves.get(key)
+        if move is None:
+            _, flow, own = self.tasks.values[current]
+            expected = 0
+            if top != REST:
+                flow, expected = self.frames.values[top]
+            memory, mine = self.shared.values[shared], self.own.values[own]
+            outcome = self.flows.step(flow, self.identity(current), memory, mine)
+            role, _ = self.flows.numbers.values[flow]
+            move = self._moves[key] = self._conclude(role, outcome, memory, mine, expected)
+        return move
+
+    def _begin(self, task: int, role: Role) -> Move:
+        key = (task, role)
+        move = self._starts.get(key)
+        if move is None:
+            mine = self.own.values[self.tasks.values[task].own]
+            outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
+            expected = _preempt_count(mine)
+            move = self._starts[key] = self._conclude(role, outcome, self.layout.shared, mine, expected)
+        return move
+
+    def _conclude(self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, expected: int) -> Move:
+        """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
+        broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
+        mine = outcome.apply(mine, RegionKind.OWN)
+        if outcome.fault:
+            broken.append(FAULT)
+        elif outcome.finished:
+            self.finished.add(role.entry)
+            if _preempt_count(mine) != expected or outcome.masked != (role.level >= Level.HARDIRQ):
+                broken.append(RESTORED)
+            mine = _with_preempt_count(mine, expected - ACCOUNTING.get(role.level, 0))
+        enters = tuple(name for kind, name in outcome.notes if kind == "enters")
+        shared = CRASHED if FAULT in broken or RESTORED in broken else self.shared(outcome.apply(memory, RegionKind.SHARED))
+        flow = REST if outcome.finished else outcome.flow
+        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome)
+
+    def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
+        """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
+        group, flow, own = self.tasks.values[current]
+        running = flow if top == REST else self.frames.values[top].flow
+        over, masked = Level.TASK, False
+        if running != REST:
+            role, state = self.flows.numbers.values[running]
+            over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
+        mine = self.own.values[own]
+        count = _preempt_count(mine)
+        interrupted = top
+        if top != REST:
+            interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
+        elif running != REST:
+            flow = self.flows.disarm(running)
+        found = []
+        for number, handler in enumerate(self.scenario.handlers):
+            if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
+                continue
+            self.arrived.add((str(handler.level), over))
+            accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
+            task = self.tasks(Task(group, flow, accounted))
+            move = self._begin(task, Role(handler.level, handler.entry))
+            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own))
+            found.append((Arrive(number), after, interrupted, move))
+        return found
+
+    def _leave(self, current: int) -> int | None:
+        """Return the current task as it is when it is switched away from; None where that cannot happen."""
+        group, flow, own = self.tasks.values[current]
+        if flow == REST:
+            return current
+        _, state = self.flows.numbers.values[flow]
+        count = _preempt_count(self.own.values[own])
+        on = self.flows.machine.interrupts_enabled(state)
+        if not may_be_preempted(self.scenario.preemption, interrupts_on=on, preempt_count=count):
+            return None
+        return self.tasks(Task(group, self.flows.disarm(flow), own))
+
+    def _retire(self, task: int, others: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+        """Return the current task and the others after `task` has finished: the idle task takes over."""
+        if task not in self._fresh:
+            others = tuple(sorted((*others, task)))
+        for other in others:
+            if self.tasks.values[other].group == len(self.groups) - 1:
+                return other, _without(others, other)
+        return self.idle, others
+
+    # What others ask.
+
+    def role_of_task(self, group: int) -> Role:
+        """Return the role of the tasks of `group`."""
+        return Role(Level.TASK, self.groups[group].entry)
+
+    def identity(self, task: int) -> int:
+        """Return whose addresses task number `task` runs with."""
+        return self.groups[self.tasks.values[task].group].identity
+
+    def is_idle(self, state: Position) -> bool:
+        """Return whether no entry is in flight."""
+        tasks = self.tasks.values
+        return (
+            not state.interrupts
+            and tasks[state.current].flow == REST
+            and all(tasks[task].flow == REST for task in state.others)
+        )
+
+    def flows_in(self, state: Position) -> list[int]:
+        """Return the numbers of all flows in flight."""
+        tasks = [self.tasks.values[task].flow for task in (state.current, *state.others)]
+        return [f for f in (*tasks, *(self.frames.values[frame].flow for frame in state.interrupts)) if f != REST]
+
+    def runs_undisturbed(self, shared: int, entry: str, body: str) -> bool:
+        """Return whether `entry`, started on the idle CPU and left alone, runs `body` before it returns."""
+        group = next((g for g, tasks in enumerate(self.groups[:-1]) if tasks.entry == entry), None)
+        if group is not None:
+            task, role = self._fresh[group], Role(Level.TASK, entry)
+        else:
+            level = next(handler.level for handler in self.scenario.handlers if handler.entry == entry)
+            own = self.own.values[self.tasks.values[self.idle].own]
+            accounted = _with_preempt_count(own, _preempt_count(own) + ACCOUNTING[level])
+            task, role = self.tasks(Task(len(self.groups) - 1, REST, self.own(accounted))), Role(level, entry)
+        move = self._begin(task, role)
+        mine, seen = self.own.values[self.tasks.values[task].own], set()
+        expected, memory = _preempt_count(mine), self.shared.values[shared]
+        while body not in move.enters:
+            where = (move.flow, move.own, memory)
+            if move.flow == REST or where in seen:
+                return False
+            seen.add(where)
+            mine = self.own.values[move.own]
+            outcome = self.flows.step(move.flow, self.identity(task), memory, mine)
+            memory = outcome.apply(memory, RegionKind.SHARED)
+            move = self._conclude(role, outcome, memory, mine, expected)
+        return True
+
+    def _fresh_own(self, group: int) -> bytes:
+        return self.layout.own(self.layout.idle if group == len(self.groups) - 1 else self.groups[group].identity)
+
+
+def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
+    groups = []
+    identity = 0
+    for tasks in scenario.tasks:
+        if folded:
+            groups.append(Group(tasks.count, tasks.entry, 0))
+        else:
+            groups.extend(Group(1, tasks.entry, identity + number) for number in range(tasks.count))
+        identity += tasks.count
+    # The idle task comes last. Interrupts over it see its task_struct; folded, they must not be able to tell.
+    return [*groups, Group(1, "", 0 if folded else layout.idle)]
+
+
+def _without(tasks: tuple[int, ...], task: int) -> tuple[int, ...]:
+    at = tasks.index(task)
+    return tasks[:at] + tasks[at + 1 :]
+
+
+def _preempt_count(own: bytes) -> int:
+    return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4], "little")
+
+
+def _with_preempt_count(own: bytes, count: int) -> bytes:
+    at = PREEMPT_COUNT.start
+    return own[:at] + count.to_bytes(4, "little") + own[at + 4 :]

@@ -1,0 +1,18 @@
+"""Architectures: one file each, found by name."""
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.arch.arm64 import ARM64
+
+__all__ = ["ARCHITECTURES", "Architecture", "architecture"]
+
+ARCHITECTURES: dict[str, Architecture] = {arch.name: arch for arch in (ARM64,)}
+
+
+def architecture(name: str) -> Architecture:
+    """Return the architecture called `name`; raise `ScenarioError` that lists those that exist."""
+    try:
+        return ARCHITECTURES[name]
+    except KeyError:
+        known = ", ".join(ARCHITECTURES)
+        raise ScenarioError(f"unknown architecture {name!r}; ctxrace has: {known}") from None

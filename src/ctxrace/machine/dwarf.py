@@ -1,0 +1,228 @@
+"""DWARF: which source line an instruction comes from, and what a variable is made of.
+
+Read when the first question is asked, and once.
+"""
+
+import os
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from elftools.construct import Container
+from elftools.dwarf.compileunit import CompileUnit
+from elftools.dwarf.die import DIE
+from elftools.dwarf.dwarf_expr import DWARFExprParser
+from elftools.dwarf.dwarfinfo import DWARFInfo
+from elftools.elf.elffile import ELFFile
+
+from ctxrace.core.errors import ImageError
+from ctxrace.machine.layout import Layout, Member
+
+__all__ = ["DebugInformation", "Line", "reading"]
+
+PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
+DAMAGED = "its debug information"
+
+
+class Line(NamedTuple):
+    """The instructions from address `start` up to `end` come from `line` of `file`.
+
+    file: as the compiler was told; path: where it was found then.
+    """
+
+    start: int
+    end: int
+    file: str
+    path: Path
+    line: int
+
+
+class _Variable(NamedTuple):
+    name: str
+    die: DIE  # the entry that has its type
+
+
+class DebugInformation:
+    """Answer questions from the DWARF sections of one ELF file; without them, every answer is None.
+
+    path: for messages; code: address and size of each executable section.
+    """
+
+    def __init__(self, path: Path, elf: ELFFile, code: Sequence[tuple[int, int]]) -> None:
+        self._path = path
+        self._elf = elf
+        self._code = code
+        self._layouts = _Layouts(elf.elfclass // 8)
+
+    def line_at(self, address: int) -> Line | None:
+        """Return where the instruction at `address` comes from; raise `ImageError` where DWARF is damaged."""
+        starts, lines = self._lines
+        found = lines[bisect_right(starts, address) - 1] if starts and address >= starts[0] else None
+        return found if found is not None and address < found.end else None
+
+    def variable_at(self, address: int) -> tuple[str, Layout] | None:
+        """Return name and layout of the variable that starts at `address`; raise as `line_at`."""
+        variable = self._variables.get(address)
+        if variable is None:
+            return None
+        with reading(self._path, DAMAGED):
+            return variable.name, self._layouts.of(variable.die)
+
+    @cached_property
+    def _units(self) -> tuple[DWARFInfo, list[CompileUnit]]:
+        with reading(self._path, DAMAGED):
+            if not self._elf.has_dwarf_info(strict=True):
+                return None, []
+            dwarf = self._elf.get_dwarf_info(follow_links=False)
+            return dwarf, list(dwarf.iter_CUs())
+
+    @cached_property
+    def _lines(self) -> tuple[list[int], list[Line]]:
+        dwarf, units = self._units
+        with reading(self._path, DAMAGED):
+            found = [line for unit in units for line in _unit_lines(dwarf, unit)]
+        # The linker leaves lines of dropped functions behind, at address 0.
+        found = [line for line in found if any(start <= line.start < start + size for start, size in self._code)]
+        found.sort(key=lambda line: line.start)
+        return [line.start for line in found], found
+
+    @cached_property
+    def _variables(self) -> dict[int, _Variable]:
+        dwarf, units = self._units
+        with reading(self._path, DAMAGED):
+            return {address: variable for unit in units for address, variable in _unit_variables(dwarf, unit)}
+
+
+@contextmanager
+def reading(path: Path, what: str) -> Iterator[None]:
+    """Turn whatever goes wrong while `what` is read from `path` into an `ImageError`."""
+    # Damaged bytes make pyelftools fail in every way that Python knows, and none of them is the user's traceback.
+    try:
+        yield
+    except ImageError:
+        raise
+    except Exception as error:
+        raise ImageError(
+            f"{path} is damaged: {what} cannot be read ({type(error).__name__}: {error}); build it again"
+        ) from error
+
+
+class _Layouts:
+    """Turns DWARF types into layouts, each once."""
+
+    def __init__(self, word: int) -> None:
+        self._word = word
+        self._known: dict[int, Layout | None] = {}
+
+    def of(self, die: DIE) -> Layout:
+        """Return the layout of the type of `die`; an entry without a type is void."""
+        if "DW_AT_type" not in die.attributes:
+            return Layout(0)
+        kind = die.get_DIE_from_attribute("DW_AT_type")
+        if kind.offset not in self._known:
+            self._known[kind.offset] = None
+            self._known[kind.offset] = self._layout(kind)
+        layout = self._known[kind.offset]
+        if layout is None:  # only damaged bytes say so, and following them would never end
+            raise ValueError("a type contains itself")
+        return layout
+
+    def _layout(self, die: DIE) -> Layout:
+        tag = str(die.tag).removeprefix("DW_TAG_")
+        if tag in PEELED:
+            return self.of(die)
+        if tag in ("structure_type", "union_type"):
+            members = [m for child in die.iter_children() if child.tag == "DW_TAG_member" for m in self._members(child)]
+            return Layout(_number(die, "DW_AT_byte_size") or 0, tuple(members))
+        if tag == "array_type":
+            layout = self.of(die)
+            for child in reversed([child for child in die.iter_children() if child.tag == "DW_TAG_subrange_type"]):
+                count, last = _number(child, "DW_AT_count"), _number(child, "DW_AT_upper_bound")
+                if count is None and last is not None:
+                    count = last + 1
+                layout = Layout(layout.size * (count or 0), element=layout, count=count)
+            return layout
+        return Layout(_number(die, "DW_AT_byte_size") or (self._word if tag == "pointer_type" else 0))
+
+    def _members(self, die: DIE) -> Iterator[Member]:
+        layout, name = self.of(die), _text(die, "DW_AT_name")
+        offset = _number(die, "DW_AT_data_member_location") or 0
+        bits = _number(die, "DW_AT_bit_size")
+        if bits is not None:
+            first = _number(die, "DW_AT_data_bit_offset")
+            if first is None:  # before DWARF 4: counted from the top of the member's storage
+                first = 8 * (offset + (_number(die, "DW_AT_byte_size") or layout.size))
+                first -= (_number(die, "DW_AT_bit_offset") or 0) + bits
+            yield Member(name, first // 8, layout, (first % 8, bits))
+        elif name:
+            yield Member(name, offset, layout)
+        else:
+            for member in layout.members:
+                yield Member(member.name, offset + member.offset, member.layout, member.bits)
+
+
+def _text(die: DIE, attribute: str) -> str:
+    value = die.attributes[attribute].value if attribute in die.attributes else b""
+    return value.decode(errors="replace") if isinstance(value, bytes) else ""
+
+
+def _number(die: DIE, attribute: str) -> int | None:
+    value = die.attributes[attribute].value if attribute in die.attributes else None
+    return value if isinstance(value, int) else None  # an expression: computed at run time
+
+
+def _unit_lines(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
+    program = dwarf.line_program_for_CU(unit)
+    if program is None:
+        return
+    base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
+    names = _file_names(program.header)
+    row: Line | None = None
+    for state in (entry.state for entry in program.get_entries() if entry.state is not None):
+        if row is not None and row.line and row.start < state.address:
+            yield row._replace(end=state.address)
+        if state.end_sequence:
+            row = None
+        elif state.line == 0 and row is not None:  # made by the compiler: keep showing the line before
+            row = row._replace(start=state.address)
+        else:
+            file = names.get(state.file, "")
+            row = Line(state.address, state.address, file, base / file, state.line)
+
+
+def _file_names(header: Container) -> dict[int, str]:
+    first = 0 if header["version"] >= 5 else 1  # what the first file is called; directory 0 is where it was compiled
+    directories = [b"", *header["include_directory"][1 - first :]]
+    return {
+        number: str(Path(os.fsdecode(directories[entry.dir_index]), os.fsdecode(entry.name)))
+        for number, entry in enumerate(header["file_entry"], first)
+    }
+
+
+def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:
+    parser = DWARFExprParser(unit.structs)
+    for die in unit.iter_DIEs():
+        location = die.attributes.get("DW_AT_location")
+        if die.tag != "DW_TAG_variable" or location is None or not isinstance(location.value, list):
+            continue
+        operations = [(operation.op_name, *operation.args) for operation in parser.parse_expr(location.value)]
+        match operations:
+            case [("DW_OP_addr", address), *rest]:
+                pass
+            case [("DW_OP_addrx", index), *rest]:
+                address = dwarf.get_addr(unit, index)
+            case _:
+                continue
+        match rest:
+            case []:
+                pass
+            case [("DW_OP_plus_uconst", more)]:  # clang merges small static variables into one
+                address += more
+            case _:
+                continue
+        if "DW_AT_specification" in die.attributes:
+            die = die.get_DIE_from_attribute("DW_AT_specification")
+        yield address, _Variable(_text(die, "DW_AT_name"), die)

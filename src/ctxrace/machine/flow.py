@@ -1,0 +1,227 @@
+"""A flow of control, run from event to event.
+
+Between two events a context only touches what is its own, so nobody can tell when those steps happen: they run
+at once after the event before them. What is left is a `Flow` that stands before its next event, as plain data.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.machine.evaluate import Registers, Trap, execute
+from ctxrace.machine.image import Image
+from ctxrace.machine.lift import Lifter
+from ctxrace.machine.liveness import Liveness
+from ctxrace.machine.memory import Fault, Memory, NotPrivate, Split
+from ctxrace.machine.pcode import Instruction
+
+__all__ = ["EXIT", "Activation", "Flow", "Machine"]
+
+EXIT = 0xEEEE_0000_0000_0000
+"""Where an entry returns to."""
+
+PRIVATE_STEPS = 200_000
+"""More steps than this without an event are taken for a loop that never ends."""
+
+
+class Activation(NamedTuple):
+    """A watched function that is running: until control is back at `returns_to` with the stack pointer at `stack`."""
+
+    function: str
+    returns_to: int
+    stack: int
+
+
+class Flow(NamedTuple):
+    """The private state of a context that stands before an event.
+
+    registers: the live words of the register file; stack: the bytes from the stack pointer to the top.
+    monitor: the address that the exclusive monitor is armed for, if any.
+    active: the watched functions that are running, outermost first.
+    done: values of the accesses that the instruction at `pc` has already made as steps of their own.
+    """
+
+    pc: int
+    registers: tuple[tuple[int, int], ...]
+    stack: bytes
+    monitor: tuple[int, ...] = ()
+    active: tuple[Activation, ...] = ()
+    done: tuple[int, ...] = ()
+
+
+class Machine:
+    """Run flows of one image.
+
+    entries: functions that contexts run. watched: functions whose activations are tracked.
+    check: the function that the code calls when a condition is false, with the text of the condition.
+    """
+
+    def __init__(self, image: Image, entries: Iterable[str], watched: Iterable[str], check: str) -> None:
+        self.image = image
+        self.arch = image.arch
+        self.code = Lifter(image)
+        self.liveness = Liveness(self.code, [image.symbols[name].address for name in entries])
+        self._watched = {image.symbols[name].address: image.symbols[name] for name in watched}
+        self._check = image.symbols[check].address if check in image.symbols else None
+        self._stack_pointer = self.code.register(self.arch.stack_pointer)
+        self._link = self.code.register(self.arch.link_register)
+        self._mask = self.code.register(self.arch.interrupt_mask_register)
+        self._is_event: dict[int, bool] = {}
+
+    def begin(self, entry: str, memory: Memory, system: Mapping[str, int], stack: range, masked: bool) -> Flow:
+        """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
+
+        system: what the system registers hold. masked: whether interrupts are off.
+        """
+        registers = Registers()
+        registers.write(self._stack_pointer.offset, 8, stack.stop)
+        registers.write(self._link.offset, 8, EXIT)
+        registers.write(self._mask.offset, 8, self.arch.masked if masked else 0)
+        self._load_system(registers, system)
+        address = self.image.symbols[entry].address
+        active: list[Activation] = []
+        self._arrive(None, address, registers, active, memory)
+        return self._run_private(address, registers, active, memory, stack)
+
+    def proceed(self, flow: Flow, memory: Memory, system: Mapping[str, int], stack: range) -> Flow:
+        """Take the event before which `flow` stands, and run on to the next one.
+
+        Returns a flow whose `pc` is `EXIT` where the entry has returned. Raises `Fault` for a bug of the code under
+        test, `ExecutionError` where the model ends, `ForeignAccess` where memory turns out not to be private.
+        """
+        registers = Registers(dict(flow.registers))
+        self._load_system(registers, system)
+        memory.monitor = flow.monitor
+        active = list(flow.active)
+        instruction = self.code[flow.pc]
+        memory.begin(private=False, atomic=instruction.mnemonic in self.arch.atomic, done=flow.done)
+        try:
+            following = self._execute(instruction, registers, memory, stack)
+        except Split:
+            return flow._replace(done=(*flow.done, *memory.made), monitor=memory.monitor)
+        self._leave(following, registers, active, memory)
+        self._arrive(instruction, following, registers, active, memory)
+        return self._run_private(following, registers, active, memory, stack)
+
+    def interrupts_enabled(self, flow: Flow) -> bool:
+        """Return whether hard interrupts may arrive where `flow` stands."""
+        offset = self._mask.offset
+        return not any(at == offset & ~7 and value & self.arch.interrupt_mask for at, value in flow.registers)
+
+    def _run_private(
+        self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
+    ) -> Flow:
+        snapshot, power, taken = (pc, dict(registers.words), bytes(memory.stack)), 1, 0  # Brent's cycle detection
+        start = pc
+        while pc != EXIT:
+            instruction = self.code[pc]
+            if self._always_event(instruction):
+                break
+            before = dict(registers.words)
+            monitor = memory.monitor
+            memory.begin(private=True)
+            try:
+                following = self._execute(instruction, registers, memory, stack)
+                if active and self._ends(active[-1], following, registers):
+                    raise NotPrivate
+            except NotPrivate:
+                registers.words, memory.monitor = before, monitor
+                break
+            self._arrive(instruction, following, registers, active, memory)
+            pc = following
+            taken += 1
+            if pc == snapshot[0] and registers.words == snapshot[1] and memory.stack == snapshot[2]:
+                raise ExecutionError(
+                    f"the code loops for ever without an event at {self.image.where(pc)}; "
+                    "let the loop read something that another context can change"
+                )
+            if taken == power:
+                snapshot, power = (pc, dict(registers.words), bytes(memory.stack)), power * 2
+            if taken > PRIVATE_STEPS:
+                raise ExecutionError(
+                    f"{PRIVATE_STEPS:,} steps without an event after {self.image.where(start)}, the last at "
+                    f"{self.image.where(pc)}; a loop that never ends? shorten it"
+                )
+        return self._freeze(pc, registers, active, memory, stack)
+
+    def _execute(self, instruction: Instruction, registers: Registers, memory: Memory, stack: range) -> int:
+        self._check_system_registers(instruction)
+        sp = self._stack_pointer.offset
+        before = registers.read(sp, 8)
+        try:
+            following = execute(instruction, registers, memory, self.arch)
+        except Trap:
+            raise Fault(f"traps: {instruction} (BUG, or undefined behaviour that the compiler turned into one)") from None
+        if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
+            raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
+        return following
+
+    def _freeze(
+        self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
+    ) -> Flow:
+        if pc == EXIT:
+            mask = registers.read(self._mask.offset, 8)
+            return Flow(EXIT, ((self._mask.offset, mask),) if mask else (), b"", (), tuple(active))
+        sp = registers.read(self._stack_pointer.offset, 8)
+        if not stack.start <= sp <= stack.stop:
+            raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
+        live = self.liveness.cut(pc, registers.words)
+        return Flow(pc, live, bytes(memory.stack[sp - stack.start :]), memory.monitor, tuple(active))
+
+    def _arrive(
+        self,
+        instruction: Instruction | None,
+        pc: int,
+        registers: Registers,
+        active: list[Activation],
+        memory: Memory,
+    ) -> None:
+        if pc == self._check:
+            memory.notes.append(("check", self._condition(registers)))
+        symbol = self._watched.get(pc)
+        if symbol is None:
+            return
+        called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
+        if not called and instruction is not None and 0 <= instruction.address - pc < symbol.size:
+            return  # a loop back to its own first instruction
+        link = registers.read(self._link.offset, 8)
+        active.append(Activation(symbol.name, link, registers.read(self._stack_pointer.offset, 8)))
+        memory.notes.append(("enters", symbol.name))
+
+    def _leave(self, pc: int, registers: Registers, active: list[Activation], memory: Memory) -> None:
+        while active and self._ends(active[-1], pc, registers):
+            memory.notes.append(("leaves", active.pop().function))
+
+    def _ends(self, activation: Activation, pc: int, registers: Registers) -> bool:
+        return pc == activation.returns_to and registers.read(self._stack_pointer.offset, 8) == activation.stack
+
+    def _condition(self, registers: Registers) -> str:
+        argument = self.code.register(self.arch.argument)
+        return self.image.string(registers.read(argument.offset, argument.size))
+
+    def _load_system(self, registers: Registers, system: Mapping[str, int]) -> None:
+        for name, value in system.items():
+            place = self.code.register(name)
+            registers.write(place.offset, place.size, value)
+
+    def _always_event(self, instruction: Instruction) -> bool:
+        # Whatever changes the interrupt mask changes what may be scheduled.
+        known = self._is_event.get(instruction.address)
+        if known is None:
+            mask = self._mask
+            known = any(op.output is not None and op.output[:2] == mask[:2] for op in instruction.ops)
+            self._is_event[instruction.address] = known
+        return known
+
+    def _check_system_registers(self, instruction: Instruction) -> None:
+        for op in instruction.ops:
+            for node in (*op.inputs, op.output):
+                if node is None or node.space != "register" or node.offset not in self.arch.system_registers:
+                    continue
+                name = self.code.register_name(node)
+                written = node is op.output and name != self.arch.interrupt_mask_register
+                if name not in self.arch.known_system_registers or written:
+                    raise ExecutionError(
+                        f"the model does not know what {'writing' if written else 'reading'} the register {name} means "
+                        f"({str(instruction)!r} at {self.image.where(instruction.address)}); keep it out of the code"
+                    )

@@ -1,0 +1,282 @@
+"""A linked ELF executable: its bytes, its symbols, and what its debug information says about both."""
+
+import struct
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import accumulate
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+from elftools.elf.enums import ENUM_E_MACHINE
+
+from ctxrace.core.errors import ImageError
+from ctxrace.core.interleaving import Source
+from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.dwarf import DebugInformation, reading
+from ctxrace.machine.layout import spell
+
+__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
+
+ELF_MAGIC = b"\x7fELF"
+MAX_ZERO_FILL = 1 << 30  # bytes; more is a damaged section header, not a program
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One loaded section: `data` are its bytes from `address` on, zeros where the file holds none."""
+
+    name: str
+    address: int
+    data: bytes
+    writable: bool
+    executable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A named range of bytes; kind: ``function`` or ``object``.
+
+    size: in bytes. Where the file gives none, a function reaches to the next symbol, and an object has 0.
+    """
+
+    name: str
+    address: int
+    size: int
+    kind: str
+
+
+def check_header(data: bytes, path: Path, arch: Architecture, *, linked: bool) -> None:
+    """Check that a file's first bytes are the header of an ELF file for `arch`.
+
+    data: the file, or at least its first 64 bytes; linked: expect an executable, otherwise a relocatable object.
+    Raises `ImageError`: not ELF, too short, another architecture, or the other one of the two kinds.
+    """
+    if not data.startswith(ELF_MAGIC):
+        raise ImageError(f"{path} is not an ELF file (it starts with {data[:4].hex(' ') or 'nothing'}); name one")
+    if len(data) < 64:
+        raise ImageError(f"{path} is truncated: {len(data)} bytes are less than an ELF header; build it again")
+    if data[4] != 2:
+        raise ImageError(f"{path} is 32 bit code; {arch.name} is 64 bit: build it for {arch.name}")
+    if data[5] != (1 if arch.little_endian else 2):
+        found, expected = ("big", "little") if arch.little_endian else ("little", "big")
+        raise ImageError(f"{path} is {found}-endian; {arch.name} is {expected}-endian: build it for {arch.name}")
+    kind, number = struct.unpack_from("<HH" if arch.little_endian else ">HH", data, 16)
+    machine = next((name for name, value in ENUM_E_MACHINE.items() if value == number), f"machine {number}")
+    if machine != arch.elf_machine:
+        raise ImageError(
+            f"{path} is code for {machine}, not for {arch.name} ({arch.elf_machine}); "
+            "build it for that, or name its own architecture"
+        )
+    if kind == 1 and linked:
+        raise ImageError(f"{path} is a relocatable object: it must be linked first; with a name in .o ctxrace does it")
+    if kind != 1 and not linked:
+        raise ImageError(f"{path} is not a relocatable object (ELF type {kind}); with a name in .elf it is an image")
+    if kind not in (1, 2, 3):
+        raise ImageError(f"{path} is neither an executable nor a shared object (ELF type {kind}); name one")
+
+
+def load_image(path: Path, arch: Architecture) -> "Image":
+    """Load a linked ELF file.
+
+    path: the file; arch: what its code must be for.
+    Raises `ImageError`: unreadable, not ELF, damaged, another architecture, or not linked.
+    """
+    try:
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ImageError(f"cannot read {path}: {reason}; is the name spelled right?") from None
+    check_header(data, path, arch, linked=True)
+    with reading(path, "its sections or symbols"):
+        elf = ELFFile(BytesIO(data))
+        sections = tuple(_sections(elf, path))
+        code = [(section.address, len(section.data)) for section in sections if section.executable]
+        debug = DebugInformation(path, elf, code)
+        return Image(arch, path, sections, tuple(_sized(_symbols(elf), sections)), debug)
+
+
+class Image:
+    """Give access to one linked executable.
+
+    arch, path: as loaded; sections: those that are loaded into memory.
+    all_symbols: by address; symbols: the same by name, a global one before static ones, then in file order.
+    """
+
+    def __init__(
+        self,
+        arch: Architecture,
+        path: Path,
+        sections: tuple[Section, ...],
+        symbols: tuple[Symbol, ...],
+        debug: DebugInformation,
+    ) -> None:
+        self.arch = arch
+        self.path = path
+        self.name = path.name
+        self.sections = sections
+        self._debug = debug
+        self.symbols: dict[str, Symbol] = {}
+        for symbol in symbols:
+            self.symbols.setdefault(symbol.name, symbol)
+        rank = {symbol: -index for index, symbol in enumerate(symbols)}  # of several names, the first one wins
+        self.all_symbols = tuple(sorted(rank, key=lambda symbol: (symbol.address, -symbol.size, rank[symbol])))
+        self._functions = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "function"])
+        self._objects = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "object"])
+        self._spelled: dict[tuple[str | Symbol, int, int], str] = {}
+        self._texts: dict[Path, list[str]] = {}
+
+    def function_at(self, address: int) -> Symbol | None:
+        """Return the function whose code contains `address`, or None."""
+        return self._functions.at(address)
+
+    def object_at(self, address: int) -> Symbol | None:
+        """Return the variable whose bytes contain `address`, or None."""
+        return self._objects.at(address)
+
+    def section(self, name: str) -> Section | None:
+        """Return the first loaded section called `name`, or None."""
+        return next((section for section in self.sections if section.name == name), None)
+
+    def read(self, address: int, size: int) -> bytes | None:
+        """Return `size` bytes as they are before anything runs, or None unless one section holds them all."""
+        section = _section_at(self.sections, address)
+        if section is None or size < 0 or address + size > section.address + len(section.data):
+            return None
+        return section.data[address - section.address : address - section.address + size]
+
+    def source(self, address: int) -> Source | None:
+        """Return the source line of the instruction at `address`, or None where none is known.
+
+        A relative file name is as the compiler was told, an absolute one is relative to the working directory
+        when below it, else its last part alone. Raises `ImageError`: damaged debug information.
+        """
+        found = self._debug.line_at(address)
+        if found is None:
+            return None
+        texts = self._text(found.path)
+        text = texts[found.line - 1].strip() if 0 < found.line <= len(texts) else ""
+        return Source(_shortest(found.file), found.line, text)
+
+    def where(self, address: int) -> str:
+        """Say where `address` is, for messages: ``attempt+0x10 (guard.c:12)``, or the bare address."""
+        function = self.function_at(address)
+        if function is None:
+            return f"{address:#x}"
+        found = self.source(address)
+        place = f"{function.name}+{address - function.address:#x}"
+        return f"{place} ({found.file}:{found.line})" if found else place
+
+    def string(self, address: int) -> str:
+        """Return the NUL-terminated text at `address` as it is before anything runs, empty where there is none."""
+        section = _section_at(self.sections, address)
+        if section is None:
+            return ""
+        start = address - section.address
+        end = section.data.find(b"\0", start)
+        return section.data[start : end if end >= 0 else None].decode("utf-8", "replace")
+
+    def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
+        """Spell bytes of a variable as C does: ``active[0]``, ``stats.misses``, ``table[2].count``.
+
+        symbol: the variable or its name; offset, size: of the bytes in it.
+        Several elements are ``active[0..3]``, the whole variable is ``active``; bytes that no expression names are
+        ``counter+2:1`` (offset and size), and without debug information ``counter+2``.
+        Raises `ImageError`: damaged debug information.
+        """
+        key = (symbol, offset, size)
+        if key not in self._spelled:
+            self._spelled[key] = self._spell(symbol, offset, size)
+        return self._spelled[key]
+
+    def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
+        known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
+        name = symbol if isinstance(symbol, str) else symbol.name
+        variable = self._debug.variable_at(known.address) if known is not None and known.kind == "object" else None
+        if known is not None and variable is not None:
+            called, layout = variable
+            if offset >= 0 and offset + size <= max(layout.size, known.size):
+                return spell(called, layout, offset, size)
+        return f"{name}{offset:+d}" if offset else name
+
+    def _text(self, path: Path) -> list[str]:
+        if path not in self._texts:
+            try:  # is_file: a damaged path may name a device that never ends
+                text = path.read_text(errors="replace") if path.is_file() else ""
+            except (OSError, ValueError):
+                text = ""
+            self._texts[path] = [] if "\0" in text else text.split("\n")
+        return self._texts[path]
+
+
+class _Ranges:
+    """Finds the innermost of possibly overlapping symbols, which are sorted by address, longest first."""
+
+    def __init__(self, symbols: list[Symbol]) -> None:
+        self._symbols = symbols
+        self._starts = [symbol.address for symbol in symbols]
+        self._reach = list(accumulate((symbol.address + symbol.size for symbol in symbols), max))
+
+    def at(self, address: int) -> Symbol | None:
+        index = bisect_right(self._starts, address) - 1
+        while index >= 0 and self._reach[index] > address:
+            symbol = self._symbols[index]
+            if address < symbol.address + symbol.size:
+                return symbol
+            index -= 1
+        return None
+
+
+def _section_at(sections: tuple[Section, ...], address: int) -> Section | None:
+    return next((s for s in sections if s.address <= address < s.address + len(s.data)), None)
+
+
+def _sections(elf: ELFFile, path: Path) -> Iterator[Section]:
+    for section in elf.iter_sections():
+        flags, size = section["sh_flags"], section["sh_size"]
+        if not flags & 2 or flags & 0x400:  # SHF_ALLOC, SHF_TLS
+            continue
+        zeros = section["sh_type"] == "SHT_NOBITS"
+        if zeros and size > MAX_ZERO_FILL:
+            raise ImageError(f"{path} is damaged: section {section.name} is {size} bytes of zeros; build it again")
+        data = bytes(size) if zeros else bytes(section.data())
+        if len(data) != size:
+            raise ImageError(
+                f"{path} is truncated: section {section.name} has {len(data)} of its {size} bytes; build it again"
+            )
+        yield Section(section.name, section["sh_addr"], data, bool(flags & 1), bool(flags & 4))
+
+
+def _symbols(elf: ELFFile) -> list[Symbol]:
+    tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
+    loaded = {index: section["sh_flags"] for index, section in enumerate(elf.iter_sections())}
+    found: list[tuple[bool, Symbol]] = []
+    for symbol in (symbol for table in tables for symbol in table.iter_symbols()):
+        flags = loaded.get(symbol["st_shndx"], 0)
+        local = symbol["st_info"]["bind"] == "STB_LOCAL"
+        kind = {"STT_FUNC": "function", "STT_OBJECT": "object"}.get(symbol["st_info"]["type"])
+        if symbol["st_info"]["type"] == "STT_NOTYPE" and not local:  # an assembler or linker script label
+            kind = "function" if flags & 4 else "object"
+        if kind is not None and flags & 2 and symbol.name:
+            found.append((local, Symbol(symbol.name, symbol["st_value"], symbol["st_size"], kind)))
+    return [symbol for _, symbol in sorted(found, key=lambda entry: entry[0])]
+
+
+def _sized(symbols: list[Symbol], sections: tuple[Section, ...]) -> Iterator[Symbol]:
+    starts = sorted({symbol.address for symbol in symbols})
+    for symbol in symbols:
+        section = _section_at(sections, symbol.address)
+        if symbol.size or symbol.kind != "function" or section is None:
+            yield symbol
+            continue
+        after = bisect_right(starts, symbol.address)
+        end = min([section.address + len(section.data), *starts[after : after + 1]])
+        yield Symbol(symbol.name, symbol.address, end - symbol.address, symbol.kind)
+
+
+def _shortest(file: str) -> str:
+    path, here = Path(file), Path.cwd()
+    if not path.is_absolute():
+        return file
+    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name

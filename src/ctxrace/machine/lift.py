@@ -1,0 +1,92 @@
+"""Bytes to p-code. The only user of pypcode."""
+
+import pypcode
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.machine.arch import Architecture
+from ctxrace.machine.image import Image
+from ctxrace.machine.pcode import Instruction, Op, Varnode
+
+__all__ = ["Lifter", "lift"]
+
+_LONGEST_INSTRUCTION = 16
+
+
+class Lifter:
+    """Lift the instructions of one image, each once."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.arch: Architecture = image.arch
+        self._context = pypcode.Context(self.arch.language)
+        self._lifted: dict[int, Instruction] = {}
+
+    def __getitem__(self, address: int) -> Instruction:
+        """Return the instruction at `address`; raise `ExecutionError` where there is none that SLEIGH knows."""
+        instruction = self._lifted.get(address)
+        if instruction is None:
+            instruction = self._lifted[address] = self._lift(address)
+        return instruction
+
+    def register(self, name: str) -> Varnode:
+        """Return where SLEIGH keeps the register called `name`."""
+        found = self._context.registers[name]
+        return Varnode("register", found.offset, found.size)
+
+    def register_name(self, varnode: Varnode) -> str:
+        """Return SLEIGH's name of a register, or its offset where it has none."""
+        name = self._context.getRegisterName(_register_space(self._context), varnode.offset, varnode.size)
+        return str(name) or f"register {varnode.offset:#x}"
+
+    def _lift(self, address: int) -> Instruction:
+        code = self._code(address)
+        try:
+            return lift(self._context, self.arch, address, code)
+        except pypcode.BadDataError:
+            raise ExecutionError(
+                f"unknown instruction {code[:4].hex(' ')} at {self.image.where(address)}; either it is not code, "
+                f"or an extension of {self.arch.name} that SLEIGH does not know: compile without it"
+            ) from None
+
+    def _code(self, address: int) -> bytes:
+        for length in (_LONGEST_INSTRUCTION, 4, 2, 1):
+            code = self.image.read(address, length)
+            if code is not None:
+                return code
+        raise ExecutionError(f"no code at address {address:#x}; a call through a wrong pointer?")
+
+
+def lift(context: pypcode.Context, arch: Architecture, address: int, code: bytes) -> Instruction:
+    """Lift the first instruction of `code`, as it stands at `address`; raise `pypcode.BadDataError`."""
+    shown = context.disassemble(code, address, max_instructions=1).instructions[0]
+    ops = []
+    for op in context.translate(code, address, max_instructions=1).ops:
+        match op.opcode.name:
+            case "IMARK":
+                continue
+            case "LOAD" | "STORE":  # the first input only names the address space
+                ops.append(Op(op.opcode.name, _varnode(op.output), tuple(map(_place, op.inputs[1:]))))
+            case "CALLOTHER":
+                user = op.inputs[0].getUserDefinedOpName()
+                ops.append(Op("CALLOTHER", _varnode(op.output), tuple(map(_place, op.inputs[1:])), user))
+            case opcode:
+                ops.append(Op(opcode, _varnode(op.output), tuple(map(_place, op.inputs))))
+    operands = _readable(shown.body)
+    return arch.repair(Instruction(address, code[: shown.length], shown.mnem, operands, tuple(ops)))
+
+
+def _varnode(varnode: "pypcode.Varnode | None") -> Varnode | None:
+    return None if varnode is None else _place(varnode)
+
+
+def _place(varnode: "pypcode.Varnode") -> Varnode:
+    return Varnode(varnode.space.name, varnode.offset, varnode.size)
+
+
+def _readable(operands: str) -> str:
+    # SLEIGH prints an index that is not scaled as "LSL " without an amount.
+    return operands.replace(", LSL ]", "]")
+
+
+def _register_space(context: pypcode.Context) -> "pypcode.AddrSpace":
+    return context.registers["pc"].space

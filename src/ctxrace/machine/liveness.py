@@ -1,0 +1,149 @@
+"""Which registers can still be read, so that dead ones do not make two states differ.
+
+A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
+file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
+to after any call, and an indirect branch may read everything.
+"""
+
+from collections.abc import Iterable
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.machine.lift import Lifter
+from ctxrace.machine.pcode import Instruction, Varnode
+
+__all__ = ["Liveness"]
+
+_EVERYTHING = -1
+
+
+class Liveness:
+    """Know the live bytes of the register file before each reachable instruction."""
+
+    def __init__(self, lifter: Lifter, entries: Iterable[int]) -> None:
+        arch = lifter.arch
+        self._lifter = lifter
+        # The interrupt mask and the stack pointer belong to a context wherever it stands.
+        self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
+            lifter.register(arch.stack_pointer)
+        )
+        # Derived from who runs where, never part of a context's own state.
+        self._never = _bytes(lifter.register(arch.task_register)) | _bytes(lifter.register(arch.percpu_register))
+        self._live: dict[int, int] = {}
+        self._masks: dict[int, tuple[tuple[int, int], ...] | None] = {}
+        self._solve(self._reachable(entries))
+
+    def cut(self, address: int, words: dict[int, int]) -> tuple[tuple[int, int], ...]:
+        """Return the words of the register file that matter at `address`, as sorted (offset, value), zeros left out."""
+        masks = self._word_masks(address)
+        if masks is None:
+            never = self._never
+            return tuple(sorted((at, value) for at, value in words.items() if value and not never >> at & 0xFF))
+        get = words.get
+        return tuple([(offset, value) for offset, mask in masks if (value := get(offset, 0) & mask)])
+
+    @property
+    def addresses(self) -> list[int]:
+        """The addresses of all instructions reachable by direct branches and calls, in order."""
+        return sorted(self._live)
+
+    def _word_masks(self, address: int) -> tuple[tuple[int, int], ...] | None:
+        if address not in self._masks:
+            live = self._live.get(address, _EVERYTHING)
+            self._masks[address] = None if live < 0 else _by_word((live | self._always) & ~self._never)
+        return self._masks[address]
+
+    def _reachable(self, entries: Iterable[int]) -> dict[int, Instruction]:
+        found: dict[int, Instruction] = {}
+        waiting = list(entries)
+        while waiting:
+            address = waiting.pop()
+            if address in found:
+                continue
+            try:
+                instruction = self._lifter[address]
+            except ExecutionError:
+                continue  # not code, or unknown: an error only if a run gets there
+            found[address] = instruction
+            waiting.extend(_successors(instruction)[0])
+            if _calls(instruction):
+                waiting.append(instruction.following)
+        return found
+
+    def _solve(self, code: dict[int, Instruction]) -> None:
+        after_calls = [i.following for i in code.values() if _calls(i)]
+        facts = {address: (*_successors(i), *_uses_and_defs(i)) for address, i in code.items()}
+        live = dict.fromkeys(code, 0)
+        order = sorted(code, reverse=True)
+        changed = True
+        while changed:
+            changed = False
+            returned = 0
+            for address in after_calls:
+                returned |= live.get(address, _EVERYTHING)
+            for address in order:
+                nexts, returns, anywhere, uses, defs = facts[address]
+                out = _EVERYTHING if anywhere else returned if returns else 0
+                for following in nexts:
+                    out |= live.get(following, _EVERYTHING)
+                new = uses | (out & ~defs)
+                if new != live[address]:
+                    live[address] = new
+                    changed = True
+        self._live = live
+
+
+def _calls(instruction: Instruction) -> bool:
+    return any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
+
+
+def _successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
+    """Return the addresses it may go to, whether it returns, and whether it may go anywhere."""
+    nexts, returns, anywhere, falls_through = [], False, False, True
+    for op in instruction.ops:
+        match op.opcode:
+            case "BRANCH" | "CBRANCH" if op.inputs[0].space == "const":
+                continue  # within the instruction
+            case "CBRANCH":
+                nexts.append(op.inputs[0].offset)
+            case "BRANCH" | "CALL":
+                nexts.append(op.inputs[0].offset)
+                falls_through = False
+            case "RETURN":
+                returns, falls_through = True, False
+            case "BRANCHIND" | "CALLIND":
+                anywhere, falls_through = True, False
+    # A branch inside the instruction may jump over the op that leaves it.
+    if falls_through or any(op.opcode == "CBRANCH" and op.inputs[0].space == "const" for op in instruction.ops):
+        nexts.append(instruction.following)
+    return nexts, returns, anywhere
+
+
+def _uses_and_defs(instruction: Instruction) -> tuple[int, int]:
+    """Return the bytes read before they are written, and the bytes written on every path through the ops."""
+    uses = defs = 0
+    conditional = False
+    for op in instruction.ops:
+        for node in op.inputs:
+            uses |= _bytes(node) & ~defs
+        if op.opcode == "CBRANCH":
+            conditional = True  # what follows may be jumped over
+        if op.output is not None and not conditional:
+            defs |= _bytes(op.output)
+    return uses, defs
+
+
+def _bytes(node: Varnode) -> int:
+    return ((1 << node.size) - 1) << node.offset if node.space == "register" else 0
+
+
+def _by_word(live: int) -> tuple[tuple[int, int], ...]:
+    masks = []
+    offset = 0
+    while live:
+        byte_bits = live & 0xFF
+        if byte_bits:
+            mask = sum(0xFF << 8 * index for index in range(8) if byte_bits >> index & 1)
+            masks.append((offset, mask))
+        live >>= 8
+        offset += 8
+    return tuple(masks)

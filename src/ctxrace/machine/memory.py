@@ -1,0 +1,195 @@
+"""Memory as one context sees it during one step, and the line between private and shared.
+
+Memory is a few blobs of bytes: what all contexts share, what belongs to whoever is `current`, and the context's
+own stack. A step records what it read and wrote outside its stack; by that record the same step of the same
+context is never evaluated twice.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+from ctxrace.core.errors import ExecutionError
+
+__all__ = ["Fault", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split", "Touch", "Write"]
+
+
+class RegionKind(IntEnum):
+    """Who can reach a region."""
+
+    CONSTANT = 0  # nobody can write it
+    SHARED = 1  # every context
+    OWN = 2  # the running task and the interrupts over it
+    STACK = 3  # this context alone
+    GUARD = 4  # below a stack
+    FOREIGN = 5  # another context's, as long as nobody proves otherwise
+
+
+class Region(NamedTuple):
+    """`size` bytes at address `base`, kept from byte `start` of their kind's blob; `name` is for messages."""
+
+    base: int
+    size: int
+    kind: RegionKind
+    start: int
+    name: str
+
+
+class Read(NamedTuple):
+    """A read outside the stack: `value` is what memory held before the step, as little-endian bytes."""
+
+    kind: RegionKind
+    offset: int
+    size: int
+    value: bytes
+
+
+class Write(NamedTuple):
+    """A write outside the stack."""
+
+    kind: RegionKind
+    offset: int
+    data: bytes
+
+
+class Touch(NamedTuple):
+    """One access of the step's event, in order: for the report."""
+
+    kind: str  # "read" or "write"
+    address: int
+    size: int
+    value: int
+
+
+class Fault(Exception):
+    """The access or the instruction is a bug of the code under test. The text says what it did."""
+
+
+class NotPrivate(Exception):
+    """The instruction is an event: a run of private steps ends before it."""
+
+
+class Split(Exception):
+    """The instruction makes another access of its own: that is a step of its own."""
+
+
+class ForeignAccess(Exception):
+    """A context reaches into memory that was taken to be another one's own."""
+
+
+class Memory:
+    """The bus of one step. `constant`, `shared`, `own` and `stack` are the blobs that `regions` point into."""
+
+    def __init__(
+        self, regions: Iterable[Region], constant: bytes, shared: bytes, own: bytes, stack: bytes, quiet: range
+    ) -> None:
+        """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back."""
+        self._regions = tuple(regions)
+        self._quiet = quiet
+        self._constant = constant
+        self._before = {RegionKind.SHARED: shared, RegionKind.OWN: own}
+        self._blobs = {RegionKind.SHARED: bytearray(shared), RegionKind.OWN: bytearray(own)}
+        self.stack = bytearray(stack)
+        self.lowest = len(stack)  # the lowest byte of the stack touched by this instruction
+        self.monitor: tuple[int, ...] = ()
+        self.reads: dict[Read, None] = {}
+        self.writes: list[Write] = []
+        self.touches: list[Touch] = []
+        self.notes: list[tuple[str, str]] = []
+        self._private = True
+        self._atomic = False
+        self._done: tuple[int, ...] = ()
+        self._count = 0
+        self._unit: tuple[int, int] | None = None
+        self.made: list[int] = []
+
+    def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = ()) -> None:
+        """Prepare for one instruction of which the accesses `done` (their values) were steps before."""
+        self._private, self._atomic, self._done = private, atomic, done
+        self._count, self._unit, self.made = 0, None, []
+        self.lowest = len(self.stack)
+
+    def load(self, address: int, size: int) -> int:
+        """Return the bytes at `address`; raise `Fault` where the model knows no memory."""
+        region = self._locate(address, size)
+        offset = address - region.base + region.start
+        if region.kind is RegionKind.CONSTANT:
+            return int.from_bytes(self._constant[offset : offset + size], "little")
+        if region.kind is RegionKind.STACK:
+            self.lowest = min(self.lowest, offset)
+            return int.from_bytes(self.stack[offset : offset + size], "little")
+        quiet = region.kind is RegionKind.OWN and offset in self._quiet and offset + size - 1 in self._quiet
+        if not quiet:
+            made = self._shared_access(address, size)
+            if made is not None:
+                return made
+        value = int.from_bytes(self._blobs[region.kind][offset : offset + size], "little")
+        self.reads[Read(region.kind, offset, size, self._before[region.kind][offset : offset + size])] = None
+        if not quiet:
+            self.made.append(value)
+            self.touches.append(Touch("read", address, size, value))
+        return value
+
+    def store(self, address: int, size: int, value: int) -> None:
+        """Write `value` to `address`; raise `Fault` where that is not possible."""
+        region = self._locate(address, size)
+        offset = address - region.base + region.start
+        data = value.to_bytes(size, "little")
+        if region.kind is RegionKind.STACK:
+            self.lowest = min(self.lowest, offset)
+            self.stack[offset : offset + size] = data
+            return
+        if region.kind is RegionKind.CONSTANT:
+            raise Fault(f"writes {size} bytes to {address:#x}, which is read-only ({region.name})")
+        if self._shared_access(address, size) is not None:
+            return
+        self._blobs[region.kind][offset : offset + size] = data
+        self.writes.append(Write(region.kind, offset, data))
+        self.made.append(value)
+        self.touches.append(Touch("write", address, size, value))
+
+    def arm_monitor(self, address: int) -> None:
+        """Remember that a load-exclusive read `address`."""
+        self.monitor = (address,)
+
+    def pass_monitor(self, address: int) -> bool:
+        """Return whether a store-exclusive to `address` succeeds, and disarm."""
+        passed = self.monitor == (address,)
+        if self._private:
+            raise NotPrivate  # what it does hangs on whether anybody came between
+        self.monitor = ()
+        if not passed:
+            self.notes.append(("fails", "the store fails: the exclusive monitor was cleared"))
+        return passed
+
+    def clear_monitor(self) -> None:
+        """Disarm."""
+        self.monitor = ()
+
+    def _shared_access(self, address: int, size: int) -> int | None:
+        # Returns the value of an access that an earlier step of this instruction has made.
+        if self._private:
+            raise NotPrivate
+        index = self._count
+        self._count += 1
+        if index < len(self._done):
+            return self._done[index]
+        if self._unit is None:
+            self._unit = (address, size)
+        elif self._unit != (address, size) and not self._atomic:
+            raise Split
+        return None
+
+    def _locate(self, address: int, size: int) -> Region:
+        for region in self._regions:
+            if region.base <= address < region.base + region.size:
+                break
+        else:
+            raise Fault(f"accesses {size} bytes at {address:#x}, where no memory is (a wild pointer)")
+        if address + size > region.base + region.size:
+            raise Fault(f"accesses {size} bytes at {address:#x}, across the end of {region.name}")
+        if region.kind is RegionKind.GUARD:
+            raise ExecutionError(f"stack overflow in {region.name}: unlimited recursion, or frames too large")
+        if region.kind is RegionKind.FOREIGN:
+            raise ForeignAccess(region.name)
+        return region

@@ -1,0 +1,332 @@
+"""C in, a linked ELF executable out: finds a compiler, compiles, links, and remembers the result by content.
+
+The compiler that pip installs with ziglang is clang; it is started as ``zig clang`` because ``zig cc`` replaces
+-O1 and -O3 by -O2, -Og by -O0, and defines NDEBUG. Its lld links the objects of every compiler.
+"""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ctxrace.core.errors import ToolchainError
+from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.cache import digest, load, remembered, store
+from ctxrace.machine.image import ELF_MAGIC, check_header
+
+__all__ = ["Build", "Compiler", "compile_c", "default_cache", "find_compiler", "link_object"]
+
+ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
+LINK = (*ZIG, "ld.lld", "--no-relax", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
+SUFFIXES = (".c", ".i", ".S", ".s")
+CLANG_VERSION = r"clang version (\S+)"
+BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
+
+FLAGS = (
+    *("-std=gnu11", "-g", "-ffreestanding", "-nostdlib", "-fno-pic", "-fno-pie"),
+    *("-fno-stack-protector", "-fno-strict-aliasing", "-fno-strict-overflow", "-fno-common"),
+    *("-fno-asynchronous-unwind-tables", "-fno-unwind-tables", "-fno-delete-null-pointer-checks"),
+)
+# Calls to out-of-line atomics go to libgcc, which is not there; the flag exists on this machine only.
+MACHINE_FLAGS = {"EM_AARCH64": ("-mno-outline-atomics",)}
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """Say how to start one compiler for one architecture.
+
+    command: program and the arguments that come first; flags: the user's, which come after ctxrace's own.
+    family: ``zig``, ``clang`` or ``gcc``; description: name and version for readers.
+    identity: differs whenever the compiler may produce different code.
+    """
+
+    command: tuple[str, ...]
+    family: str
+    description: str
+    identity: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Build:
+    """Hold one linked executable.
+
+    path: the ELF file in the cache; messages: what compiler and linker printed, unchanged (warnings).
+    compiler: who compiled it, None for an object file; optimize: the optimisation flag in effect.
+    """
+
+    path: Path
+    messages: str
+    compiler: Compiler | None
+    optimize: str
+
+
+def default_cache() -> Path:
+    """Return the directory for remembered builds: ctxrace in $XDG_CACHE_HOME, else in ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(base).is_absolute():  # the XDG specification: a relative path is to be ignored
+        return Path(base) / "ctxrace"
+    try:
+        return Path.home() / ".cache" / "ctxrace"
+    except RuntimeError:
+        raise ToolchainError("no home directory to keep builds in; set XDG_CACHE_HOME to a directory") from None
+
+
+def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = None) -> Compiler:
+    """Find the compiler to use for `arch`.
+
+    cc: a command line (``clang-19 -O3``), or None for the clang that comes with ziglang.
+    cache: where versions are remembered, so that only the first call starts the compiler.
+    Raises `ToolchainError`: no such compiler, an unknown kind of compiler, or a GCC for another machine.
+    """
+    cache = cache or default_cache()
+    if cc is None:
+        return _bundled(arch, cache)
+    command, flags = _split(cc)
+    program = shutil.which(command[0])
+    if program is None:
+        raise ToolchainError(
+            f"no compiler {command[0]!r} in PATH; install it (for {arch.name}: clang, {', '.join(arch.gcc)}), "
+            "or leave out --cc to use the clang that comes with ctxrace"
+        )
+    if Path(program).stem in ("zig", "python-zig"):
+        raise ToolchainError(f"--cc {cc!r}: zig changes optimisation levels; leave out --cc to use zig's clang")
+    stat = Path(program).stat()
+    stamp = f"{Path(program).resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    key = [stamp, *command]
+    version = _version(key, cache, lambda: _ask(command, "--version"))
+    if "clang version" in version:
+        family, number = "clang", _number(CLANG_VERSION, version)
+        command = (*command, f"--target={arch.targets['clang']}")
+    elif "Free Software Foundation" in version and (machine := _machine(command, key, cache)):
+        family, number = "gcc", _number(r"\) (\d[\d.]*)", version)
+        _check_gcc(cc, machine, arch)
+    else:
+        first = version.strip().partition("\n")[0]
+        raise ToolchainError(f"--cc {cc!r} is neither clang nor gcc (--version says {first!r}); name one of those")
+    identity = "\0".join([stamp, version, *command, *flags])
+    return Compiler(command, family, f"{family} {number}", identity, flags)
+
+
+def compile_c(
+    source: Path,
+    *,
+    arch: Architecture,
+    compiler: Compiler,
+    optimize: str = "-O2",
+    flags: Sequence[str] = (),
+    include: Sequence[Path] = (),
+    linker_script: str,
+    cache: Path | None,
+) -> Build:
+    """Compile one C or assembler file and link it.
+
+    source: the file; its path is what debug information and messages show.
+    optimize: the optimisation flag; flags: the user's, last so that they win; include: header directories.
+    linker_script: the script's text; cache: where builds are remembered, None for `default_cache()`.
+    Raises `ToolchainError`: the file is unreadable, is not source code, does not compile, or lacks a definition.
+    """
+    cache = cache or default_cache()
+    text = _source(source)
+    spelled = f"./{source}" if str(source).startswith("-") else str(source)
+    options = [*FLAGS, *MACHINE_FLAGS.get(arch.elf_machine, ()), *arch.c_flags, *(f"-I{path}" for path in include)]
+    options += [optimize, *compiler.flags, *flags]
+    if source.suffix == ".s" and compiler.family != "gcc":
+        options.insert(0, "-Qunused-arguments")  # no preprocessor, no optimiser: else a warning for each flag
+    effective = [flag for flag in options if flag.startswith("-O")][-1]
+    # The path and the working directory are in the debug information, so they are part of what is built.
+    paths = [str(Path.cwd()), spelled, *(os.environ.get(name, "") for name in ("PWD", "CPATH", "C_INCLUDE_PATH"))]
+    key = digest(text, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script)
+
+    def build(work: Path) -> tuple[str, list[Path]]:
+        makefile = work / "dependencies"
+        target = work / f"{source.stem}.o"
+        wanted = [*options, "-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), spelled]
+        status, messages = _run([*compiler.command, *wanted])
+        if status:
+            raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
+        messages += _link(target, work, linker_script, str(source))
+        return messages, [source, *_dependencies(makefile)]
+
+    path, messages = remembered(key, cache, build)
+    return Build(path, messages, compiler, effective)
+
+
+def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path | None) -> Build:
+    """Link one relocatable object file.
+
+    linker_script: the script's text; cache: where builds are remembered, None for `default_cache()`.
+    Raises `ToolchainError`: unreadable, or a name is undefined; `ImageError`: not an object file of `arch`.
+    """
+    data = _read(path)
+    check_header(data, path, arch, linked=False)
+    key = digest(data, path.stem, arch.name, linker_script)
+
+    def build(work: Path) -> tuple[str, list[Path]]:
+        target = work / f"{path.stem}.o"
+        target.write_bytes(data)
+        return _link(target, work, linker_script, "the file that it is compiled from"), []
+
+    linked, messages = remembered(key, cache or default_cache(), build)
+    return Build(linked, messages, None, "")
+
+
+# Compilers
+
+
+def _bundled(arch: Architecture, cache: Path) -> Compiler:
+    # Asking the package manager instead of the program saves a process start.
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise ToolchainError("the Python package ziglang is missing; type: pip install ziglang")
+    package = importlib.metadata.version("ziglang")
+    version = _version(["ziglang", package], cache, lambda: _ask([*ZIG, "clang"], "--version"))
+    description = f"clang {_number(CLANG_VERSION, version)} (zig)"
+    headers = Path(spec.origin).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
+    command = (*ZIG, "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
+    return Compiler(command, "zig", description, "\0".join(["ziglang", package, *command]))
+
+
+def _split(cc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    try:
+        words = shlex.split(cc)
+    except ValueError as error:
+        raise ToolchainError(f"--cc {cc!r} is not a command line ({error}); quote it as in a shell") from None
+    if not words:
+        raise ToolchainError("--cc is empty; name a compiler, or leave out --cc")
+    flags = next((index for index, word in enumerate(words) if index and word.startswith("-")), len(words))
+    return tuple(words[:flags]), tuple(words[flags:])
+
+
+def _machine(command: Sequence[str], key: Sequence[str], cache: Path) -> str:
+    # Other GNU programs answer --version much like GCC, but do not know -dumpmachine.
+    try:
+        return _version(["machine", *key], cache, lambda: _ask(command, "-dumpmachine")).strip()
+    except ToolchainError:
+        return ""
+
+
+def _check_gcc(cc: str, machine: str, arch: Architecture) -> None:
+    if machine.partition("-")[0] != arch.targets["clang"].partition("-")[0]:
+        raise ToolchainError(
+            f"--cc {cc!r} compiles for {machine}, not for {arch.name}; "
+            f"use {' or '.join(arch.gcc)}, or leave out --cc to use the clang that comes with ctxrace"
+        )
+
+
+def _number(pattern: str, version: str) -> str:
+    found = re.search(pattern, version)
+    return found[1] if found else "of unknown version"
+
+
+def _version(key: Sequence[str], cache: Path, ask: Callable[[], str]) -> str:
+    file = cache / f"{digest('version', *key)}.json"
+    known = load(file)
+    if isinstance(known, str):
+        return known
+    version = ask()
+    store(file, json.dumps(version).encode())
+    return version
+
+
+def _ask(command: Sequence[str], question: str) -> str:
+    status, output = _run([*command, question], {"LC_ALL": "C"})
+    if status:
+        raise ToolchainError(f"{shlex.join([*command, question])} fails ({_ended(status)}); is it a compiler?", output)
+    return output
+
+
+# Running
+
+
+def _run(command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str]:
+    try:
+        done = subprocess.run(
+            command,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+    except OSError as error:
+        raise ToolchainError(f"cannot start {command[0]}: {error.strerror}; is it installed and executable?") from None
+    return done.returncode, done.stdout.decode(errors="replace")
+
+
+def _ended(status: int) -> str:
+    return f"exit status {status}" if status > 0 else f"killed by signal {-status}"
+
+
+def _link(target: Path, work: Path, script: str, source: str) -> str:
+    (work / "script").write_text(script)
+    # In its directory, so that lld's messages name `race.o` and not a place in the cache.
+    status, messages = _run([*LINK, "-T", "script", "-o", "linked", target.name], cwd=work)
+    if not status:
+        return messages
+    missing = _undefined(messages)
+    if not missing:
+        raise ToolchainError(f"{target.name} does not link ({_ended(status)})", messages)
+    told = ", ".join(f"{name} (referenced by {where})" for name, where in missing.items())
+    them = "it" if len(missing) == 1 else "them"
+    hint = f"define {them} in {source}"
+    if BUILTINS & missing.keys():
+        hint += " (compilers call memcpy and its kin for plain C, too)"
+    raise ToolchainError(f"{target.name} uses functions or variables that nothing defines: {told}; {hint}", messages)
+
+
+def _undefined(messages: str) -> dict[str, str]:
+    # ld.lld: error: undefined symbol: f / >>> referenced by race.c:9 / >>>               race.o:(g)
+    missing: dict[str, str] = {}
+    for part in re.split(r"^(?=ld\.lld: )", messages, flags=re.MULTILINE):
+        if found := re.match(r"ld\.lld: error: undefined (?:\w+ )?symbol: (.+)", part):
+            places = re.findall(r"^>>> referenced by (.+?)(?: \(.*\))?\n(?:>>> +\S+?:\((.*)\))?", part, re.MULTILINE)
+            spelled = [f"{place} in {function}" if function else place for place, function in places]
+            missing[found[1]] = ", ".join(dict.fromkeys(spelled))
+    return missing
+
+
+# Files
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise ToolchainError(f"{path} is a directory; name a file in it")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ToolchainError(f"no file {path}; is the name spelled right, and relative to {Path.cwd()}?") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ToolchainError(f"cannot read {path}: {reason}; check the name and its permissions") from None
+
+
+def _source(path: Path) -> bytes:
+    text = _read(path)
+    if text.startswith(ELF_MAGIC):
+        how = "rename it to end in .elf (.o for an object file), and " if path.suffix in SUFFIXES else ""
+        raise ToolchainError(f"{path} is an ELF image, not C; {how}leave out --cc and -O to check it as an image")
+    if path.suffix not in SUFFIXES:
+        raise ToolchainError(f"{path} is not C: its name must end in one of {' '.join(SUFFIXES)}; rename it")
+    if not text.strip():
+        raise ToolchainError(f"{path} is empty; write the C to check into it")
+    if b"\0" in text:
+        raise ToolchainError(f"{path} is not C: it has a NUL byte at offset {text.index(0)}; is it a binary file?")
+    return text
+
+
+def _dependencies(makefile: Path) -> Iterator[Path]:
+    if not makefile.exists():  # assembler without a preprocessor reads no headers
+        return
+    text = makefile.read_text(errors="surrogateescape").replace("\\\n", " ").partition(": ")[2]
+    for word in re.findall(r"(?:\\.|[^\s\\])+", text):
+        yield Path(re.sub(r"\\([ #\\])", r"\1", word).replace("$$", "$"))

@@ -1,0 +1,212 @@
+"""One interleaving as a table: a lane for each context, time runs downwards.
+
+Only one context acts in a row, so its text may run on over the empty lanes to its right: five contexts fit into
+100 columns without cutting an instruction.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+
+from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
+
+__all__ = ["render_interleaving"]
+
+ROOM = 44  # what the last lane should have: an instruction and what it did
+NARROWEST_ROOM = 24
+NARROWEST_LANE = 9  # "softirq" and a gap
+INDENT = 2  # of an instruction below its C line
+INSTRUCTION = 26  # longer ones do not move the effects of all the others to the right
+FILE = 28
+
+
+def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
+    """Draw one run as a table of numbered events, ending with its outcome.
+
+    width: columns that no line exceeds (at least 40). Returns the text, with a newline at its end.
+    """
+    return finish(_draw(interleaving, max(width, 40)), width)
+
+
+def _effects(event: Event) -> list[str]:
+    """Say what an event did: its accesses, then its notes, each in a few words."""
+    return [*_accesses(event.accesses), *map(clean, event.notes)]
+
+
+def _turn_sentence(turn: Turn, then: str = "") -> str:
+    """Say who runs from here on and why; `then` is the context that goes on after a return."""
+    name = _shown(turn.context)
+    match turn.kind:
+        case "start":
+            said = f"{name} starts"
+        case "switch":
+            said = f"switch to {name}"
+        case "arrival":
+            said = f"<{name}> arrives"
+        case "return":
+            said = f"</{name}> returns" + (f" to {_shown(then)}" if then else "")
+        case "finish":
+            said = f"{name} finishes"
+        case other:
+            said = f"{other} {name}"
+    told = "; ".join(part for part in (turn.reason, *turn.notes) if part)
+    return clean(f"{said}: {told}" if told else said)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lanes:
+    """Where each context's text begins.
+
+    named: there are too many contexts for lanes, so events name theirs instead.
+    """
+
+    width: int
+    gutter: int
+    stride: int
+    instruction: int
+    order: dict[str, int]
+    named: bool
+
+    @classmethod
+    def of(cls, interleaving: Interleaving, width: int) -> "_Lanes":
+        """Choose lanes for a run: equally wide, unless the last one would become too narrow for its text."""
+        names = dict.fromkeys([*interleaving.contexts, *(row.context for row in interleaving.rows)])
+        events = interleaving.events
+        gutter = max(len(str(len(events))), 3) + 2
+        free, between = width - gutter, max(len(names) - 1, 1)
+        stride = max(min(free // max(len(names), 1), (free - ROOM) // between), NARROWEST_LANE)
+        instruction = max((cell_len(clean(event.instruction)) for event in events), default=0)
+        return cls(
+            width,
+            gutter,
+            stride,
+            min(instruction, INSTRUCTION),
+            {name: index for index, name in enumerate(names)},
+            named=stride * (len(names) - 1) + NARROWEST_ROOM > free,
+        )
+
+    def start(self, context: str) -> int:
+        return self.gutter + (0 if self.named else self.stride * self.order[context])
+
+    def header(self) -> str:
+        line = f"{'#':>{self.gutter - 2}}  "
+        if self.named:
+            return f"{line}context: instruction and what it did"
+        for name in self.order:
+            line += " " * (self.start(name) - cell_len(line))
+            last = self.order[name] == len(self.order) - 1
+            line += cut(_shown(name), self.width - self.start(name) if last else self.stride - 2)
+        return line
+
+    def place(self, event: Event) -> list[str]:
+        """Where an event is, in its lane: file, line and text, in at most two lines."""
+        start = self.start(event.context)
+        where, text = _place(event)
+        one_line = f"{where}  {text}".rstrip()
+        if cell_len(one_line) <= self.width - start:
+            return list(_indented([one_line], start))
+        lines = [where, f"    {text}"] if text else [where]
+        return list(_indented([cut(line, self.width - start) for line in lines], start))
+
+    def event(self, number: int, event: Event) -> Iterator[str]:
+        """Number an event, with what it did next to its instruction, or below where that is too long."""
+        start = self.start(event.context) + INDENT
+        room = self.width - start
+        label = f"{_shown(event.context)}: " if self.named else ""
+        instruction, effects = label + clean(event.instruction), _effects(event)
+        line = instruction + " " * max(len(label) + self.instruction - cell_len(instruction), 0)
+        together = f"{line}  {'; '.join(effects)}"
+        if cell_len(together.rstrip()) <= room:
+            lines = [together]
+        else:
+            told = "; ".join(effects)
+            parts = [told] if cell_len(told) <= room - 4 else effects
+            apart = [line for part in parts for line in wrap(part, room - 4, "  ")]
+            lines = [*wrap(instruction, room, "  "), *(f"    {line}" for line in apart)]
+        body = list(_indented(lines, start))
+        yield f"{number:>{self.gutter - 2}}" + body[0][self.gutter - 2 :]
+        yield from body[1:]
+
+    def turn(self, sentence: str) -> Iterator[str]:
+        room = self.width - self.gutter - 6
+        first, *more = wrap(sentence, room)
+        edge = " " * self.gutter
+        yield f"{edge}── {first}" + (" ──" if not more else "")
+        for index, line in enumerate(more, 1):
+            yield f"{edge}   {line}" + (" ──" if index == len(more) else "")
+
+
+def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
+    lanes = _Lanes.of(interleaving, width)
+    yield lanes.header()
+    number, known = 0, ("", "")
+    for index, row in enumerate(interleaving.rows):
+        if isinstance(row, Turn):
+            then = _next_context(interleaving, index) if row.kind == "return" else ""
+            yield from lanes.turn(_turn_sentence(row, then))
+            known = ("", "")  # whoever comes back in the middle of a line should see that line again
+        else:
+            number += 1
+            place = _place(row)
+            if place != known:
+                yield from lanes.place(row)
+            yield from lanes.event(number, row)
+            known = place
+    if interleaving.outcome:
+        yield from wrap(f"=> {interleaving.outcome}", width, "   ")
+    for note in interleaving.notes:
+        yield from wrap(f"note: {note}", width, "      ")
+
+
+def _next_context(interleaving: Interleaving, index: int) -> str:
+    """Who goes on after a return is known only where the next row is one of its events."""
+    following = interleaving.rows[index + 1 : index + 2]
+    return following[0].context if following and isinstance(following[0], Event) else ""
+
+
+def _place(event: Event) -> tuple[str, str]:
+    """Say where an event is and what stands there: the C line, or at least the function."""
+    function = f"in {clean(event.function)}" if event.function else ""
+    if event.source is None:
+        return function, ""
+    return f"{cut_front(clean(event.source.file), FILE)}:{event.source.line}", clean(event.source.text) or function
+
+
+def _accesses(accesses: Iterable[Access]) -> Iterator[str]:
+    rest = list(accesses)
+    for index, access in enumerate(rest):
+        name = clean(access.name) or _spelled(access)
+        if access.kind == "write":
+            before = "" if access.before is None else f"{_number(access.before)} "
+            yield f"{name} {before}➜ {_number(access.value)}"
+        elif not any(_replaces(later, access) for later in rest[index + 1 :]):
+            yield f"{name} is {_number(access.value)}"
+
+
+def _replaces(write: Access, read: Access) -> bool:
+    """A read-modify-write tells what it read as what it replaced; once is enough."""
+    return (
+        write.kind == "write"
+        and (write.symbol, write.offset, write.size, write.name) == (read.symbol, read.offset, read.size, read.name)
+        and write.before == read.value
+    )
+
+
+def _spelled(access: Access) -> str:
+    where = f"{clean(access.symbol)}+{access.offset:#x}" if access.symbol else f"[{access.offset:#x}]"
+    return f"{where} ({access.size} bytes)"
+
+
+def _number(value: int) -> str:
+    return str(value) if value < 4096 else hex(value)
+
+
+def _shown(context: str) -> str:
+    return re.sub(r"^nmi\b", "NMI", clean(context))
+
+
+def _indented(lines: Iterable[str], start: int) -> Iterator[str]:
+    return (" " * start + line for line in lines)

@@ -1,0 +1,150 @@
+"""Many results as one table: a row for each case and preemption model, a column for each kind of property."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from rich.cells import cell_len
+
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.layout import clean, columns, cut, finish, listed, typed, wrap
+
+__all__ = ["render_table"]
+
+WIDTH = 100
+LABEL = 28
+
+Shape = Callable[[Sequence[Verdict]], str]
+
+
+def render_table(results: Sequence[Result], noun: str = "guard", hint: str = "") -> str:
+    """Write one table of all results; its first line is the answer.
+
+    results: in the order of the rows.
+    noun: what a case is called in the first column.
+    hint: what to type to see the interleavings; without it, the command of the first violated result.
+
+    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    """
+    return finish(_lines(results, noun, hint), WIDTH)
+
+
+def _lines(results: Sequence[Result], noun: str, hint: str) -> Iterator[str]:
+    yield _answer(results, noun)
+    if not results:
+        return
+    facts, labels = _labels(results, noun)
+    if facts:
+        yield from wrap(", ".join(facts), WIDTH, "    ")
+    blocks, legend = _blocks(results, labels)
+    for block in blocks:
+        yield ""
+        yield from block
+    violated = [result for result in results if result.outcome is Outcome.VIOLATED]
+    remarks = list(_remarks(results))
+    if violated:
+        remarks.append(legend)
+    if remarks:
+        yield ""
+    for remark in remarks:
+        yield from wrap(remark, WIDTH, "    ")
+    if violated and (command := hint or violated[0].command):
+        yield from typed(f"interleavings: {command}", WIDTH)
+
+
+def _answer(results: Sequence[Result], noun: str) -> str:
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    if not verdicts:
+        return "nothing was checked"
+    number = {outcome: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in Outcome}
+    cases = list(dict.fromkeys(result.case for result in results))
+    unsafe = {result.case for result in results if result.outcome is not Outcome.HOLDS or not result.verdicts}
+    safe = [clean(case) for case in cases if case not in unsafe]
+    if len(safe) == len(cases):
+        start = f"all {len(verdicts)} verdicts hold: " if len(verdicts) > 1 else "the verdict holds: "
+    else:
+        parts = [f"{number[word]} {word}" for word in (Outcome.VIOLATED, Outcome.INCOMPLETE) if number[word]]
+        start = f"{', '.join(parts)} of {len(verdicts)} verdicts; "
+        start += "everything holds for " if safe else f"no {noun} holds everything"
+    wordings = [start + listed(safe, shown) for shown in range(len(safe), 0, -1)] or [start]
+    wordings.append(f"{start}{len(safe)} of {len(cases)} {noun}s" if safe else start)
+    return next((wording for wording in wordings if cell_len(wording) <= WIDTH), wordings[-1])
+
+
+def _labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[str]]]:
+    """Tell what all results share, and label the rows (after a heading) by case, preemption and what differs."""
+    kinds: dict[str, list[str]] = {
+        "arch": [result.arch for result in results],
+        "compiler": [result.compiler for result in results],
+        "tasks": [str(result.tasks) for result in results],
+        "interrupts": [", ".join(result.interrupts) or "no interrupts" for result in results],
+    }
+    facts = []
+    labels = [[noun, "preemption"], *([result.case, result.preemption] for result in results)]
+    for kind, values in kinds.items():
+        if len(set(values)) > 1:
+            for label, value in zip(labels, [kind, *values], strict=True):
+                label.append(value)
+        elif kind == "tasks":
+            facts.append(f"{values[0]} task{'' if values[0] == '1' else 's'}")
+        else:
+            facts.append(f"interrupts: {values[0]}" if kind == "interrupts" and results[0].interrupts else values[0])
+    return facts, [[cut(clean(cell), LABEL) for cell in label] for label in labels]
+
+
+def _blocks(results: Sequence[Result], labels: list[list[str]]) -> tuple[list[list[str]], str]:
+    """Draw the table in the widest form that fits, and say how to read a cell.
+
+    Too many kinds of properties become several tables.
+    """
+    kinds = list(dict.fromkeys(verdict.property.kind for result in results for verdict in result.verdicts))
+    if _fits(block := _block(results, labels, kinds, _long)):
+        return [block], "sw, ev: switches and events of the shortest interleaving"
+    blocks = []
+    while kinds:
+        taken = next((n for n in range(len(kinds), 1, -1) if _fits(_block(results, labels, kinds[:n], _short))), 1)
+        blocks.append(_block(results, labels, kinds[:taken], _short))
+        kinds = kinds[taken:]
+    return blocks, "VIOLATED s/e: the shortest interleaving has s switches and e events"
+
+
+def _fits(lines: Sequence[str]) -> bool:
+    return all(cell_len(line) <= WIDTH for line in lines)
+
+
+def _block(results: Sequence[Result], labels: list[list[str]], kinds: Sequence[str], shape: Shape) -> list[str]:
+    rows = [[*labels[0], *map(clean, kinds), "states"]]
+    for label, result in zip(labels[1:], results, strict=True):
+        cells = [shape([verdict for verdict in result.verdicts if verdict.property.kind == kind]) for kind in kinds]
+        states = max((verdict.states for verdict in result.verdicts), default=0)
+        rows.append([*label, *cells, f"{states:,}"])
+    return [f"  {line}" for line in columns(rows, right={len(rows[0]) - 1})]
+
+
+def _long(verdicts: Sequence[Verdict]) -> str:
+    return _cell(verdicts, "VIOLATED ({} sw, {} ev)")
+
+
+def _short(verdicts: Sequence[Verdict]) -> str:
+    return _cell(verdicts, "VIOLATED {}/{}")
+
+
+def _cell(verdicts: Sequence[Verdict], violated: str) -> str:
+    """Say the worst of the verdicts; of several violated ones the length of the shortest run."""
+    outcomes = {verdict.outcome for verdict in verdicts}
+    if Outcome.VIOLATED in outcomes:
+        runs = [v.interleaving for v in verdicts if v.outcome is Outcome.VIOLATED and v.interleaving is not None]
+        lengths = [(run.switches, len(run.events)) for run in runs]
+        return violated.format(*min(lengths)) if lengths else "VIOLATED"
+    if Outcome.INCOMPLETE in outcomes:
+        return str(Outcome.INCOMPLETE)
+    return str(Outcome.HOLDS) if outcomes else "-"
+
+
+def _remarks(results: Sequence[Result]) -> Iterator[str]:
+    """Tell each reason and note once, with the results that it is about unless it is about all."""
+    about: dict[str, list[str]] = {}
+    for result in results:
+        reasons = [f"incomplete: {v.reason}" for v in result.verdicts if v.outcome is Outcome.INCOMPLETE and v.reason]
+        for remark in dict.fromkeys([*reasons, *(f"note: {note}" for note in result.notes)]):
+            about.setdefault(remark, []).append(f"{result.case} {result.preemption}")
+    for remark, names in about.items():
+        yield remark if len(names) == len(results) else f"{remark} [{listed(names)}]"

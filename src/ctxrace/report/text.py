@@ -1,0 +1,171 @@
+"""Results as plain text that a kernel developer pastes into a mail: the first line is the answer.
+
+No line exceeds 100 columns, and there is no time of day and no duration in it: the same input, the same bytes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text
+
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.lanes import render_interleaving
+from ctxrace.report.layout import clean, columns, cut, cut_front, finish, listed, typed, wrap
+from ctxrace.report.overview import render_table
+
+__all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
+
+WIDTH = 100
+CASE = 40
+STYLES = (
+    (r"(?i)\bviolated\b", "bold red"),
+    (r"(?i)\bincomplete\b", "bold yellow"),
+    (r"\b(holds|hold)\b", "bold green"),
+    (r"(?m)^ +── .*$", "cyan"),
+    (r"(?m)^ +\S+:\d+  .*$", "dim"),
+    (r"(?m)^=> .*$", "bold"),
+    (r"\S+ ➜ \S+", "bold"),
+)
+
+
+def render_result(result: Result) -> str:
+    """Write one scenario's result: the answer, what was checked, the verdicts, the interleavings, the command.
+
+    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    """
+    return finish(_lines(result), WIDTH)
+
+
+def print_report(text: str, console: Console) -> None:
+    """Print what a `render_` function returned, in colour if `console` is a terminal, byte for byte otherwise."""
+    if not console.is_terminal:
+        console.file.write(text)
+        return
+    styled = Text(text)
+    for pattern, style in STYLES:
+        styled.highlight_regex(pattern, style)
+    console.print(styled, soft_wrap=True, end="")
+
+
+@dataclass(frozen=True, slots=True)
+class _Story:
+    """One run and every verdict that it shows."""
+
+    interleaving: Interleaving
+    verdicts: tuple[Verdict, ...]
+
+
+def _lines(result: Result) -> Iterator[str]:
+    yield _answer(result)
+    yield from wrap(_scenario(result), WIDTH, "    ")
+    if result.verdicts:
+        yield ""
+        yield from _verdicts(result.verdicts)
+    remarks = [
+        *(
+            f"incomplete: {verdict.property}: {verdict.reason}"
+            for verdict in result.verdicts
+            if verdict.outcome is Outcome.INCOMPLETE and verdict.reason
+        ),
+        *(f"note: {note}" for note in dict.fromkeys(result.notes)),
+    ]
+    if remarks:
+        yield ""
+    for remark in remarks:
+        yield from wrap(remark, WIDTH, "    ")
+    for story in _stories(result.verdicts):
+        yield ""
+        yield from _story(story)
+    if result.command:
+        yield ""
+        yield from typed(f"again: {result.command}", WIDTH)
+
+
+def _answer(result: Result) -> str:
+    """Choose the most telling of several wordings that fits into one line."""
+    named = {outcome: [clean(str(v.property)) for v in result.verdicts if v.outcome is outcome] for outcome in Outcome}
+    violated, incomplete, held = named[Outcome.VIOLATED], named[Outcome.INCOMPLETE], named[Outcome.HOLDS]
+    case = cut_front(clean(result.case), CASE)
+    if not result.verdicts:
+        return f"{case}: nothing was checked: the scenario declares no property"
+    states = max(verdict.states for verdict in result.verdicts)
+    size = f"{states:,} state{'' if states == 1 else 's'}"
+    if violated:
+        rests = [_others(incomplete, held, full=True), _others(incomplete, held, full=False)]
+        return _fitting(f"{case}: violated: ", violated, rests)
+    if incomplete:
+        told = f" not violated in {size}"
+        rests = [told + _others([], held, full=True), told + _others([], held, full=False)]
+        return _fitting(f"{case}: incomplete: ", incomplete, rests)
+    return _fitting(f"{case}: holds: ", held, [f" in every interleaving ({size})"])
+
+
+def _fitting(start: str, names: Sequence[str], rests: Sequence[str]) -> str:
+    """Name as many properties as one line takes, then say the rest; a single endless name is cut."""
+    for number in range(len(names), 0, -1):
+        for rest in rests:
+            if cell_len(line := f"{start}{listed(names, number)}{rest}") <= WIDTH:
+                return line
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return start + cut(names[0], WIDTH - cell_len(start + more + rests[-1])) + more + rests[-1]
+
+
+def _others(incomplete: Sequence[str], held: Sequence[str], full: bool) -> str:
+    """Say which other properties there are, by name or by number."""
+    groups = [("incomplete", incomplete), ("holds", held)]
+    return "".join(f"; {word}: {listed(names) if full else len(names)}" for word, names in groups if names)
+
+
+def _scenario(result: Result) -> str:
+    tasks = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
+    interrupts = f"interrupts: {', '.join(result.interrupts)}" if result.interrupts else "no interrupts"
+    return f"{result.arch}, {result.compiler}, preemption {result.preemption}, {tasks}, {interrupts}"
+
+
+def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    rows = [("verdict", "switches", "events", "states", "transitions")]
+    for verdict in verdicts:
+        run = verdict.interleaving
+        length = (str(run.switches), str(len(run.events))) if run else ("-", "-")
+        rows.append((str(verdict.outcome), *length, f"{verdict.states:,}", f"{verdict.transitions:,}"))
+    numbers = columns(rows, right={1, 2, 3, 4})
+    names = ["property", *(clean(str(verdict.property)) for verdict in verdicts)]
+    room = WIDTH - 4 - cell_len(numbers[0])
+    rows_of_two = [(cut(name, room), rest) for name, rest in zip(names, numbers, strict=True)]
+    return [f"  {line}" for line in columns(rows_of_two)]
+
+
+def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
+    """Gather the verdicts that one and the same run decides: it is told once."""
+    shared: dict[tuple[object, ...], list[tuple[Verdict, Interleaving]]] = {}
+    for verdict in verdicts:
+        if (run := verdict.interleaving) is not None and verdict.outcome is Outcome.VIOLATED:
+            shared.setdefault((run.contexts, run.rows), []).append((verdict, run))
+    stories = []
+    for group in shared.values():
+        runs = [run for _, run in group]
+        outcome = "; ".join(dict.fromkeys(run.outcome for run in runs if run.outcome))
+        notes = tuple(dict.fromkeys(note for run in runs for note in run.notes))
+        told = Interleaving(runs[0].contexts, runs[0].rows, outcome, runs[0].switches, notes)
+        stories.append(_Story(told, tuple(verdict for verdict, _ in group)))
+    return stories
+
+
+def _story(story: _Story) -> Iterator[str]:
+    run = story.interleaving
+    length = f"{_count(run.switches, 'switch', 'es')}, {_count(len(run.events), 'event', 's')}"
+    title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({length})"
+    yield from wrap(title, WIDTH, "    ")
+    for verdict in story.verdicts:
+        if verdict.property.sentence:
+            about = f"{verdict.property}: " if len(story.verdicts) > 1 else ""
+            yield from wrap(f"must hold: {about}{verdict.property.sentence}", WIDTH, "    ")
+    yield ""
+    yield from render_interleaving(run, WIDTH).splitlines()
+
+
+def _count(number: int, word: str, plural: str) -> str:
+    return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"

@@ -1,0 +1,33 @@
+"""What every test package shares."""
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--regenerate-golden", action="store_true", help="rewrite the golden files instead of comparing")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compare a text with the file of that name in `golden/` next to the test, or rewrite the file if asked to."""
+    folder = request.path.parent / "golden"
+    here = request.path.parent.relative_to(request.config.rootpath)
+    regenerate = bool(request.config.getoption("--regenerate-golden"))
+
+    def compare(name: str, text: str) -> None:
+        path: Path = folder / name
+        if regenerate:
+            folder.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8", newline="")
+            return
+        known = path.read_bytes().decode("utf-8") if path.exists() else ""
+        if known != text:
+            lines = difflib.unified_diff(known.splitlines(), text.splitlines(), name, "now", lineterm="")
+            difference = "\n".join(lines)
+            pytest.fail(f"{difference or 'only line ends differ'}\nif this is right: pytest {here} --regenerate-golden")
+
+    return compare

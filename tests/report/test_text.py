@@ -1,0 +1,327 @@
+"""The text reports: golden files for what people read, properties for what must always be true."""
+
+import dataclasses
+import io
+import shlex
+from collections.abc import Callable, Sequence
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
+
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.property import Property
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.text import print_report, render_interleaving, render_result, render_table
+
+Golden = Callable[[str, str], None]
+
+EXCLUSIVE = Property("exclusive", ("body",), "on one CPU, body is never active twice, nested or interleaved")
+BALANCED = Property("balanced", ("active",), "whenever the CPU is idle, active has its initial value again")
+RECOVERS = Property("recovers", ("attempt", "body"), "whenever the CPU is idle, one more undisturbed attempt runs body")
+PROGRESS = Property("progress", ("attempt", "body"), "between two idle moments with an attempt, body ran at least once")
+
+LINES = {
+    21: "u8 rctx = interrupt_context_level();",
+    23: "active[rctx]++;",
+    24: "if (active[rctx] != 1)",
+    26: "body();",
+    28: "active[rctx]--;",
+}
+
+
+def read(context: str, line: int, instruction: str, value: int, slot: int = 0, *notes: str) -> Event:
+    access = Access("read", "active", slot, 1, value, name=f"active[{slot}]")
+    source = Source("guard.c", line, LINES[line])
+    return Event(context, 0x1000 + 4 * line, instruction, "attempt", source, (access,), notes)
+
+
+def write(context: str, line: int, instruction: str, before: int, value: int, slot: int = 0, *notes: str) -> Event:
+    access = Access("write", "active", slot, 1, value, before, f"active[{slot}]")
+    source = Source("guard.c", line, LINES[line])
+    return Event(context, 0x1000 + 4 * line, instruction, "attempt", source, (access,), notes)
+
+
+def both_inside() -> Interleaving:
+    """The race of the thread: the load, add and store of `active[rctx]++` of two tasks overlap."""
+    preempted = "preempted, preempt count 0"
+    return Interleaving(
+        ("task A", "task B"),
+        (
+            Turn("start", "task A", "the CPU is idle"),
+            read("task A", 23, "ldrb w9, [x8]", 0),
+            Turn("switch", "task B", preempted),
+            read("task B", 23, "ldrb w9, [x8]", 0),
+            Turn("switch", "task A", preempted),
+            write("task A", 23, "strb w9, [x8]", 0, 1),
+            read("task A", 24, "ldrb w9, [x8]", 1, 0, "enters body"),
+            Turn("switch", "task B", preempted),
+            write("task B", 23, "strb w9, [x8]", 1, 1),
+            read("task B", 24, "ldrb w9, [x8]", 1, 0, "enters body"),
+        ),
+        "body is active twice on CPU 0: in task A and in task B",
+        3,
+    )
+
+
+def nested() -> Interleaving:
+    """An NMI in a hardirq in a softirq in a task, and a second task: every lane in use."""
+    entry = "preempt_count"
+    count = Access("read", entry, 0, 4, 0x110100, name="preempt_count")
+    level = Source("include/linux/preempt.h", 121, "unsigned long pc = preempt_count();")
+    return Interleaving(
+        ("task A", "task B", "softirq", "hardirq", "nmi"),
+        (
+            Turn("start", "task B"),
+            read("task B", 23, "ldrb w9, [x8, w0, uxtw]", 0),
+            Turn("switch", "task A", "preempted, preempt count 0"),
+            read("task A", 23, "ldrb w9, [x8, w0, uxtw]", 0),
+            Turn("arrival", "softirq", "interrupts on, bottom halves on, preempt count 0"),
+            read("softirq", 23, "ldrb w9, [x8, w0, uxtw]", 0, 1),
+            Turn("arrival", "hardirq", "interrupts on"),
+            write("hardirq", 23, "strb w9, [x8, w0, uxtw]", 0, 1, 2),
+            Turn("arrival", "nmi", "no NMI is running"),
+            Event("nmi", 0x2000, "ldr w10, [x9, #16]", "interrupt_context_level", level, (count,)),
+            Event(
+                "nmi",
+                0x2010,
+                "ldaddalb w9, w10, [x8]",
+                "attempt",
+                Source("guard.c", 23, LINES[23]),
+                (
+                    Access("read", "active", 3, 1, 0, name="active[3]"),
+                    Access("write", "active", 3, 1, 1, 0, "active[3]"),
+                ),
+                ("enters body",),
+            ),
+            Turn("return", "nmi"),
+            Event("hardirq", 0x1004, "msr daifclr, #0x2", "attempt", None, (), ("interrupts on",)),
+            Turn("return", "hardirq", notes=("clears the exclusive monitor",)),
+            Turn("return", "softirq"),
+            Turn("switch", "task B", "preempted, preempt count 0"),
+            Turn("finish", "task B", "returns from attempt"),
+        ),
+        "the CPU is idle and active[0] is 1, initially 0",
+        6,
+        ("2 events of private loops are left out",),
+    )
+
+
+def long_names() -> Interleaving:
+    symbol = "bpf_trampoline_recursion_protection_state_of_each_context_and_program"
+    file = "drivers/net/ethernet/a_vendor/a_driver/a_driver_with_a_long_name_main.c"
+    far = Source(file, 12345, "\tdo_something(" + "x, " * 50)
+    before, after = 0xFFFF_8000_0000_0000, 0xFFFF_8000_1234_5678
+    access = Access("write", symbol, 0, 8, after, before, f"{symbol}[17].counters.active")
+    wide = Access("read", "変数", 4, 8, 77)
+    instruction = "vpdpbusd zmm17{k1}{z}, zmm18, dword ptr [rax + 8*rbx + 0x12345678]{1to16}"
+    return Interleaving(
+        ("task A", "softirq", "nmi"),
+        (
+            Event("task A", 1, instruction, "f" * 200, far, (access, wide), ("enters " + "本体" * 40,)),
+            Turn("arrival", "nmi", "because " * 30),
+            Event("nmi", 2, instruction, "f" * 200, far, (access, wide), ("enters " + "本体" * 40,)),
+            Turn("return", "nmi"),
+            Event("softirq", 3, "stp x0, x1, [sp]", "f" * 200),
+        ),
+        "it is " + "very " * 40 + "wrong",
+        1,
+    )
+
+
+def verdict(kept: Property, outcome: Outcome, run: Interleaving | None = None, states: int = 12345) -> Verdict:
+    reason = "stopped after 1,000,000 states (--max-states)" if outcome is Outcome.INCOMPLETE else ""
+    return Verdict(kept, outcome, states, 3 * states, 0.123, run, reason)
+
+
+def result(verdicts: Sequence[Verdict], case: str = "guard.c", preemption: str = "full", *notes: str) -> Result:
+    command = f"ctxrace check {case} --preemption {preemption}"
+    interrupts = ("softirq", "hardirq", "nmi")
+    return Result(case, "arm64", "zig 0.15.1 -O2", preemption, 2, interrupts, tuple(verdicts), command, notes)
+
+
+def test_v1_race(golden: Golden) -> None:
+    leak = Verdict(BALANCED, Outcome.VIOLATED, 812, 2301, 0.1, nested())
+    shown = result(
+        [verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside(), 96), leak, verdict(PROGRESS, Outcome.HOLDS)],
+        "guard.c",
+        "full",
+        "hardirq never interrupted softirq",
+    )
+    golden("v1.txt", render_result(shown))
+
+
+def test_one_run_breaks_two_properties(golden: Golden) -> None:
+    shown = [verdict(kept, Outcome.VIOLATED, both_inside()) for kept in (EXCLUSIVE, BALANCED)]
+    text = render_result(result(shown))
+    assert text.count("strb w9, [x8]") == 2
+    golden("shared.txt", text)
+
+
+def test_holds(golden: Golden) -> None:
+    golden("holds.txt", render_result(result([verdict(kept, Outcome.HOLDS) for kept in (EXCLUSIVE, BALANCED)])))
+
+
+def test_incomplete(golden: Golden) -> None:
+    verdicts = [verdict(EXCLUSIVE, Outcome.INCOMPLETE), verdict(BALANCED, Outcome.HOLDS)]
+    golden("incomplete.txt", render_result(result(verdicts)))
+
+
+def test_long_names(golden: Golden) -> None:
+    name = Property("exclusive", ("a_function_with_a_name_" * 6,), "it " * 60)
+    golden("long.txt", render_result(result([verdict(name, Outcome.VIOLATED, long_names())], "src/" * 20 + "guard.c")))
+
+
+def test_five_contexts(golden: Golden) -> None:
+    golden("nested.txt", render_interleaving(nested()))
+
+
+def test_too_many_contexts_for_lanes(golden: Golden) -> None:
+    names = [f"task {letter}" for letter in "ABCDEFGHIJKL"]
+    rows = [row for name in names for row in (Turn("switch", name, "preempted"), read(name, 23, "ldrb w9, [x8]", 0))]
+    golden("many.txt", render_interleaving(Interleaving(tuple(names), tuple(rows[:8]))))
+
+
+def test_interrupt_over_a_task(golden: Golden) -> None:
+    run = Interleaving(
+        ("task A", "nmi"),
+        (
+            Turn("start", "task A"),
+            read("task A", 23, "ldrb w9, [x8]", 0),
+            Turn("arrival", "nmi", "no NMI is running"),
+            write("nmi", 23, "strb w9, [x8]", 0, 1),
+            Turn("return", "nmi"),
+            write("task A", 23, "strb w9, [x8]", 1, 1),
+        ),
+        switches=1,
+    )
+    golden("interrupt.txt", render_interleaving(run, 80))
+
+
+def test_table(golden: Golden) -> None:
+    kinds = (EXCLUSIVE, BALANCED, RECOVERS, PROGRESS)
+    rows = []
+    for case, broken in (("generic-lse", ()), ("arm64-v1", kinds), ("arm64-merged", ()), ("no-exit", kinds[1:])):
+        for preemption in ("none", "full"):
+            bad = broken if preemption == "full" or case == "no-exit" else ()
+            verdicts = [
+                verdict(kept, Outcome.VIOLATED, both_inside()) if kept in bad else verdict(kept, Outcome.HOLDS)
+                for kept in kinds
+            ]
+            rows.append(result(verdicts, case, preemption))
+    golden("table.txt", render_table(rows, hint="ctxrace bpf --guard arm64-v1 --preemption full"))
+    few = [result(r.verdicts[:2], r.case, r.preemption, "no NMI arrived") for r in rows[:4]]
+    golden("table-few.txt", render_table([*few, result([verdict(BALANCED, Outcome.INCOMPLETE)], "plain-int")]))
+    golden("table-safe.txt", render_table(rows[:2]))
+
+
+def test_a_result_without_properties_never_holds() -> None:
+    first = render_result(result([])).splitlines()[0]
+    assert first == "guard.c: nothing was checked: the scenario declares no property"
+    assert render_table([]) == "nothing was checked\n"
+    assert render_table([result([])]).splitlines()[0] == "nothing was checked"
+
+
+@given(st.lists(st.text(alphabet="abc-'\" \\$", max_size=150), min_size=1, max_size=8))
+@settings(max_examples=60, deadline=None)
+def test_the_command_can_be_pasted(arguments: list[str]) -> None:
+    command = shlex.join(["ctxrace", "check", *arguments])
+    text = render_result(dataclasses.replace(result([verdict(EXCLUSIVE, Outcome.HOLDS)]), command=command))
+    assert_fits(text, 100)
+    pasted = text[text.index("again: ") + len("again: ") :]
+    assert shlex.split(pasted.replace("\\\n", "")) == ["ctxrace", "check", *arguments]
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 5, 9, 40])
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_first_line_names_as_many_properties_as_fit(number: int, outcome: Outcome) -> None:
+    properties = [Property("exclusive", (f"function_{n}",)) for n in range(number)]
+    first = render_result(result([verdict(kept, outcome) for kept in properties])).splitlines()[0]
+    assert first.startswith(f"guard.c: {outcome}: exclusive(function_0)")
+    assert "…" not in first
+    assert number < 3 or "more" in first or f"function_{number - 1}" in first
+
+
+def test_plain_output_is_unchanged() -> None:
+    text = render_result(result([verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside())]))
+    plain = Console(file=io.StringIO(), force_terminal=False, width=40)
+    print_report(text, plain)
+    assert isinstance(plain.file, io.StringIO)
+    assert plain.file.getvalue() == text
+
+
+def test_terminal_output_is_coloured_but_says_the_same() -> None:
+    verdicts = [verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside()), verdict(BALANCED, Outcome.HOLDS)]
+    text = render_result(result(verdicts))
+    terminal = Console(file=io.StringIO(), force_terminal=True, color_system="standard", no_color=False, width=40)
+    print_report(text, terminal)
+    assert isinstance(terminal.file, io.StringIO)
+    coloured = terminal.file.getvalue()
+    assert "\x1b[1;31mviolated" in coloured
+    assert "\x1b[1;32mholds" in coloured
+    bare = Console(file=io.StringIO(), force_terminal=True, color_system=None, width=40)
+    print_report(text, bare)
+    assert isinstance(bare.file, io.StringIO)
+    assert bare.file.getvalue() == text
+
+
+words = st.text(alphabet=st.sampled_from("aZ9_[]()., \t\n\x1b\u202e漢字é́🏳️‍🌈👩‍💻\ud800➜…x"), max_size=120)
+names = st.sampled_from(["task A", "task B", "softirq", "hardirq", "nmi"]) | words
+accesses = st.builds(
+    Access, st.sampled_from(["read", "write"]), words, st.integers(0, 99), st.just(8), st.integers(0, 2**64 - 1),
+    st.none() | st.integers(0, 2**64 - 1), words,
+)  # fmt: skip
+sources = st.none() | st.builds(Source, words, st.integers(0, 10**6), words)
+notes = st.lists(words, max_size=2).map(tuple)
+events = st.builds(
+    Event, names, st.integers(0, 2**64 - 1), words, words, sources, st.lists(accesses, max_size=3).map(tuple), notes
+)
+turns = st.builds(Turn, st.sampled_from(["start", "switch", "arrival", "return", "finish", "?"]), names, words, notes)
+runs = st.builds(
+    Interleaving,
+    st.lists(names, max_size=12, unique=True).map(tuple),
+    st.lists(events | turns, max_size=12).map(tuple),
+    words,
+    st.integers(0, 9),
+    notes,
+)
+properties = st.builds(Property, words, st.lists(words, max_size=3).map(tuple), words)
+verdicts = st.builds(
+    Verdict, properties, st.sampled_from(list(Outcome)), st.integers(0, 10**12), st.integers(0, 10**12),
+    st.floats(0, 1e6), st.none() | runs, words,
+)  # fmt: skip
+results = st.builds(
+    Result, words, words, words, words, st.integers(1, 99), st.lists(words, max_size=3).map(tuple),
+    st.lists(verdicts, max_size=6).map(tuple), words, notes,
+)  # fmt: skip
+
+
+def assert_fits(text: str, width: int) -> None:
+    assert text.endswith("\n")
+    for line in text.split("\n"):
+        assert cell_len(line) <= width
+        assert line == line.rstrip()
+        assert line.isprintable()
+    text.encode("utf-8")
+
+
+@settings(max_examples=60, deadline=None)
+@given(runs, st.integers(40, 140))
+def test_an_interleaving_never_exceeds_its_width(run: Interleaving, width: int) -> None:
+    text = render_interleaving(run, width)
+    assert_fits(text, width)
+    assert text == render_interleaving(run, width)
+
+
+@settings(max_examples=60, deadline=None)
+@given(results)
+def test_a_result_never_exceeds_100_columns(shown: Result) -> None:
+    assert_fits(render_result(shown), 100)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(results, max_size=4), words, words)
+def test_a_table_never_exceeds_100_columns(shown: list[Result], noun: str, hint: str) -> None:
+    assert_fits(render_table(shown, noun, hint), 100)
