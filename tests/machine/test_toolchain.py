@@ -1,5 +1,6 @@
 """C in, a linked executable out: flags, errors, and the cache."""
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -66,7 +67,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         commands.append(list(command))
         return real(command, **options)
 
-    monkeypatch.setattr(toolchain.subprocess, "run", run)
+    monkeypatch.setattr(subprocess, "run", run)
     return commands
 
 
@@ -75,7 +76,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 @pytest.mark.usefixtures("project")
 def test_every_compiler_links_at_every_level(build: Callable[..., Build], shared: Path, cc: str, optimize: str) -> None:
     compiler = find_compiler(cc, ARM64, cache=shared)
-    built = build("static int n; int f(void) { return __atomic_add_fetch(&n, 1, 5); }", compiler=compiler, optimize=optimize)
+    built = build(
+        "static int n; int f(void) { return __atomic_add_fetch(&n, 1, 5); }", compiler=compiler, optimize=optimize
+    )
     image = load_image(built.path, ARM64)
     assert built.messages == ""
     assert built.optimize == optimize
@@ -92,18 +95,21 @@ def test_description_names_the_version(shared: Path, cc: str | None) -> None:
     assert number[0].isdigit()
 
 
-def test_zig_keeps_the_optimisation_level(project: Path, build: Callable[..., Build]) -> None:
+@pytest.mark.usefixtures("project")
+def test_zig_keeps_the_optimisation_level(build: Callable[..., Build]) -> None:
     # `zig cc -O3` and `-O1` are -O2 and define NDEBUG.
-    text = "#ifdef NDEBUG\n#error\n#endif\n int a[64]; int f(void) { int s = 0; for (int i = 0; i < 64; i++) s += a[i] * i; return s; }"
+    text = """#ifdef NDEBUG
+#error
+#endif
+int a[64]; int f(void) { int s = 0; for (int i = 0; i < 64; i++) s += a[i] * i; return s; }
+"""
     sizes = [load_image(build(text, optimize=level).path, ARM64).symbols["f"].size for level in ("-O1", "-O2", "-O3")]
     assert len(set(sizes)) > 1, sizes
-    assert project.exists()
 
 
 @pytest.mark.usefixtures("project")
-def test_flags_of_cc_and_of_the_user_win(shared: Path, build: Callable[..., Build]) -> None:
-    compiler = find_compiler(None, ARM64, cache=shared)
-    assert build("int f(void) { return 0; }", flags=["-O1", "-DX=1"], compiler=compiler).optimize == "-O1"
+def test_flags_of_cc_and_of_the_user_win(build: Callable[..., Build]) -> None:
+    assert build("int f(void) { return 0; }", flags=["-O1", "-DX=1"]).optimize == "-O1"
     assert toolchain._split("ccache clang-19 -O3 -DX='a b'") == (("ccache", "clang-19"), ("-O3", "-DX=a b"))
 
 
@@ -115,9 +121,6 @@ def test_assembler_and_freestanding_headers(build: Callable[..., Build]) -> None
         assert built.messages == ""
         assert load_image(built.path, ARM64).symbols["f"].size == 8
     build("#include <stdint.h>\n#include <stdatomic.h>\n#include <stdbool.h>\n#include <stddef.h>\nuint8_t v;")
-
-
-# Errors
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,9 @@ def test_unusable_compilers(shared: Path, cc: str, told: str) -> None:
 
 def test_gcc_for_another_machine(shared: Path, tmp_path: Path) -> None:
     fake = tmp_path / "riscv-gcc"
-    answer = '#!/bin/sh\n[ "$1" = -dumpmachine ] && echo riscv64-linux-gnu || echo "g (D) 12.2.0 Free Software Foundation"\n'
+    answer = (
+        '#!/bin/sh\n[ "$1" = -dumpmachine ] && echo riscv64-linux-gnu || echo "g (D) 12.2.0 Free Software Foundation"\n'
+    )
     fake.write_text(answer)
     fake.chmod(0o755)
     with pytest.raises(ToolchainError, match=rf"compiles for riscv64-linux-gnu, not for arm64; use {ARM64.gcc[0]}"):
@@ -219,6 +224,15 @@ def test_zig_itself_is_refused(shared: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolchainError, match="zig changes optimisation levels; leave out --cc"):
         find_compiler("zig cc", ARM64, cache=shared)
+
+
+def test_missing_ziglang(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    with pytest.raises(ToolchainError, match=r"package ziglang is missing.*pip install ziglang"):
+        find_compiler(None, ARM64, cache=shared)
 
 
 # Object files
@@ -300,8 +314,7 @@ def test_whatever_changes_builds_again(build: Callable[..., Build], started: lis
 @pytest.mark.usefixtures("project")
 def test_damaged_cache_is_a_miss(build: Callable[..., Build], tmp_path: Path, damage: bytes) -> None:
     cache = tmp_path / "cache"
-    find_compiler(None, ARM64, cache=cache)
-    first = build("int f(void) { return 1; }", cache=cache)
+    first = build("int f(void) { return 1; }", cache=cache, compiler=find_compiler(None, ARM64, cache=cache))
     for file in cache.glob("*.json"):
         file.write_bytes(damage)
     find_compiler(None, ARM64, cache=cache)
@@ -324,11 +337,34 @@ def test_failures_are_not_remembered(build: Callable[..., Build], tmp_path: Path
 
 
 @pytest.mark.usefixtures("project")
-def test_concurrent_builds_agree(build: Callable[..., Build], tmp_path: Path) -> None:
-    def one(_: int) -> Build:
-        return build("int f(void) { return 7; }", cache=tmp_path / "cache")
+def test_a_file_that_changes_meanwhile_is_not_remembered(
+    build: Callable[..., Build], monkeypatch: pytest.MonkeyPatch, started: list[list[str]]
+) -> None:
+    Path("h.h").write_text("#define H 1\n")
+    text = '#include "h.h"\nint f(void) { return H + 40; }\n'
+    recorded = subprocess.run
 
+    def edited(command: Any, **options: Any) -> Any:  # noqa: ANN401
+        done = recorded(command, **options)
+        Path("h.h").write_text("#define H 2\n")
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(subprocess, "run", edited)
+        stale = build(text)
+    started.clear()
+    assert build(text).path != stale.path
+    assert started
+
+
+@pytest.mark.usefixtures("project")
+def test_concurrent_builds_agree(bundled: Compiler, tmp_path: Path) -> None:
     Path("race.c").write_text("int f(void) { return 7; }")
+
+    def one(_: int) -> Build:
+        cache = tmp_path / "cache"
+        return compile_c(Path("race.c"), arch=ARM64, compiler=bundled, linker_script=SCRIPT, cache=cache)
+
     with ThreadPoolExecutor(8) as pool:
         built = list(pool.map(one, range(8)))
     assert len(set(built)) == 1
@@ -357,4 +393,5 @@ def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.mark.usefixtures("project")
 def test_names_that_look_like_flags_and_foreign_modules(build: Callable[..., Build]) -> None:
     Path("ziglang.py").write_text("raise SystemExit(9)")  # nothing in the working directory may get in the way
-    assert build("int f(void) { return 1; }", "-f x.c").path.exists()
+    for name in ("-f x.c", "@x.c"):
+        assert build("int f(void) { return 1; }", name).path.exists()

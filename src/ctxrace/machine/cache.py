@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,14 +36,17 @@ def remembered(key: str, cache: Path, build: Callable[[Path], tuple[str, list[Pa
         cache.mkdir(parents=True, exist_ok=True)
         work = tempfile.TemporaryDirectory(dir=cache, prefix="build-", ignore_cleanup_errors=True)
     with work as name:
+        began = time.time_ns()
         with _writing(cache):
             messages, dependencies = build(Path(name))
             linked = (Path(name) / "linked").read_bytes()
             digests = [[str(path), digest(path.read_bytes())] for path in dependencies]
+            settled = all(path.stat().st_mtime_ns < began for path in dependencies)
         path = cache / f"{digest(linked)}.elf"
         store(path, linked)
     record = {"executable": path.name, "messages": messages, "dependencies": digests}
-    store(manifest, json.dumps(record).encode())
+    if settled:  # a file written meanwhile may have been read half
+        store(manifest, json.dumps(record).encode())
     return path, messages
 
 

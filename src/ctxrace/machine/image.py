@@ -3,7 +3,7 @@
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
@@ -196,7 +196,8 @@ class Image:
         variable = self._debug.variable_at(known.address) if known is not None and known.kind == "object" else None
         if known is not None and variable is not None:
             called, layout = variable
-            if offset >= 0 and offset + size <= max(layout.size, known.size):
+            layout = replace(layout, size=max(layout.size, known.size))  # a flexible array may have elements
+            if offset >= 0 and offset + size <= layout.size:
                 return spell(called, layout, offset, size)
         return f"{name}{offset:+d}" if offset else name
 

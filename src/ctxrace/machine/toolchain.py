@@ -27,6 +27,7 @@ __all__ = ["Build", "Compiler", "compile_c", "default_cache", "find_compiler", "
 ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
 LINK = (*ZIG, "ld.lld", "--no-relax", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
+NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
 CLANG_VERSION = r"clang version (\S+)"
 BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
 
@@ -136,7 +137,7 @@ def compile_c(
     """
     cache = cache or default_cache()
     text = _source(source)
-    spelled = f"./{source}" if str(source).startswith("-") else str(source)
+    spelled = f"./{source}" if str(source).startswith(("-", "@")) else str(source)
     options = [*FLAGS, *MACHINE_FLAGS.get(arch.elf_machine, ()), *arch.c_flags, *(f"-I{path}" for path in include)]
     options += [optimize, *compiler.flags, *flags]
     if source.suffix == ".s" and compiler.family != "gcc":
@@ -144,11 +145,11 @@ def compile_c(
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
     paths = [str(Path.cwd()), spelled, *(os.environ.get(name, "") for name in ("PWD", "CPATH", "C_INCLUDE_PATH"))]
-    key = digest(text, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script)
+    key = digest(text, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
 
     def build(work: Path) -> tuple[str, list[Path]]:
         makefile = work / "dependencies"
-        target = work / f"{source.stem}.o"
+        target = work / _object_name(source)
         wanted = [*options, "-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), spelled]
         status, messages = _run([*compiler.command, *wanted])
         if status:
@@ -168,10 +169,10 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     """
     data = _read(path)
     check_header(data, path, arch, linked=False)
-    key = digest(data, path.stem, arch.name, linker_script)
+    key = digest(data, path.stem, arch.name, linker_script, _ziglang())
 
     def build(work: Path) -> tuple[str, list[Path]]:
-        target = work / f"{path.stem}.o"
+        target = work / _object_name(path)
         target.write_bytes(data)
         return _link(target, work, linker_script, "the file that it is compiled from"), []
 
@@ -183,16 +184,23 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
 
 
 def _bundled(arch: Architecture, cache: Path) -> Compiler:
-    # Asking the package manager instead of the program saves a process start.
-    spec = importlib.util.find_spec("ziglang")
-    if spec is None or spec.origin is None:
-        raise ToolchainError("the Python package ziglang is missing; type: pip install ziglang")
-    package = importlib.metadata.version("ziglang")
+    package = _ziglang()
     version = _version(["ziglang", package], cache, lambda: _ask([*ZIG, "clang"], "--version"))
     description = f"clang {_number(CLANG_VERSION, version)} (zig)"
+    spec = importlib.util.find_spec("ziglang")
+    if spec is None or spec.origin is None:
+        raise ToolchainError(NO_ZIGLANG)
     headers = Path(spec.origin).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
     command = (*ZIG, "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
     return Compiler(command, "zig", description, "\0".join(["ziglang", package, *command]))
+
+
+def _ziglang() -> str:
+    # Asking the package manager instead of the program saves a process start.
+    try:
+        return importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError:
+        raise ToolchainError(NO_ZIGLANG) from None
 
 
 def _split(cc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -265,6 +273,10 @@ def _run(command: Sequence[str], environment: dict[str, str] | None = None, cwd:
 
 def _ended(status: int) -> str:
     return f"exit status {status}" if status > 0 else f"killed by signal {-status}"
+
+
+def _object_name(path: Path) -> str:
+    return path.stem.lstrip("-@") + ".o"  # lld would take those for a flag and a file of arguments
 
 
 def _link(target: Path, work: Path, script: str, source: str) -> str:

@@ -46,6 +46,13 @@
 #define barrier()		__asm__ __volatile__("" : : : "memory")
 #define barrier_data(pointer)	__asm__ __volatile__("" : : "r" (pointer) : "memory")
 
+/*
+ * Memory as a number of so many bits, whatever its type: the kernel tells the compiler so once and for all,
+ * with -fno-strict-aliasing, which a scenario need not be compiled with.
+ */
+#define __may_alias		__attribute__((__may_alias__))
+#define CTXRACE_MEMORY(bits, pointer) (*(u##bits __may_alias volatile *)(pointer))
+
 /* A pointer moved by some bytes, without the compiler concluding which object it still points into. */
 #ifdef __clang__
 # define RELOC_HIDE(pointer, bytes) \

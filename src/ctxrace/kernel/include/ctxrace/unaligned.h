@@ -10,7 +10,7 @@
 #include <ctxrace/compiler.h>
 
 #define CTXRACE_UNALIGNED(bits, order)							\
-struct ctxrace_unaligned_##order##bits { u##bits value; } __packed;			\
+struct ctxrace_unaligned_##order##bits { u##bits value; } __packed __may_alias;		\
 static __always_inline u##bits get_unaligned_##order##bits(const void *pointer)		\
 {											\
 	return order##bits##_to_cpu(							\

@@ -32,7 +32,7 @@ static __always_inline unsigned long arch_fetch_##name##order##_##bits(volatile 
 	"	cbnz	%w[failed], 1b"								\
 		ARM64_AFTER##order								\
 		: [found] "=&r" (found), [left] "=&r" (left), [failed] "=&r" (failed),		\
-		  [at] "+Q" (*(volatile u##bits *)p)						\
+		  [at] "+Q" (CTXRACE_MEMORY(bits, p))						\
 		: [v] "r" ((u##bits)v)								\
 		: ARM64_CLOBBER##order);							\
 	return found;										\
@@ -55,7 +55,7 @@ static __always_inline unsigned long arch_xchg##order##_##bits(volatile void *p,
 			"%" ARM64_REG_##bits "[v], %[at]\n"					\
 	"	cbnz	%w[failed], 1b"								\
 		ARM64_AFTER##order								\
-		: [found] "=&r" (found), [failed] "=&r" (failed), [at] "+Q" (*(volatile u##bits *)p) \
+		: [found] "=&r" (found), [failed] "=&r" (failed), [at] "+Q" (CTXRACE_MEMORY(bits, p)) \
 		: [v] "r" ((u##bits)v)								\
 		: ARM64_CLOBBER##order);							\
 	return found;										\
@@ -78,7 +78,7 @@ arch_cmpxchg##order##_##bits(volatile void *p, unsigned long old, unsigned long 
 	"	cbnz	%w[failed], 1b"								\
 		ARM64_AFTER##order "\n"								\
 	"2:"											\
-		: [found] "=&r" (found), [failed] "=&r" (failed), [at] "+Q" (*(volatile u##bits *)p) \
+		: [found] "=&r" (found), [failed] "=&r" (failed), [at] "+Q" (CTXRACE_MEMORY(bits, p)) \
 		: [expected] "r" (expected), [new] "r" (new)					\
 		: ARM64_CLOBBER##order);							\
 	return found;										\

@@ -21,7 +21,7 @@ static __always_inline unsigned long arch_##name##order##_##bits(volatile void *
 	__asm__ __volatile__(ARM64_LSE_PREAMBLE							\
 		instruction ARM64_LSE_ORDER##order ARM64_SIZE_##bits				\
 		"	%" ARM64_REG_##bits "[v], %" ARM64_REG_##bits "[found], %[at]"		\
-		: [found] "=r" (found), [at] "+Q" (*(volatile u##bits *)p)			\
+		: [found] "=r" (found), [at] "+Q" (CTXRACE_MEMORY(bits, p))			\
 		: [v] "r" ((u##bits)v)								\
 		: ARM64_CLOBBER##order);							\
 	return found;										\
@@ -42,7 +42,7 @@ arch_cmpxchg##order##_##bits(volatile void *p, unsigned long old, unsigned long 
 	__asm__ __volatile__(ARM64_LSE_PREAMBLE							\
 		"cas" ARM64_LSE_ORDER##order ARM64_SIZE_##bits					\
 		"	%" ARM64_REG_##bits "[found], %" ARM64_REG_##bits "[new], %[at]"	\
-		: [found] "+r" (found), [at] "+Q" (*(volatile u##bits *)p)			\
+		: [found] "+r" (found), [at] "+Q" (CTXRACE_MEMORY(bits, p))			\
 		: [new] "rZ" ((u##bits)new)							\
 		: ARM64_CLOBBER##order);							\
 	return found;										\
@@ -53,7 +53,7 @@ static __always_inline void arch_##name##_##bits(volatile void *p, unsigned long
 {												\
 	__asm__ __volatile__(ARM64_LSE_PREAMBLE							\
 		instruction ARM64_SIZE_##bits "	%" ARM64_REG_##bits "[v], %[at]"		\
-		: [at] "+Q" (*(volatile u##bits *)p)						\
+		: [at] "+Q" (CTXRACE_MEMORY(bits, p))						\
 		: [v] "r" ((u##bits)v));							\
 }
 

@@ -26,14 +26,14 @@ static __always_inline unsigned long arch_load_acquire_##bits(const volatile voi
 											\
 	__asm__ __volatile__("ldar" size "	%" reg "0, %1"				\
 		: "=r" (value)								\
-		: "Q" (*(const volatile u##bits *)p)					\
+		: "Q" (CTXRACE_MEMORY(bits, p))					\
 		: "memory");								\
 	return value;									\
 }											\
 static __always_inline void arch_store_release_##bits(volatile void *p, unsigned long value) \
 {											\
 	__asm__ __volatile__("stlr" size "	%" reg "1, %0"				\
-		: "=Q" (*(volatile u##bits *)p)						\
+		: "=Q" (CTXRACE_MEMORY(bits, p))						\
 		: "rZ" ((u##bits)value)							\
 		: "memory");								\
 }
