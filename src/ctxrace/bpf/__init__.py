@@ -1,0 +1,1 @@
+"""The flagship: BPF's recursion detection. The only part that knows BPF."""

@@ -27,6 +27,9 @@ class ToolchainError(CtxraceError):
         super().__init__(message)
         self.output = output
 
+    def __reduce__(self) -> tuple[type["ToolchainError"], tuple[str, str]]:
+        return type(self), (str(self), self.output)  # whole, also from another process
+
 
 class ImageError(CtxraceError):
     """A file is not machine code that can be checked: not ELF, truncated, or of another architecture."""

@@ -51,15 +51,20 @@ def check(
 
 
 def explore(
-    program: Program, scenario: Scenario, limits: Limits | None = None, progress: Progress | None = None
+    program: Program,
+    scenario: Scenario,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    *,
+    everything: bool = False,
 ) -> tuple[KernelSystem, Exploration]:
     """Search `scenario` with as much folded and private as the code allows.
 
-    Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
+    everything: go on when all properties are decided. Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
     assumption turns out wrong, the search begins again without it.
     """
     folded, shared_stacks = True, False
-    wanted = frozenset(scenario.properties) or None
+    wanted = frozenset() if everything else frozenset(scenario.properties) or None
     while True:
         system = KernelSystem(program.image, scenario, folded=folded, shared_stacks=shared_stacks)
         try:

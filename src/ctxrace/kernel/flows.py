@@ -4,7 +4,7 @@ What a context does next hangs on its own state and on the few bytes it reads, n
 outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
@@ -101,6 +101,17 @@ class Flows:
             role, state = self.numbers.values[flow]
             known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=())))
         return known
+
+    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+        """Return every outcome evaluated so far, with the identity that was current."""
+        for (_, identity), tree in self._trees.items():
+            waiting: list[_Branch | Outcome] = [tree]
+            while waiting:
+                node = waiting.pop()
+                if isinstance(node, Outcome):
+                    yield identity, node
+                else:
+                    waiting.extend(node.children.values())
 
     def _look_up(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> Outcome:
         key = (what, identity)

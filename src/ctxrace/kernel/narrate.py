@@ -14,7 +14,7 @@ from ctxrace.machine.memory import RegionKind, Touch
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem, Move, Position
 
-__all__ = ["narrate", "task_name"]
+__all__ = ["narrate", "place_of", "task_name"]
 
 
 def task_name(number: int) -> str:
@@ -153,20 +153,22 @@ class _Narrator:
             if touch.kind == "write":
                 before = int.from_bytes(blob[at : at + touch.size], "little")
                 blob[at : at + touch.size] = touch.value.to_bytes(touch.size, "little")
-            symbol, offset, name = self._place(touch.address, touch.size, task)
+            symbol, offset, name = place_of(system, touch.address, touch.size, task)
             accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
         return tuple(accesses)
 
-    def _place(self, address: int, size: int, task: int) -> tuple[str, int, str]:
-        at = address - task
-        if 0 <= at < TASK_STRUCT_SIZE:
-            return "current", at, "preempt_count" if at in PREEMPT_COUNT else f"current+{at:#x}"
-        address = self.system.layout.symbol_address(address)
-        symbol = self.system.image.object_at(address)
-        if symbol is None:
-            return "", 0, f"{address:#x}"
-        offset = address - symbol.address
-        return symbol.name, offset, self.system.image.place(symbol.name, offset, size)
+
+def place_of(system: "KernelSystem", address: int, size: int, task: int) -> tuple[str, int, str]:
+    """Return symbol, offset in it, and spelling in C of `size` bytes at `address`; `task` is current's address."""
+    at = address - task
+    if 0 <= at < TASK_STRUCT_SIZE:
+        return "current", at, "preempt_count" if at in PREEMPT_COUNT else f"current+{at:#x}"
+    address = system.layout.symbol_address(address)
+    symbol = system.image.object_at(address)
+    if symbol is None:
+        return "", 0, f"{address:#x}"
+    offset = address - symbol.address
+    return symbol.name, offset, system.image.place(symbol, offset, size)
 
 
 def _outcome(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:

@@ -37,13 +37,14 @@ class Handler:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Say what is checked."""
+    """Say what is checked. attempts: how often each context begins its entry at most; None: no limit."""
 
     tasks: tuple[Tasks, ...] = ()
     handlers: tuple[Handler, ...] = ()
     preemption: Preemption = Preemption.FULL
     properties: tuple[Property, ...] = ()
     cpus: int = 1
+    attempts: int | None = None
 
     @property
     def task_count(self) -> int:
@@ -85,7 +86,7 @@ def progress(entry: str, body: str) -> Property:
 
 
 _PROPERTIES = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}
-_WORDS = {"tasks": 2, "softirq": 1, "hardirq": 1, "nmi": 1, "cpus": 1, "preemption": 1, "exclusive": 1, "balanced": 1,
+_WORDS = {"tasks": 2, "softirq": 1, "hardirq": 1, "nmi": 1, "cpus": 1, "attempts": 1, "preemption": 1, "exclusive": 1, "balanced": 1,
           "recovers": 2, "progress": 2}  # fmt: skip
 
 
@@ -97,13 +98,12 @@ def declared_scenario(image: Image) -> Scenario:
     scenario = Scenario()
     section = image.section(".ctxrace")
     preemption_at = cpus_at = ""
-    for line in section.data.split(b"\0") if section else ():
-        if not line:
-            continue
-        kind, *words = line.decode("utf-8", "replace").split(" ")
+    lines = section.data.decode("utf-8", "replace").split("\0") if section else []
+    for line in sorted(filter(None, lines), key=_line_number):  # GCC emits them last to first
+        kind, *words = line.split(" ")
         count = _WORDS.get(kind)
         if count is None or len(words) <= count:
-            raise ScenarioError(f"unknown declaration {line.decode('utf-8', 'replace')!r} in section .ctxrace")
+            raise ScenarioError(f"unknown declaration {line!r} in section .ctxrace; was it made by another ctxrace?")
         where, words = " ".join(words[count:]), words[:count]
         if kind == "preemption":
             if preemption_at and parse_preemption(words[0], where) is not scenario.preemption:
@@ -116,6 +116,8 @@ def declared_scenario(image: Image) -> Scenario:
                 raise ScenarioError(f"two numbers of CPUs are declared, at {cpus_at} and {where}; keep one")
             cpus_at = where
             scenario = replace(scenario, cpus=cpus)
+        elif kind == "attempts":
+            scenario = replace(scenario, attempts=parse_number("attempts", words[0], where))
         elif kind == "tasks":
             group = Tasks(parse_number("tasks", words[0], where), words[1])
             scenario = replace(scenario, tasks=(*scenario.tasks, group))
@@ -128,6 +130,11 @@ def declared_scenario(image: Image) -> Scenario:
             if handler not in scenario.handlers:
                 scenario = replace(scenario, handlers=(*scenario.handlers, handler))
     return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
+
+
+def _line_number(declaration: str) -> int:
+    digits = declaration.rpartition(":")[2]
+    return int(digits) if digits.isdecimal() else 0
 
 
 def make_property(kind: str, subjects: Iterable[str]) -> Property:

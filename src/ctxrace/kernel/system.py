@@ -36,6 +36,7 @@ class Position(NamedTuple):
     current: the number of the current `Task`, the idle task's if none runs.
     others: the numbers of the other tasks, sorted, but for those at rest that are as fresh as at the start.
     interrupts: the numbers of the `Frame`s over the current task, the running one last.
+    attempts: how many more times each group of tasks and each handler may begin; empty: as often as they like.
     """
 
     shared: int
@@ -43,14 +44,19 @@ class Position(NamedTuple):
     current: int
     others: tuple[int, ...]
     interrupts: tuple[int, ...]
+    attempts: tuple[int, ...]
 
 
 class Task(NamedTuple):
-    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct."""
+    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
+
+    begun: whether it has taken an event since its entry began.
+    """
 
     group: int
     flow: int
     own: int
+    begun: bool = False
 
 
 class Frame(NamedTuple):
@@ -133,7 +139,11 @@ class KernelSystem:
 
     def initial(self) -> Position:
         """Return the idle CPU, with memory as the image has it."""
-        return Position(self.shared(self.layout.shared), 0, self.idle, (), ())
+        attempts: tuple[int, ...] = ()
+        if self.scenario.attempts is not None:
+            counts = [group.count for group in self.groups[:-1]] + [1] * len(self.scenario.handlers)
+            attempts = tuple(count * self.scenario.attempts for count in counts)
+        return Position(self.shared(self.layout.shared), 0, self.idle, (), (), attempts)
 
     def steps(self, state: Position) -> Sequence[Step]:
         """Return what may happen next: the running context's event, arrivals, switches to other tasks."""
@@ -148,7 +158,8 @@ class KernelSystem:
         if arrivals is None:
             arrivals = self._arrivals[current, top] = self._find_arrivals(current, top)
         for arrival in arrivals:
-            steps.append(self._arrive(state, *arrival))
+            if not state.attempts or state.attempts[len(self.groups) - 1 + arrival[0].handler]:
+                steps.append(self._arrive(state, *arrival))
         if not interrupts:
             if current not in self._left:
                 self._left[current] = self._leave(current)
@@ -164,68 +175,67 @@ class KernelSystem:
     # What the steps are.
 
     def _event(self, state: Position, current: int, top: int) -> Step:
-        shared, since_idle, _, others, interrupts = state
+        shared, since_idle, _, others, interrupts, attempts = state
         move = self.move(current, top, shared)
-        group, flow, _ = self.tasks.values[current]
+        group, flow, _, begun = self.tasks.values[current]
         if top == REST:
-            current = self.tasks(Task(group, move.flow, move.own))
+            current = self.tasks(Task(group, move.flow, move.own, move.flow != REST))
             if move.flow == REST:
                 current, others = self._retire(current, others)
         else:
-            current = self.tasks(Task(group, flow, move.own))
+            current = self.tasks(Task(group, flow, move.own, begun))
             count = self.frames.values[top].count
             over = () if move.flow == REST else (self.frames(Frame(move.flow, count)),)
             interrupts = interrupts[:-1] + over
-        after = Position(move.shared, since_idle, current, others, interrupts)
+        after = Position(move.shared, since_idle, current, others, interrupts, attempts)
         return self._step(EVENT, after, move, ended=move.flow == REST)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
-        shared, since_idle, _, others, interrupts = state
+        shared, since_idle, _, others, interrupts, attempts = state
         if interrupts:
             interrupts = (*interrupts[:-1], interrupted)
         if move.flow != REST:
             count = _preempt_count(self.own.values[self.tasks.values[current].own])
             interrupts = (*interrupts, self.frames(Frame(move.flow, count)))
         since_idle |= self.monitor.attempted[self.scenario.handlers[label.handler].entry]
-        after = Position(CRASHED if move.shared == CRASHED else shared, since_idle, current, others, interrupts)
+        attempts = _spend(attempts, len(self.groups) - 1 + label.handler)
+        memory = CRASHED if move.shared == CRASHED else shared
+        after = Position(memory, since_idle, current, others, interrupts, attempts)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
     def _switches(self, state: Position, left: int) -> Sequence[Step]:
         """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
-        shared, since_idle, _, others, _ = state
-        tasks, fresh = self.tasks.values, self._fresh
+        shared, since_idle, _, others, _, attempts = state
+        tasks, idle_group = self.tasks.values, len(self.groups) - 1
+        preempts = left != self.idle and tasks[left].flow != REST
         waiting = others if left == self.idle else tuple(sorted((*others, left)))
-        steps: list[Step] = []
         used = [0] * len(self.groups)
-        in_flight = False
         for task in waiting:
             used[tasks[task].group] += 1
-            in_flight |= tasks[task].flow != REST
-        cost = 1 if in_flight else 0
+        startable = [
+            group for group in range(idle_group) if used[group] < self.groups[group].count and _may_start(attempts, group)
+        ]
+        steps = [self._start(state, self._fresh[group], waiting, preempts) for group in startable]
         for task in dict.fromkeys(waiting):
-            if task == left or tasks[task].group == len(fresh) - 1:
+            if task == left or tasks[task].group == idle_group:
                 continue
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
-                after = Position(shared, since_idle, task, rest, ())
-                steps.append(Step(Resume(task), after, cost, 0))
-            else:
-                steps.append(self._start(state, task, rest, cost))
-        for group, (count, _, _) in enumerate(self.groups[:-1]):
-            if used[group] < count:
-                steps.append(self._start(state, fresh[group], waiting, cost))
+                steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), attempts), 1, 0))
+            elif _may_start(attempts, tasks[task].group):
+                steps.append(self._start(state, task, rest, preempts))
         return steps
 
-    def _start(self, state: Position, task: int, others: tuple[int, ...], switches: int) -> Step:
-        group, _, own = self.tasks.values[task]
-        entry = self.groups[group].entry
+    def _start(self, state: Position, task: int, others: tuple[int, ...], preempts: bool) -> Step:
+        group, _, own, _ = self.tasks.values[task]
         move = self._begin(task, self.role_of_task(group))
-        started = self.tasks(Task(group, move.flow, own))
+        started = self.tasks(Task(group, move.flow, own, bool(move.enters)))
         if move.flow == REST:
             started, others = self._retire(started, others)
-        since_idle = state.since_idle | self.monitor.attempted[entry]
-        after = Position(CRASHED if move.shared == CRASHED else state.shared, since_idle, started, others, ())
-        return self._step(Start(task), after, move, ended=move.flow == REST, switches=switches, events=0)
+        memory = CRASHED if move.shared == CRASHED else state.shared
+        since_idle = state.since_idle | self.monitor.attempted[self.groups[group].entry]
+        after = Position(memory, since_idle, started, others, (), _spend(state.attempts, group))
+        return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
     def _step(
         self, label: object, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
@@ -247,7 +257,7 @@ class KernelSystem:
         key = (current, top, shared)
         move = self._moves.get(key)
         if move is None:
-            _, flow, own = self.tasks.values[current]
+            _, flow, own, _ = self.tasks.values[current]
             expected = 0
             if top != REST:
                 flow, expected = self.frames.values[top]
@@ -285,7 +295,7 @@ class KernelSystem:
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
-        group, flow, own = self.tasks.values[current]
+        group, flow, own, begun = self.tasks.values[current]
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
@@ -304,23 +314,28 @@ class KernelSystem:
                 continue
             self.arrived.add((str(handler.level), over))
             accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
-            task = self.tasks(Task(group, flow, accounted))
+            task = self.tasks(Task(group, flow, accounted, begun))
             move = self._begin(task, Role(handler.level, handler.entry))
-            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own))
+            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
     def _leave(self, current: int) -> int | None:
-        """Return the current task as it is when it is switched away from; None where that cannot happen."""
-        group, flow, own = self.tasks.values[current]
+        """Return the current task as it is when it is switched away from; None where that need not happen.
+
+        A task that has not taken an event yet stays: to everyone else it is as if it had not begun, so whoever
+        would preempt it might as well run first.
+        """
+        group, flow, own, begun = self.tasks.values[current]
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
         count = _preempt_count(self.own.values[own])
         on = self.flows.machine.interrupts_enabled(state)
-        if not may_be_preempted(self.scenario.preemption, interrupts_on=on, preempt_count=count):
+        model = self.scenario.preemption
+        if not begun or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
             return None
-        return self.tasks(Task(group, self.flows.disarm(flow), own))
+        return self.tasks(Task(group, self.flows.disarm(flow), own, begun))
 
     def _retire(self, task: int, others: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
@@ -394,6 +409,14 @@ def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
         identity += tasks.count
     # The idle task comes last. Interrupts over it see its task_struct; folded, they must not be able to tell.
     return [*groups, Group(1, "", 0 if folded else layout.idle)]
+
+
+def _may_start(attempts: tuple[int, ...], group: int) -> bool:
+    return not attempts or attempts[group] > 0
+
+
+def _spend(attempts: tuple[int, ...], who: int) -> tuple[int, ...]:
+    return attempts and (*attempts[:who], attempts[who] - 1, *attempts[who + 1 :])
 
 
 def _without(tasks: tuple[int, ...], task: int) -> tuple[int, ...]:

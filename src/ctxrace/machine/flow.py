@@ -66,7 +66,7 @@ class Machine:
         self._stack_pointer = self.code.register(self.arch.stack_pointer)
         self._link = self.code.register(self.arch.link_register)
         self._mask = self.code.register(self.arch.interrupt_mask_register)
-        self._is_event: dict[int, bool] = {}
+        self._changes_mask: dict[int, bool] = {}
 
     def begin(self, entry: str, memory: Memory, system: Mapping[str, int], stack: range, masked: bool) -> Flow:
         """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
@@ -108,6 +108,16 @@ class Machine:
         offset = self._mask.offset
         return not any(at == offset & ~7 and value & self.arch.interrupt_mask for at, value in flow.registers)
 
+    def changes_interrupt_mask(self, address: int) -> bool:
+        """Return whether the instruction at `address` writes the interrupt mask, and so changes who may arrive."""
+        known = self._changes_mask.get(address)
+        if known is None:
+            mask = self._mask
+            ops = self.code[address].ops
+            known = any(op.output is not None and op.output[:2] == mask[:2] for op in ops)
+            self._changes_mask[address] = known
+        return known
+
     def _run_private(
         self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
     ) -> Flow:
@@ -115,7 +125,7 @@ class Machine:
         start = pc
         while pc != EXIT:
             instruction = self.code[pc]
-            if self._always_event(instruction):
+            if self.changes_interrupt_mask(pc):
                 break
             before = dict(registers.words)
             monitor = memory.monitor
@@ -203,15 +213,6 @@ class Machine:
         for name, value in system.items():
             place = self.code.register(name)
             registers.write(place.offset, place.size, value)
-
-    def _always_event(self, instruction: Instruction) -> bool:
-        # Whatever changes the interrupt mask changes what may be scheduled.
-        known = self._is_event.get(instruction.address)
-        if known is None:
-            mask = self._mask
-            known = any(op.output is not None and op.output[:2] == mask[:2] for op in instruction.ops)
-            self._is_event[instruction.address] = known
-        return known
 
     def _check_system_registers(self, instruction: Instruction) -> None:
         for op in instruction.ops:

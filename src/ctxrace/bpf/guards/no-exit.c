@@ -45,6 +45,7 @@ void attempt(void)
 	body();
 	put_recursion_context();
 }
+CTXRACE_ATTEMPTS(1);
 CTXRACE_TASKS(2, attempt);
 CTXRACE_SOFTIRQ(attempt);
 CTXRACE_HARDIRQ(attempt);

@@ -4,27 +4,50 @@ Facts about the instruction set: Arm ARM (DDI 0487). Facts about registers' role
 arch/arm64/include/asm/current.h (sp_el0), percpu.h (tpidr_el1), irqflags.h (daif).
 """
 
+import re
+
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.pcode import Instruction, Op, Varnode
 
 __all__ = ["ARM64"]
 
 GENERAL = range(0x4000, 0x4100)  # x0 to x30 in SLEIGH's register space
+VECTORS = 0x5000  # from here on
 SYSTEM = range(0x1000, 0x3000)
+_DAIF = Varnode("register", 0x1020, 8)
 
 _LOAD_EXCLUSIVE = frozenset({"ldxr", "ldxrb", "ldxrh", "ldxp", "ldaxr", "ldaxrb", "ldaxrh", "ldaxp"})
 _ATOMIC_PAIRS = frozenset({"ldxp", "ldaxp", "stxp", "stlxp", "casp", "caspa", "caspl", "caspal"})
-_ACQUIRE_PC_SIZES = {"ldaprb": 1, "ldaprh": 2}
+_ZERO_REGISTER = range(0x40F8, 0x4100)
+_EXTREMES = re.compile(r"(ld|st)[su](max|min)(a|l|al)?[bh]?")
+_NARROW_SIGNED_LOADS = re.compile(r"ld(r|ur|tr|apur)s[bh]")
+# SLEIGH gets rmif's flags wrong; crc32 reads memory at the polynomial; 64-byte stores and memory tagging are half there.
+_WRONG = re.compile(r"rmif|crc32.*|(ld|st)64b.*|irg|gmi|addg|subg|subps?|ldgm?|stz?2?gm?|stgp")
 
 
 def repair(instruction: Instruction) -> Instruction:
     """Mend p-code that differs from the Arm ARM. Each case was found by comparing with a CPU emulator."""
-    if instruction.mnemonic.startswith("ldapr"):
-        return _load_acquire_pc(instruction)
     ops = instruction.ops
-    if instruction.mnemonic.startswith("casp"):
-        ops = ops[:4] + ops[8:]  # SLEIGH copies the two register pairs a second time, swapped
-    return instruction._replace(ops=tuple(_zero_extend(op) for op in ops))
+    encoding = int.from_bytes(instruction.code, "little")
+    match instruction.mnemonic:
+        case name if _WRONG.fullmatch(name) or any(map(_uses_vectors, ops)):
+            return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
+        case name if name.startswith(("ldapr", "ldar", "ldlar")):
+            ops = _load_acquire(encoding)
+        case name if name.startswith(("stlr", "stllr")):
+            ops = _store_release(encoding)
+        case "stlxp" | "ldpsw":
+            ops = _second_half(ops)
+        case "casp" | "caspa" | "caspl" | "caspal":
+            # SLEIGH copies the two pairs of X registers a second time, swapped; for W registers it is wrong all over.
+            ops = ops[:4] + ops[8:] if encoding >> 30 & 1 else _compare_and_swap_words(encoding)
+        case name if _EXTREMES.fullmatch(name):
+            ops = _extreme(name, encoding)
+        case name if _NARROW_SIGNED_LOADS.fullmatch(name) and encoding >> 22 & 1:
+            ops = _sign_extend_to_word(ops)
+        case "msr":
+            ops = tuple(_mask_bits_only(op) for op in ops)
+    return instruction._replace(ops=tuple(_without_zero_register(_zero_extend(op)) for op in ops))
 
 
 def _zero_extend(op: Op) -> Op:
@@ -38,17 +61,123 @@ def _zero_extend(op: Op) -> Op:
     return op
 
 
-def _load_acquire_pc(instruction: Instruction) -> Instruction:
-    # SLEIGH's ldapr copies a scratch register instead of loading.
-    encoding = int.from_bytes(instruction.code, "little")
-    target, base = encoding & 31, encoding >> 5 & 31
-    size = _ACQUIRE_PC_SIZES.get(instruction.mnemonic, 8 if encoding >> 30 == 3 else 4)
-    address = Varnode("register", 0x8 if base == 31 else GENERAL.start + 8 * base, 8)
-    loaded = Varnode("unique", 0, size)
-    ops = [Op("LOAD", loaded, (address,))]
-    if target != 31:
-        ops.append(Op("INT_ZEXT", Varnode("register", GENERAL.start + 8 * target, 8), (loaded,)))
-    return instruction._replace(ops=tuple(ops))
+def _uses_vectors(op: Op) -> bool:
+    # Vectors and floating point are not for kernel code, and no test holds their p-code against anything.
+    nodes = op.inputs if op.output is None else (*op.inputs, op.output)
+    return any(node.space == "register" and node.offset >= VECTORS for node in nodes)
+
+
+def _without_zero_register(op: Op) -> Op:
+    # The atomics write and read xzr as if it were storage (`swp w0, wzr, [x1]`), `stxr wzr, ...` writes a constant.
+    inputs = tuple(_constant(0, node.size) if _is_zero_register(node) else node for node in op.inputs)
+    output = op.output
+    if output is not None and (output.space == "const" or _is_zero_register(output)):
+        output = _scratch(0xFF, output.size)
+    return op._replace(inputs=inputs, output=output)
+
+
+def _load_acquire(encoding: int) -> tuple[Op, ...]:
+    # SLEIGH's ldapr copies a scratch register instead of loading; its `ldar w0` loads 8 bytes.
+    loaded = _scratch(0, 1 << (encoding >> 30))
+    return (
+        Op("LOAD", loaded, (_base(encoding),)),
+        Op("INT_ZEXT", _general(encoding, 8), (loaded,)),
+    )
+
+
+def _store_release(encoding: int) -> tuple[Op, ...]:
+    # SLEIGH's stlrb and stlrh store 4 bytes.
+    return (Op("STORE", None, (_base(encoding), _general(encoding, 1 << (encoding >> 30)))),)
+
+
+def _second_half(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    # SLEIGH's ldpsw looks for its second word 8 bytes after the first, `stlxp w0, x1, x2` puts the second one at 4.
+    accesses = [index for index, op in enumerate(ops) if op.opcode in ("LOAD", "STORE")]
+    target = ops[accesses[0]].output or ops[accesses[0]].inputs[1]
+    return tuple(
+        op._replace(inputs=(op.inputs[0], _constant(target.size, 8)))
+        if op.opcode == "INT_ADD" and accesses[0] < index < accesses[1]
+        else op
+        for index, op in enumerate(ops)
+    )
+
+
+def _compare_and_swap_words(encoding: int) -> tuple[Op, ...]:
+    address, expected, wanted = _base(encoding), _scratch(1, 8), _scratch(2, 8)
+    found, differs, low, high = _scratch(3, 8), _scratch(4, 1), _scratch(5, 4), _scratch(6, 4)
+    first, second = encoding >> 16, encoding
+    return (
+        Op("PIECE", expected, (_general(first + 1, 4), _general(first, 4))),
+        Op("PIECE", wanted, (_general(second + 1, 4), _general(second, 4))),
+        Op("LOAD", found, (address,)),
+        Op("INT_NOTEQUAL", differs, (found, expected)),
+        Op("CBRANCH", None, (_constant(2, 4), differs)),
+        Op("STORE", None, (address, wanted)),
+        Op("SUBPIECE", low, (found, _constant(0, 4))),
+        Op("SUBPIECE", high, (found, _constant(4, 4))),
+        Op("INT_ZEXT", _general(first, 8), (low,)),
+        Op("INT_ZEXT", _general(first + 1, 8), (high,)),
+    )
+
+
+def _extreme(name: str, encoding: int) -> tuple[Op, ...]:
+    # For bytes and halfwords SLEIGH compares the whole W register, with memory extended by zeros even if signed.
+    size = 1 << (encoding >> 30)
+    address, given, found = _scratch(0, 8), _scratch(1, size), _scratch(2, size)
+    result, keep = _scratch(3, size), _scratch(4, 1)
+    is_max = "max" in name
+    return (
+        Op("COPY", address, (_base(encoding),)),
+        Op("COPY", given, (_general(encoding >> 16, size),)),
+        Op("LOAD", found, (address,)),
+        Op("INT_ZEXT", _general(encoding, 8), (found,)),
+        Op("COPY", result, (given,)),
+        Op(
+            "INT_SLESSEQUAL" if name[2] == "s" else "INT_LESSEQUAL",
+            keep,
+            (found, given) if is_max else (given, found),
+        ),
+        Op("CBRANCH", None, (_constant(2, 4), keep)),
+        Op("COPY", result, (found,)),
+        Op("STORE", None, (address, result)),
+    )
+
+
+def _sign_extend_to_word(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    # SLEIGH extends `ldrsb w0` to 64 bits instead of 32, and `ldursb w0` by zeros.
+    *before, last = ops
+    word = _scratch(0, 4)
+    return (*before, Op("INT_SEXT", word, last.inputs), Op("INT_ZEXT", last.output, (word,)))
+
+
+def _mask_bits_only(op: Op) -> Op:
+    # `msr daif, x0` keeps bits 9 to 6 of x0; SLEIGH copies them all.
+    if op.opcode == "COPY" and op.output == _DAIF:
+        return op._replace(opcode="INT_AND", inputs=(*op.inputs, _constant(0x3C0, 8)))
+    return op
+
+
+def _base(encoding: int) -> Varnode:
+    number = encoding >> 5 & 31
+    return Varnode("register", 0x8 if number == 31 else GENERAL.start + 8 * number, 8)
+
+
+def _general(number: int, size: int) -> Varnode:
+    """Return the low bytes of a register by the lowest five bits of `number`; 31 is xzr."""
+    return Varnode("register", GENERAL.start + 8 * (number & 31), size)
+
+
+def _is_zero_register(node: Varnode) -> bool:
+    return node.space == "register" and node.offset in _ZERO_REGISTER
+
+
+def _constant(value: int, size: int) -> Varnode:
+    return Varnode("const", value, size)
+
+
+def _scratch(index: int, size: int) -> Varnode:
+    """Return one of the places that SLEIGH does not use: its own ones are below."""
+    return Varnode("unique", 0x1000_0000 + 8 * index, size)
 
 
 ARM64 = Architecture(

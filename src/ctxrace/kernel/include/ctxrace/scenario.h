@@ -27,6 +27,14 @@
 #define CTXRACE_HARDIRQ(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("hardirq " CTXRACE_TEXT(entry))
 #define CTXRACE_NMI(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("nmi " CTXRACE_TEXT(entry))
 
+/*
+ * How often each context begins its entry at most; without this line, any number of times. For code that counts
+ * something up for ever, so that a proof with no bound would have to count a whole word round.
+ */
+#define CTXRACE_ATTEMPTS(count)							\
+	_Static_assert((count) >= 1, "CTXRACE_ATTEMPTS: at least one attempt");	\
+	CTXRACE_RECORD("attempts " CTXRACE_TEXT(count))
+
 /* The machine: how many CPUs, and its preemption: none, full or rt. Lazy counts as full, voluntary as none. */
 #define CTXRACE_CPUS(count)							\
 	_Static_assert((count) >= 1, "CTXRACE_CPUS: at least one CPU");		\

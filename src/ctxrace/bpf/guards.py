@@ -1,0 +1,116 @@
+"""BPF's recursion guards, one C file each, and the table of what holds for which."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.verdict import Result
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.check import check
+from ctxrace.kernel.context import Preemption
+from ctxrace.kernel.override import override, select
+from ctxrace.kernel.program import load
+
+__all__ = ["GUARDS", "Case", "cases", "guard_path", "run"]
+
+GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
+"""The guards in the order of their history in the thread; the last two are older than it."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One cell row of the table: a guard under a preemption model, compiled in one way.
+
+    properties: kinds to decide, empty for all. attempts: None for what the guard's file declares.
+    """
+
+    guard: str
+    preemption: str
+    tasks: int = 2
+    properties: tuple[str, ...] = ()
+    cc: str | None = None
+    optimize: str | None = None
+    attempts: str | None = None
+    limits: Limits = Limits()
+
+    @property
+    def command(self) -> str:
+        """What to type to see this case alone."""
+        words = ["ctxrace bpf", f"--guard {self.guard}", f"--preemption {self.preemption}"]
+        words += [f"--property {name}" for name in self.properties]
+        words += [f"--tasks {self.tasks}"] if self.tasks != 2 else []
+        words += [f"--attempts {self.attempts}"] if self.attempts else []
+        words += [f"--cc '{self.cc}'"] if self.cc else []
+        words += [self.optimize] if self.optimize else []
+        return " ".join(words)
+
+    def check(self) -> Result:
+        """Compile the guard and decide it."""
+        program = load(guard_path(self.guard), cc=self.cc, optimize=self.optimize)
+        attempts = self.attempts
+        scenario = override(
+            program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=attempts
+        )
+        result = check(program, select(scenario, self.properties), limits=self.limits, command=self.command)
+        return replace(result, case=self.guard)
+
+
+def guard_path(guard: str) -> Path:
+    """Return the C file of `guard`; raise `ScenarioError` that lists the guards where there is none."""
+    if guard not in GUARDS:
+        raise ScenarioError(f"no guard {guard!r}; ctxrace has: {', '.join(GUARDS)}")
+    return Path(__file__).parent / "guards" / f"{guard}.c"
+
+
+def cases(
+    guards: Sequence[str] = (),
+    preemptions: Sequence[str] = (),
+    *,
+    tasks: int = 2,
+    properties: Sequence[str] = (),
+    cc: str | None = None,
+    optimize: str | None = None,
+    attempts: str | None = None,
+    limits: Limits | None = None,
+) -> list[Case]:
+    """Return the cases of every guard under every preemption model, or of those given.
+
+    Raises `ScenarioError` for a guard or a preemption model that does not exist.
+    """
+    for guard in guards:
+        guard_path(guard)
+    models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(map(str, Preemption))
+    limits = limits or Limits()
+    return [
+        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits)
+        for guard in dict.fromkeys(guards or GUARDS)
+        for model in dict.fromkeys(models)
+    ]
+
+
+def run(wanted: Sequence[Case], jobs: int) -> Iterator[Result]:
+    """Check the cases in order, `jobs` at a time in processes of their own.
+
+    Ctrl-C ends the searches that run, as incomplete, and begins no others.
+    """
+    if jobs == 1 or len(wanted) == 1:
+        yield from map(Case.check, wanted)
+        return
+    with ProcessPoolExecutor(min(jobs, len(wanted))) as pool:
+        futures: list[Future[Result]] = [pool.submit(case.check) for case in wanted]
+        for future in futures:
+            try:
+                yield future.result()
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)
+                yield from (other.result() for other in futures if other.done() and not other.cancelled())
+                return
+
+
+def _known(preemptions: Sequence[str]) -> bool:
+    for name in preemptions:
+        if name not in list(Preemption):
+            raise ScenarioError(f"no preemption model {name!r}; ctxrace has: {', '.join(Preemption)}")
+    return bool(preemptions)

@@ -1,0 +1,68 @@
+"""``ctxrace check``: decide every property of one program."""
+
+import shlex
+import sys
+
+import typer
+
+from ctxrace.cli import options as opt
+from ctxrace.cli.output import exit_status, write
+from ctxrace.cli.progress import searching
+from ctxrace.kernel.check import check as decide
+from ctxrace.report.json import to_json
+from ctxrace.report.text import render_result
+
+__all__ = ["check"]
+
+
+def check(
+    file: opt.File,
+    flags: opt.Flags = None,
+    tasks: opt.TaskOption = None,
+    softirq: opt.Softirq = None,
+    hardirq: opt.Hardirq = None,
+    nmi: opt.Nmi = None,
+    cpus: opt.Cpus = None,
+    preemption: opt.PreemptionOption = None,
+    attempts: opt.Attempts = None,
+    exclusive: opt.Exclusive = None,
+    balanced: opt.Balanced = None,
+    recovers: opt.Recovers = None,
+    progress: opt.ProgressOption = None,
+    wanted: opt.PropertyOption = None,
+    arch: opt.Arch = "arm64",
+    cc: opt.Cc = None,
+    optimize: opt.Optimize = None,
+    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
+    timeout: opt.Timeout = None,
+    json: opt.Json = False,
+) -> None:
+    """Decide the scenario that FILE declares: a proof, or the interleaving that breaks it.
+
+    Example: ctxrace check guard.c --tasks 3 -O3 -- -DDEBUG
+    """
+    program = opt.load_program(file, arch, cc, optimize, flags)
+    scenario = opt.scenario_of(
+        program.scenario,
+        exclusive=exclusive,
+        balanced=balanced,
+        recovers=recovers,
+        progress=progress,
+        wanted=wanted,
+        tasks=tasks,
+        softirq=softirq,
+        hardirq=hardirq,
+        nmi=nmi,
+        cpus=cpus,
+        preemption=preemption,
+        attempts=attempts,
+    )
+    command = shlex.join(["ctxrace", *(word for word in sys.argv[1:] if word != "--json")])
+    with searching(f"exploring {file}") as shown:
+        limits = opt.limits_of(max_states, timeout)
+        result = decide(program, scenario, limits=limits, progress=shown, command=command)
+    if json:
+        sys.stdout.write(to_json([result]))
+    else:
+        write(render_result(result))
+    raise typer.Exit(exit_status([result]))

@@ -1,0 +1,81 @@
+"""Options that several verbs share, and what they make of them."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ctxrace.core.property import Property
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.override import override, parse_property, select
+from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.scenario import Scenario
+
+__all__ = ["DEFAULT_MAX_STATES", "limits_of", "load_program", "scenario_of"]
+
+DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
+
+_SCENARIO = "Scenario (in the place of what the source declares)"
+_COMPILE = "Compilation"
+_SEARCH = "Search"
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
+Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
+Cc = Annotated[str | None, typer.Option("--cc", metavar="COMMAND", help="compiler, default: the clang that pip installed",
+                                        rich_help_panel=_COMPILE)]  # fmt: skip
+Optimize = Annotated[str | None, typer.Option("-O", metavar="LEVEL", help="0, 1, 2, 3 or s, default 2",
+                                              rich_help_panel=_COMPILE)]  # fmt: skip
+Arch = Annotated[str, typer.Option("--arch", help="architecture", rich_help_panel=_COMPILE)]
+TaskOption = Annotated[list[str] | None, typer.Option("--tasks", metavar="[N:]ENTRY|N", help="N tasks that run ENTRY",
+                                                      rich_help_panel=_SCENARIO)]  # fmt: skip
+Softirq = Annotated[list[str] | None, typer.Option("--softirq", metavar="ENTRY|none", rich_help_panel=_SCENARIO)]
+Hardirq = Annotated[list[str] | None, typer.Option("--hardirq", metavar="ENTRY|none", rich_help_panel=_SCENARIO)]
+Nmi = Annotated[list[str] | None, typer.Option("--nmi", metavar="ENTRY|none", rich_help_panel=_SCENARIO)]
+Cpus = Annotated[str | None, typer.Option("--cpus", metavar="N", rich_help_panel=_SCENARIO)]
+PreemptionOption = Annotated[str | None, typer.Option("--preemption", metavar="none|full", rich_help_panel=_SCENARIO)]
+Attempts = Annotated[str | None, typer.Option("--attempts", metavar="N|unlimited",
+                                              help="how often each context begins its entry",
+                                              rich_help_panel=_SCENARIO)]  # fmt: skip
+Exclusive = Annotated[list[str] | None, typer.Option("--exclusive", metavar="BODY", rich_help_panel=_SCENARIO)]
+Balanced = Annotated[list[str] | None, typer.Option("--balanced", metavar="VARIABLE", rich_help_panel=_SCENARIO)]
+Recovers = Annotated[list[str] | None, typer.Option("--recovers", metavar="ENTRY,BODY", rich_help_panel=_SCENARIO)]
+ProgressOption = Annotated[list[str] | None, typer.Option("--progress", metavar="ENTRY,BODY",
+                                                          rich_help_panel=_SCENARIO)]  # fmt: skip
+PropertyOption = Annotated[list[str] | None, typer.Option("--property", metavar="NAME",
+                                                          help="decide only this one, for example exclusive",
+                                                          rich_help_panel=_SEARCH)]  # fmt: skip
+MaxStates = Annotated[int, typer.Option("--max-states", min=1, help="stop after so many states",
+                                        rich_help_panel=_SEARCH)]  # fmt: skip
+Timeout = Annotated[float | None, typer.Option("--timeout", min=0.0, metavar="SECONDS", rich_help_panel=_SEARCH)]
+Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
+
+
+def load_program(file: str, arch: str, cc: str | None, optimize: str | None, flags: Sequence[str] | None) -> Program:
+    """Compile and load `file`, and hand the compiler's own messages on to the user."""
+    level = f"-O{optimize}" if optimize is not None else None
+    program = load(file, arch=arch, cc=cc, optimize=level, flags=flags or ())
+    sys.stderr.write(program.messages)
+    return program
+
+
+def limits_of(max_states: int, timeout: float | None) -> Limits:
+    """Return where the search is to stop."""
+    return Limits(max_states, timeout)
+
+
+def scenario_of(
+    declared: Scenario,
+    *,
+    exclusive: Sequence[str] | None,
+    balanced: Sequence[str] | None,
+    recovers: Sequence[str] | None,
+    progress: Sequence[str] | None,
+    wanted: Sequence[str] | None,
+    **contexts: Sequence[str] | str | None,
+) -> Scenario:
+    """Return the declared scenario with what the options say in its place."""
+    kinds = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}
+    properties: list[Property] = [parse_property(kind, text) for kind, texts in kinds.items() for text in texts or ()]
+    given = {name: value for name, value in contexts.items() if value is not None}
+    return select(override(declared, properties=properties, **given), wanted or ())  # type: ignore[arg-type]
