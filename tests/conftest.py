@@ -1,14 +1,24 @@
 """What every test package shares."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 
+import pluggy
 import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate-golden", action="store_true", help="rewrite the golden files instead of comparing")
+    parser.addoption("--forbid-skips", action="store_true", help="a test that would be skipped fails instead")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pluggy.Result[pytest.TestReport], None]:
+    outcome = yield
+    report = outcome.get_result()
+    if report.skipped and not hasattr(report, "wasxfail") and item.config.getoption("--forbid-skips"):
+        report.outcome = "failed"
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import product
 
 __all__ = ["ARCHITECTURE", "GROUPS"]
 
-ARCHITECTURE = ".arch armv8.5-a"
+ARCHITECTURE = ".arch armv8.5-a+crc+memtag"
 
 CONDITIONS = ("eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le")
 SHIFTS = ("lsl", "lsr", "asr")
@@ -107,7 +107,6 @@ def _conditions() -> list[str]:
         *_each("{op} w0, #{n}, . + 8", op=("tbz", "tbnz"), n=(0, 1, 7, 31)),
         *_each("{op} x0, #{n}, . + 8", op=("tbz", "tbnz"), n=(0, 32, 40, 63)),
         *("csel x0, x1, xzr, al", "ccmp w0, w1, #3, nv", "csel w0, w0, wzr, nv", "setf8 w0", "setf16 w1", "cfinv"),
-        *("rmif x0, #3, #15", "rmif x1, #63, #5"),
     ]
 
 
@@ -116,6 +115,7 @@ def _loads() -> list[str]:
     small = ("ldr{s} w0, {a}", "str{s} w0, {a}", "ldrs{s} w0, {a}", "ldrs{s} x0, {a}")
     at = ("[x1]", "[x1, #{n}]", "[x1, #8]!", "[x1], #-8", "[x1, #-256]!", "[x1], #255", "[sp]", "[sp, #-16]!")
     by = ("[x1, x2]", "[x1, w2, uxtw]", "[x1, w2, sxtw]", "[x1, x2, sxtx]", "[sp, x2]")
+    pairs = ("[x4]", "[x4, #-64]", "[x4, #16]!", "[x4], #-24")
     loads = []
     for access, size in (
         *((a.replace("{s}", s), n) for a in small for s, n in (("b", 1), ("h", 2))),
@@ -125,7 +125,8 @@ def _loads() -> list[str]:
         scaled = [f"{a[:-1]} #{size.bit_length() - 1}]" for a in by[1:4] if size > 1] + [
             f"[x1, x2, lsl #{size.bit_length() - 1}]"
         ]
-        modes = [a.format(n=4095 * size) for a in at if "prfm" not in access or not a.endswith("!") and "]," not in a]
+        writes_back = {a for a in at if "!" in a or "]," in a}
+        modes = [a.format(n=4095 * size) for a in at if not ("prfm" in access and a in writes_back)]
         loads += [access.format(a=a) for a in (*modes, *by, *scaled)]
     return [
         *loads,
@@ -133,12 +134,19 @@ def _loads() -> list[str]:
         *("ldursb w0, [x1, #-1]", "ldursb x0, [x1, #1]", "ldursh w0, [x1, #-1]", "ldursh x0, [x1, #7]"),
         *("ldursw x0, [x1, #-255]", "str wzr, [x1]", "str xzr, [x1], #8", "strb wzr, [x1, #1]!", "ldr xzr, [x1], #16"),
         *_each("{op}{s} w0, [x1, #2]", op=("ldtr", "sttr"), s=("b", "h", "")),
-        *_each("ldp {r}0, {r}1, {a}; stp {r}2, {r}3, {a}", r="wx", a=("[x4]", "[x4, #-64]", "[x4, #16]!", "[x4], #-24")),
-        *_each("ldpsw x0, x1, {a}", a=("[x4]", "[x4, #-256]", "[x4, #16]!", "[x4], #-24")),
+        *_each("ldp {r}0, {r}1, {a}; stp {r}2, {r}3, {a}", r="wx", a=pairs),
+        *_each("ldpsw x0, x1, {a}", a=pairs),
         *("stp x29, x30, [sp, #-32]!", "ldp x29, x30, [sp], #32", "stp xzr, xzr, [x4, #8]", "ldp x0, xzr, [x4], #16"),
         *("ldp x4, x1, [x4]", "ldp x1, x4, [x4, #8]", "ldp w4, w1, [x4]", "ldr x1, [x1]", "ldr w1, [x1, #8]"),
-        *("ldnp x0, x1, [x4, #16]", "stnp w0, w1, [x4, #-8]", "ldr x1, [x1, x2]", "ldr x2, [x1, x2]", "ldpsw x4, x1, [x4]"),
-        *("ldr x0, .", "ldr w0, . + 4", "ldrsw x0, . - 4", "str x1, [x1]", "stp x4, x4, [x4, #8]"),
+        *("ldnp x0, x1, [x4, #16]", "stnp w0, w1, [x4, #-8]", "ldr x1, [x1, x2]", "ldr x2, [x1, x2]"),
+        *(
+            "ldpsw x4, x1, [x4]",
+            "ldr x0, .",
+            "ldr w0, . + 4",
+            "ldrsw x0, . - 4",
+            "str x1, [x1]",
+            "stp x4, x4, [x4, #8]",
+        ),
     ]
 
 
@@ -205,9 +213,9 @@ def _others() -> list[str]:
         *("braa x0, x1", "blraa x0, x1", "blraaz x30"),
         *_each("{op}", op=("dmb ish", "dmb ishld", "dmb ishst", "dmb sy", "dsb ish", "dsb sy", "isb", "sb", "ssbb")),
         *("clrex", "prfm pstl1strm, [x1]", "prfm pldl1keep, . + 8", "prfum pldl1keep, [x1, #-1]"),
-        *("mrs x0, daif", "msr daifset, #15", "msr daifset, #3", "msr daifset, #2", "msr daifclr, #2", "msr daifclr, #15"),
+        *("mrs x0, daif", "msr daifset, #15", "msr daifset, #3", "msr daifset, #2", "msr daifclr, #2"),
         *("msr daif, x0; mrs x1, daif", "msr daif, xzr; mrs xzr, daif", "mrs x0, daif; msr daifset, #3; msr daif, x0"),
-        *("mrs x0, sp_el0", "mrs x1, tpidr_el1", "mrs xzr, tpidr_el1", "mrs x30, sp_el0"),
+        *("mrs x0, sp_el0", "mrs x1, tpidr_el1", "mrs xzr, tpidr_el1", "mrs x30, sp_el0", "msr daifclr, #15"),
         *("brk #0", "brk #0x800", "udf #0", "udf #5"),
     ]
 

@@ -12,22 +12,22 @@ import pypcode
 import unicorn
 from unicorn import arm64_const as registers_of
 
-from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.lift import lift
 from ctxrace.machine.pcode import Instruction
 
-__all__ = ["CODE", "DATA", "EDGES", "Comparison", "State", "random_state"]
+__all__ = ["CODE", "DATA", "TRAPS", "Comparison", "State", "random_state"]
 
 CODE = 0xFFFF_8000_8000_0000
 DATA = 0xFFFF_8000_9000_0000
 DATA_SIZE = 0xB000  # from a base near 0x1800: every scaled immediate (32,760) and every negative one
 _PAGE = 0x1000
+TRAPS = "unicorn traps"
 _DAIF = 0x3C0
 _UNMAPPED = (unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED)
 
-EDGES = (
+_EDGES = (
     *(0, 1, 2, -1, -2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, -128, -129, -32768, -32769),
     *(0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x1_0000_0000, 0x8000_0001, -0x8000_0000, -0x8000_0001),
     *(0x7FFF_FFFF_FFFF_FFFF, -0x8000_0000_0000_0000, -0x7FFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_0000_0000),
@@ -86,6 +86,7 @@ class Comparison:
     """Run instructions of `code` in both, each from states of the caller's choice."""
 
     def __init__(self, code: bytes, seed: int = 0) -> None:
+        code += bytes(-len(code) % _PAGE)
         self.code = code
         self.states = 0
         self._pristine = _edgy_bytes(random.Random(seed), DATA_SIZE)
@@ -97,7 +98,7 @@ class Comparison:
         self._system = [self._place(name) for name in ("daif", "sp_el0", "tpidr_el1")]
         self._unicorn = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
         self._unicorn.ctl_set_cpu_model(registers_of.UC_CPU_ARM64_MAX)
-        self._unicorn.mem_map(CODE, -(-len(code) // _PAGE) * _PAGE)
+        self._unicorn.mem_map(CODE, len(code))
         self._unicorn.mem_write(CODE, code)
         self._unicorn.mem_map(DATA, DATA_SIZE)
         self._unicorn.mem_write(DATA, self._pristine)
@@ -146,6 +147,15 @@ class Comparison:
             self._restore(bool(difference) or address < 0)  # a fault may leave half a store behind
         return difference
 
+    def evaluate(self, address: int, state: State) -> tuple[State, bytes]:
+        """Execute one instruction with the evaluator alone; return the state and the data area after it."""
+        registers = self._model(state)
+        self.states += 1
+        execute(self.instruction(address), registers, self._bus, ARM64)
+        memory = bytes(self._bus.data)
+        self._restore(False)
+        return self._model_state(registers), memory
+
     def _step(self, address: int, registers: Registers) -> tuple[str, int]:
         try:
             model = f"{execute(self.instruction(address), registers, self._bus, ARM64):#x}"
@@ -155,15 +165,15 @@ class Comparison:
             model = str(error)
         try:
             self._unicorn.emu_start(address, _ALL_ONES, 0, 1)
-            error = unicorn.UC_ERR_OK
+            status = unicorn.UC_ERR_OK
         except unicorn.UcError as raised:
-            error = raised.errno
-        if error in (unicorn.UC_ERR_EXCEPTION, unicorn.UC_ERR_INSN_INVALID):
-            return ("" if model == "trap" else f"unicorn traps, we go on to {model}"), -1
-        if error in _UNMAPPED and model.startswith("access"):
+            status = raised.errno
+        if status in (unicorn.UC_ERR_EXCEPTION, unicorn.UC_ERR_INSN_INVALID):
+            return ("" if model == "trap" else f"{TRAPS}, we go on to {model}"), -1
+        if status in _UNMAPPED and model.startswith("access"):
             return "", -1
-        if error not in (unicorn.UC_ERR_OK, unicorn.UC_ERR_FETCH_UNMAPPED):  # the latter is the next instruction's
-            return f"unicorn: {unicorn.UcError(error)}, we: {model}", -1
+        if status not in (unicorn.UC_ERR_OK, unicorn.UC_ERR_FETCH_UNMAPPED):  # the latter is the next instruction's
+            return f"unicorn: {unicorn.UcError(status)}, we: {model}", -1
         after = self._unicorn.reg_read(registers_of.UC_ARM64_REG_PC)
         if model != f"{after:#x}":
             return f"unicorn goes to {after:#x}, we: {model}", -1
@@ -231,7 +241,7 @@ def random_state(rng: random.Random, comparison: Comparison, addresses: Sequence
     for _ in range(32):
         kind = rng.random()
         if kind < 0.5:
-            value = rng.choice(EDGES) + rng.choice((0, 0, 0, 0, 1, -1))
+            value = rng.choice(_EDGES) + rng.choice((0, 0, 0, 0, 1, -1))
         elif kind < 0.65 and general:
             value = rng.choice(general)
         else:
@@ -251,12 +261,10 @@ def _is_access(encoding: int) -> bool:
     return encoding >> 25 & 5 == 4 and encoding >> 24 & 0x3B != 0x18  # a load or store, but not relative to the pc
 
 
-def _point(
-    rng: random.Random, comparison: Comparison, encoding: int, general: list[int], pointed: set[int]
-) -> None:
+def _point(rng: random.Random, comparison: Comparison, encoding: int, general: list[int], pointed: set[int]) -> None:
     base, second = encoding >> 5 & 31, encoding >> 16 & 31
     kind = encoding >> 24 & 0x3F  # 8: exclusive, ordered, compare and swap; bit 21 and no 11 to 10: atomic
-    aligned = kind == 8 or kind & 0x3B == 0x38 and encoding >> 21 & 1 and encoding >> 10 & 3 == 0
+    aligned = kind == 8 or (kind & 0x3B == 0x38 and encoding >> 21 & 1 and encoding >> 10 & 3 == 0)
     if base not in pointed:
         pointer = DATA + 0x1000 + rng.randrange(0x800)
         general[base] = pointer & ~15 if aligned else pointer
@@ -286,7 +294,7 @@ def _index(rng: random.Random, encoding: int, register: int, general: list[int])
 def _edgy_bytes(rng: random.Random, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
-        value = rng.choice(EDGES) if rng.random() < 0.6 else rng.getrandbits(64)
+        value = rng.choice(_EDGES) if rng.random() < 0.6 else rng.getrandbits(64)
         data += (value & _ALL_ONES).to_bytes(8, "little")[: rng.choice((1, 2, 4, 8, 8, 8))]
     return bytes(data[:size])
 

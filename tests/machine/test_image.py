@@ -257,6 +257,117 @@ def test_source_paths(
     assert files(relative) == {("sub/a.c", False), ("sub/deep/h.h", False)}
 
 
+INLINE = "static inline __attribute__((always_inline)) int"
+KIT = {
+    "kit/deep/low.h": f"""{INLINE} low_load(volatile int *p)
+{{
+	return *p;
+}}
+{INLINE} low_add(volatile int *p, int n)
+{{
+	*p += n; return low_load(p);
+}}
+static inline __attribute__((noinline, used)) int low_call(volatile int *p)
+{{
+	return low_add(p, 3);
+}}
+""",
+    "kit/high.h": f"""#include "deep/low.h"
+#define HIGH_SET(p, n) (*(p) = (n))
+{INLINE} high_bump(volatile int *p)
+{{
+	if (low_load(p) > 100)
+		HIGH_SET(p, 0);
+	return low_add(p, 1) + low_add(p, 2);
+}}
+""",
+    "mine.h": f"{INLINE} mine(volatile int *p) {{ return low_add(p, 5); }}\n",
+}
+CALLER = """#include "kit/high.h"
+#include "mine.h"
+volatile int counter;
+int enter(int n)
+{
+	if (n)
+		return high_bump(&counter);
+	HIGH_SET(&counter, 9);
+	n += mine(&counter);
+	return n + low_call(&counter);
+}
+"""
+
+
+@pytest.fixture
+def lines_of(build: Callable[..., Build], shared: Path) -> Callable[..., set[tuple[str, int]]]:
+    """Build a file that uses inline functions of a kit of headers; tell where a function's instructions come from."""
+
+    def run(function: str, cc: str | None, optimize: str, *headers: str) -> set[tuple[str, int]]:
+        for name, text in KIT.items():
+            (shared / name).parent.mkdir(parents=True, exist_ok=True)
+            (shared / name).write_text(text)
+        path = build(cc, optimize, CALLER, "caller.c").path
+        image = load_image(path, ARM64, headers=tuple(shared / header for header in headers))
+        code = image.symbols[function]
+        places = [image.source(address) for address in range(code.address, code.address + code.size, 4)]
+        for place in places:
+            assert place is not None
+            assert place.text == Path(place.file).read_text().split("\n")[place.line - 1].strip()
+        return {(place.file, place.line) for place in places if place is not None}
+
+    return run
+
+
+@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("optimize", ["-O0", "-O1", "-O2", "-O3", "-Os"])
+def test_inline_functions_of_headers_are_shown_where_they_are_called(
+    lines_of: Callable[..., set[tuple[str, int]]], cc: str | None, optimize: str
+) -> None:
+    inside = lines_of("enter", cc, optimize)
+    assert {("kit/deep/low.h", 3), ("kit/deep/low.h", 7), ("caller.c", 8)} <= inside
+
+    # Out of nested calls, out of macros, and no further than the first line of the user's own.
+    seen = lines_of("enter", cc, optimize, "kit")
+    assert {file for file, _ in seen} == {"caller.c", "mine.h"}
+    assert {("caller.c", 7), ("caller.c", 8), ("mine.h", 1)} <= seen
+
+    part = lines_of("enter", cc, optimize, "kit/deep")
+    assert {file for file, _ in part} == {"caller.c", "mine.h", "kit/high.h"}
+    assert {("kit/high.h", 5), ("kit/high.h", 7)} <= part
+    both = lines_of("enter", cc, optimize, "kit/deep", "elsewhere/../kit")
+    assert both == seen
+
+
+@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("optimize", ["-O0", "-O2"])
+def test_a_function_of_a_header_that_is_really_called_keeps_its_own_lines(
+    lines_of: Callable[..., set[tuple[str, int]]], cc: str | None, optimize: str
+) -> None:
+    plain = lines_of("low_call", cc, optimize)
+    assert {("kit/deep/low.h", 3), ("kit/deep/low.h", 7)} <= plain
+    assert lines_of("low_call", cc, optimize, "kit") == plain
+
+
+@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("version", ["-gdwarf-4", "-gdwarf-5"])
+def test_call_sites_of_code_in_several_pieces(shared: Path, cc: str | None, version: str) -> None:
+    for name, text in KIT.items():
+        (shared / name).parent.mkdir(parents=True, exist_ok=True)
+        (shared / name).write_text(text)
+    (shared / "pieces.c").write_text(
+        CALLER.replace("if (n)", "for (int i = 0; i < n; i++) mine(&counter);\n\tif (__builtin_expect(n == 7, 0))")
+    )
+    compiler = find_compiler(cc, ARM64, cache=shared)
+    built = compile_c(
+        shared / "pieces.c", arch=ARM64, compiler=compiler, optimize="-O3", flags=(version,), linker_script=SCRIPT,
+        cache=shared,
+    )  # fmt: skip
+    image = load_image(built.path, ARM64, headers=(shared / "kit",))
+    code = image.symbols["enter"]
+    places = [image.source(address) for address in range(code.address, code.address + code.size, 4)]
+    assert {place.file for place in places if place is not None} == {"pieces.c", "mine.h"}
+    assert {8, 9, 11} <= {place.line for place in places if place is not None and place.file == "pieces.c"}
+
+
 def test_without_debug_information(build: Callable[..., Build], tmp_path: Path) -> None:
     data = build().path.read_bytes().replace(b".debug_info", b".xebug_info").replace(b".debug_line\0", b".xebug_line\0")
     stripped = tmp_path / "stripped.elf"
@@ -307,7 +418,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
 def ask_everything(path: Path) -> None:
     """Load an image and ask all it can be asked; only `ImageError` may come out."""
     try:
-        image = load_image(path, ARM64)
+        image = load_image(path, ARM64, headers=(path.parent, Path("/")))
     except ImageError:
         return
     for question in (
@@ -326,7 +437,8 @@ def ask_everything(path: Path) -> None:
 def pristine(shared: Path) -> dict[str | None, bytes]:
     """One image for each compiler at hand, without the padding that no reader looks at."""
     found: dict[str | None, bytes] = {}
-    (shared / "fuzz.c").write_text(CODE)
+    inline = f"{INLINE} inner(int n) {{ other += n; return n * 3; }} {INLINE} outer(int n) {{ return inner(n) + n; }}"
+    (shared / "fuzz.c").write_text(f"{CODE}{inline}\nint called(int n) {{ return outer(n) + inner(4); }}\n")
     for cc in (None, "clang", ARM64.gcc[0]):
         if cc is None or shutil.which(cc):
             script = SCRIPT.replace("4096", "64")

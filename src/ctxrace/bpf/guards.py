@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
@@ -33,7 +33,7 @@ class Case:
     cc: str | None = None
     optimize: str | None = None
     attempts: str | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def command(self) -> str:

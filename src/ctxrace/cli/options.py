@@ -22,7 +22,7 @@ _SEARCH = "Search"
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
 Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
-Cc = Annotated[str | None, typer.Option("--cc", metavar="COMMAND", help="compiler, default: the clang that pip installed",
+Cc = Annotated[str | None, typer.Option("--cc", metavar="COMMAND", help="compiler, default: clang from pip",
                                         rich_help_panel=_COMPILE)]  # fmt: skip
 Optimize = Annotated[str | None, typer.Option("-O", metavar="LEVEL", help="0, 1, 2, 3 or s, default 2",
                                               rich_help_panel=_COMPILE)]  # fmt: skip

@@ -17,7 +17,7 @@ def show(
     arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
-    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
+    max_states: opt.MaxStates = 100_000,
     timeout: opt.Timeout = None,
 ) -> None:
     """Show the instructions that FILE's contexts can reach, which are events, and why."""
@@ -27,7 +27,7 @@ def show(
     with searching(f"exploring {file}") as shown:
         limits = opt.limits_of(max_states, timeout)
         system, exploration = explore(program, scenario, limits, shown, everything=True)
-    remark = f"not all states were visited: {exploration.stopped}" if exploration.stopped else ""
+    remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
     write(render_listing(program.name, program.compiler, listing(system), remark))
 
 

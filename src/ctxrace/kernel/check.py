@@ -9,7 +9,7 @@ from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.flows import IdentityEscapes, StackEscapes
 from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED
 from ctxrace.kernel.program import Program
-from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario, validate
+from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["check", "explore"]
@@ -31,7 +31,7 @@ def check(
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     system, exploration = explore(program, scenario, limits, progress)
     wanted = list(scenario.properties)
-    if CHECK_FUNCTION in program.image.symbols or not wanted:
+    if not wanted or system.has_checks():
         wanted.append(CHECK)
     wanted += [p for p in (FAULT, RESTORED) if p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
@@ -60,7 +60,8 @@ def explore(
 ) -> tuple[KernelSystem, Exploration]:
     """Search `scenario` with as much folded and private as the code allows.
 
-    everything: go on when all properties are decided. Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
+    everything: go on when all properties are decided.
+    Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
     assumption turns out wrong, the search begins again without it.
     """
     folded, shared_stacks = True, False
@@ -107,6 +108,10 @@ def _refuse_vacuous(system: KernelSystem, scenario: Scenario) -> None:
 
 def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
     notes = []
+    attempts = system.scenario.attempts
+    if attempts is not None:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        notes.append(f"each context begins its entry at most {times} (as declared); nothing is claimed beyond that")
     arrived = {level for level, _ in system.arrived}
     if not exploration.stopped:
         notes += [f"no {level} could ever arrive" for level in system.scenario.levels if level not in arrived]

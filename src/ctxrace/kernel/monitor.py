@@ -66,7 +66,7 @@ class Monitor:
                 holds = self._verdicts_at_idle[key] = self._holds_when_idle(system, state.shared, wanted)
             if not holds:
                 broken.append(wanted)
-        return tuple(broken)
+        return tuple(sorted(broken, key=self.properties.index))
 
     def activations(self, system: "KernelSystem", state: "Position", body: str) -> int:
         """Return how often `body` is active on the CPU."""

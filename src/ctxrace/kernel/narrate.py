@@ -9,7 +9,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
-from ctxrace.machine.memory import RegionKind, Touch
+from ctxrace.machine.memory import Touch
 
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem, Move, Position
@@ -36,6 +36,7 @@ class _Narrator:
         self.waiting: dict[str, int] = {}  # preempted tasks, and the numbers of their states
         self.named: dict[str, int] = {}  # the group of each task that has a name
         self.names = count()
+        self.finished = ""  # the task that finished last
 
     def tell(self, run: Sequence[tuple["Position", Step]]) -> Interleaving:
         from ctxrace.kernel.system import Arrive, Resume, Start
@@ -43,13 +44,13 @@ class _Narrator:
         for state, step in run:
             match step.label:
                 case Arrive():
-                    self._arrive(state, step, step.label.handler)
+                    self._arrive(state, step.label.handler)
                 case Resume():
                     self._switch(state, step.label.task)
                 case Start():
                     self._start(state, step.label.task)
                 case _:
-                    self._event(state, step)
+                    self._event(state)
         contexts = [*sorted(self.named, key=_column), *(str(level) for level in Level if self._appears(str(level)))]
         switches = sum(step.switches for _, step in run)
         last = run[-1][1] if run else None
@@ -59,11 +60,11 @@ class _Narrator:
     def _appears(self, context: str) -> bool:
         return any(row.context == context for row in self.rows)
 
-    def _arrive(self, state: "Position", step: Step, number: int) -> None:
+    def _arrive(self, state: "Position", number: int) -> None:
         handler = self.system.scenario.handlers[number]
         name = str(handler.level)
         over = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
-        arrivals = self.system._arrivals[state.current, state.interrupts[-1] if state.interrupts else -1]
+        arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else -1)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
         reason = f"{arrival_reason(handler.level)}; over {over}, runs {handler.entry}"
         self.rows.append(Turn("arrival", name, reason, self._notes(move)))
@@ -79,30 +80,33 @@ class _Narrator:
         self.rows.append(Turn("switch", name, reason))
 
     def _start(self, state: "Position", task: int) -> None:
-        reason = self._put_aside(state)
+        idle = self.current is None and not self.waiting
+        kind = "start" if self.current is None else "switch"
+        reason = "the CPU is idle" if idle else self._put_aside(state)
         group = self.system.tasks.values[task].group
         taken = {*self.waiting, self.current}
         free = [name for name, owner in self.named.items() if owner == group and name not in taken]
-        name = min(free, key=_column) if free else task_name(next(self.names))
+        # A task that goes on with another attempt, if there is one, rather than another one.
+        if self.finished in free:
+            name = self.finished
+        else:
+            name = min(free, key=_column) if free else task_name(next(self.names))
         self.named[name] = group
-        kind = "switch" if self.current or self.waiting else "start"
         self.current = name
-        entry = self.system.groups[group].entry
-        why = f"{reason}; runs {entry}" if kind == "switch" else f"the CPU is idle; runs {entry}"
-        move = self.system._begin(task, self.system.role_of_task(group))
-        self.rows.append(Turn(kind, name, why, self._notes(move)))
+        move = self.system.first_move(task, self.system.role_of_task(group))
+        self.rows.append(Turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move)))
         if move.flow == -1:
             self._finish()
 
     def _put_aside(self, state: "Position") -> str:
         if self.current is None:
-            return "the task before has finished"
-        left = self.system._left[state.current]
+            return f"task {self.finished} has finished"
+        left = self.system.preempted(state.current)
         assert left is not None
         self.waiting[self.current] = left
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
-    def _event(self, state: "Position", step: Step) -> None:
+    def _event(self, state: "Position") -> None:
         top = state.interrupts[-1] if state.interrupts else -1
         move = self.system.move(state.current, top, state.shared)
         image = self.system.image
@@ -130,7 +134,7 @@ class _Narrator:
         else:
             assert self.current is not None
             self.rows.append(Turn("finish", self.current, ""))
-            self.current = None
+            self.finished, self.current = self.current, None
 
     def _notes(self, move: "Move") -> tuple[str, ...]:
         said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}

@@ -70,6 +70,6 @@ def load(
         if path.suffix == ".o":
             build = link_object(path, target, LINKER_SCRIPT, cache)
             messages, linked = build.messages, build.path
-    image = load_image(linked, target)
+    image = load_image(linked, target, headers=(INCLUDE,))
     image.name = str(path)
     return Program(str(path), image, made_by, messages, declared_scenario(image))

@@ -4,7 +4,7 @@ C sources declare it with the CTXRACE_* macros of ctxrace/scenario.h, which leav
 section `.ctxrace`: the kind, its words, then file:line.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from ctxrace.core.errors import ScenarioError
@@ -85,9 +85,14 @@ def progress(entry: str, body: str) -> Property:
     return Property("progress", (entry, body), sentence)
 
 
-_PROPERTIES = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}
-_WORDS = {"tasks": 2, "softirq": 1, "hardirq": 1, "nmi": 1, "cpus": 1, "attempts": 1, "preemption": 1, "exclusive": 1, "balanced": 1,
-          "recovers": 2, "progress": 2}  # fmt: skip
+_PROPERTIES: dict[str, Callable[..., Property]] = {
+    "exclusive": exclusive,
+    "balanced": balanced,
+    "recovers": recovers,
+    "progress": progress,
+}
+_ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced")
+_WORDS = {**dict.fromkeys(_ONE_WORD, 1), "tasks": 2, "recovers": 2, "progress": 2}
 
 
 def declared_scenario(image: Image) -> Scenario:

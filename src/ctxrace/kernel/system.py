@@ -4,7 +4,7 @@ A state is a `Position` of small numbers. What each number stands for is kept on
 context does next is looked up by number; so the search handles tuples of integers and little else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import NamedTuple
 
 from ctxrace.core.interleaving import Interleaving
@@ -60,16 +60,16 @@ class Task(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """An interrupt that stands before an event of `flow`; `count` was the preempt count when it began."""
+    """An interrupt that stands before an event of `flow`; it began with this preempt count."""
 
     flow: int
-    count: int
+    preempt_count: int
 
 
 class Group(NamedTuple):
-    """`count` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all."""
+    """`size` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all."""
 
-    count: int
+    size: int
     entry: str
     identity: int
 
@@ -141,8 +141,8 @@ class KernelSystem:
         """Return the idle CPU, with memory as the image has it."""
         attempts: tuple[int, ...] = ()
         if self.scenario.attempts is not None:
-            counts = [group.count for group in self.groups[:-1]] + [1] * len(self.scenario.handlers)
-            attempts = tuple(count * self.scenario.attempts for count in counts)
+            sizes = [group.size for group in self.groups[:-1]] + [1] * len(self.scenario.handlers)
+            attempts = tuple(size * self.scenario.attempts for size in sizes)
         return Position(self.shared(self.layout.shared), 0, self.idle, (), (), attempts)
 
     def steps(self, state: Position) -> Sequence[Step]:
@@ -154,16 +154,12 @@ class KernelSystem:
         steps = []
         if interrupts or self.tasks.values[current].flow != REST:
             steps.append(self._event(state, current, top))
-        arrivals = self._arrivals.get((current, top))
-        if arrivals is None:
-            arrivals = self._arrivals[current, top] = self._find_arrivals(current, top)
-        for arrival in arrivals:
-            if not state.attempts or state.attempts[len(self.groups) - 1 + arrival[0].handler]:
-                steps.append(self._arrive(state, *arrival))
+        first = len(self.groups) - 1  # the handlers' attempts stand after those of the groups
+        for label, task, interrupted, move in self.arrivals(current, top):
+            if _may_begin(state.attempts, first + label.handler):
+                steps.append(self._arrive(state, label, task, interrupted, move))
         if not interrupts:
-            if current not in self._left:
-                self._left[current] = self._leave(current)
-            left = self._left[current]
+            left = self.preempted(current)
             if left is not None:
                 steps.extend(self._switches(state, left))
         return steps
@@ -184,7 +180,7 @@ class KernelSystem:
                 current, others = self._retire(current, others)
         else:
             current = self.tasks(Task(group, flow, move.own, begun))
-            count = self.frames.values[top].count
+            count = self.frames.values[top].preempt_count
             over = () if move.flow == REST else (self.frames(Frame(move.flow, count)),)
             interrupts = interrupts[:-1] + over
         after = Position(move.shared, since_idle, current, others, interrupts, attempts)
@@ -212,23 +208,24 @@ class KernelSystem:
         used = [0] * len(self.groups)
         for task in waiting:
             used[tasks[task].group] += 1
-        startable = [
-            group for group in range(idle_group) if used[group] < self.groups[group].count and _may_start(attempts, group)
+        steps = [
+            self._start(state, self._fresh[group], waiting, preempts)
+            for group in range(idle_group)
+            if used[group] < self.groups[group].size and _may_begin(attempts, group)
         ]
-        steps = [self._start(state, self._fresh[group], waiting, preempts) for group in startable]
         for task in dict.fromkeys(waiting):
             if task == left or tasks[task].group == idle_group:
                 continue
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
                 steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), attempts), 1, 0))
-            elif _may_start(attempts, tasks[task].group):
+            elif _may_begin(attempts, tasks[task].group):
                 steps.append(self._start(state, task, rest, preempts))
         return steps
 
     def _start(self, state: Position, task: int, others: tuple[int, ...], preempts: bool) -> Step:
         group, _, own, _ = self.tasks.values[task]
-        move = self._begin(task, self.role_of_task(group))
+        move = self.first_move(task, self.role_of_task(group))
         started = self.tasks(Task(group, move.flow, own, bool(move.enters)))
         if move.flow == REST:
             started, others = self._retire(started, others)
@@ -238,7 +235,7 @@ class KernelSystem:
         return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
     def _step(
-        self, label: object, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
+        self, label: Hashable, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
     ) -> Step:
         """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
         broken = move.broken
@@ -248,7 +245,7 @@ class KernelSystem:
         if ended and after.shared != CRASHED and self.is_idle(after):
             broken += self.monitor.idle(self, after)
             after = after._replace(since_idle=0)
-        return Step(label, after, switches, events, broken)  # type: ignore[arg-type]
+        return Step(label, after, switches, events, broken)
 
     # What one context does by itself.
 
@@ -267,7 +264,8 @@ class KernelSystem:
             move = self._moves[key] = self._conclude(role, outcome, memory, mine, expected)
         return move
 
-    def _begin(self, task: int, role: Role) -> Move:
+    def first_move(self, task: int, role: Role) -> Move:
+        """Return what beginning the role's entry does, up to its first event, while `task` is current."""
         key = (task, role)
         move = self._starts.get(key)
         if move is None:
@@ -289,12 +287,25 @@ class KernelSystem:
                 broken.append(RESTORED)
             mine = _with_preempt_count(mine, expected - ACCOUNTING.get(role.level, 0))
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
-        shared = CRASHED if FAULT in broken or RESTORED in broken else self.shared(outcome.apply(memory, RegionKind.SHARED))
+        crashed = FAULT in broken or RESTORED in broken
+        shared = CRASHED if crashed else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
         return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome)
 
-    def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
+    def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
+        found = self._arrivals.get((current, top))
+        if found is None:
+            found = self._arrivals[current, top] = self._find_arrivals(current, top)
+        return found
+
+    def preempted(self, current: int) -> int | None:
+        """Return the current task as it is when it is switched away from; None where that need not happen."""
+        if current not in self._left:
+            self._left[current] = self._leave(current)
+        return self._left[current]
+
+    def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         group, flow, own, begun = self.tasks.values[current]
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
@@ -315,17 +326,14 @@ class KernelSystem:
             self.arrived.add((str(handler.level), over))
             accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
             task = self.tasks(Task(group, flow, accounted, begun))
-            move = self._begin(task, Role(handler.level, handler.entry))
+            move = self.first_move(task, Role(handler.level, handler.entry))
             after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
     def _leave(self, current: int) -> int | None:
-        """Return the current task as it is when it is switched away from; None where that need not happen.
-
-        A task that has not taken an event yet stays: to everyone else it is as if it had not begun, so whoever
-        would preempt it might as well run first.
-        """
+        # A task that has not taken an event yet stays: to everyone else it is as if it had not begun, so whoever
+        # would preempt it might as well run first.
         group, flow, own, begun = self.tasks.values[current]
         if flow == REST:
             return current
@@ -347,6 +355,11 @@ class KernelSystem:
         return self.idle, others
 
     # What others ask.
+
+    def has_checks(self) -> bool:
+        """Return whether any entry can reach a ctxrace_check()."""
+        function = self.image.symbols.get(CHECK_FUNCTION)
+        return function is not None and self.flows.machine.liveness.reaches(function.address)
 
     def role_of_task(self, group: int) -> Role:
         """Return the role of the tasks of `group`."""
@@ -380,7 +393,7 @@ class KernelSystem:
             own = self.own.values[self.tasks.values[self.idle].own]
             accounted = _with_preempt_count(own, _preempt_count(own) + ACCOUNTING[level])
             task, role = self.tasks(Task(len(self.groups) - 1, REST, self.own(accounted))), Role(level, entry)
-        move = self._begin(task, role)
+        move = self.first_move(task, role)
         mine, seen = self.own.values[self.tasks.values[task].own], set()
         expected, memory = _preempt_count(mine), self.shared.values[shared]
         while body not in move.enters:
@@ -411,8 +424,8 @@ def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
     return [*groups, Group(1, "", 0 if folded else layout.idle)]
 
 
-def _may_start(attempts: tuple[int, ...], group: int) -> bool:
-    return not attempts or attempts[group] > 0
+def _may_begin(attempts: tuple[int, ...], who: int) -> bool:
+    return not attempts or attempts[who] > 0
 
 
 def _spend(attempts: tuple[int, ...], who: int) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from elftools.dwarf.compileunit import CompileUnit
 from elftools.dwarf.die import DIE
 from elftools.dwarf.dwarf_expr import DWARFExprParser
 from elftools.dwarf.dwarfinfo import DWARFInfo
+from elftools.dwarf.ranges import BaseAddressEntry
 from elftools.elf.elffile import ELFFile
 
 from ctxrace.core.errors import ImageError
@@ -63,6 +65,20 @@ class DebugInformation:
         found = lines[bisect_right(starts, address) - 1] if starts and address >= starts[0] else None
         return found if found is not None and address < found.end else None
 
+    def calls_at(self, address: int) -> list[Line]:
+        """Return the calls that put the instruction at `address` into its function, innermost first; raise as `line_at`.
+
+        Each is the line of the call of an inline function, and what that call covers.
+        """
+        starts, calls, reach = self._calls
+        found = []
+        index = bisect_right(starts, address) - 1
+        while index >= 0 and reach[index] > address:
+            if address < calls[index][1].end:
+                found.append(calls[index])
+            index -= 1
+        return [call for _, call in sorted(found, key=lambda entry: -entry[0])]
+
     def variable_at(self, address: int) -> tuple[str, Layout] | None:
         """Return name and layout of the variable that starts at `address`; raise as `line_at`."""
         variable = self._variables.get(address)
@@ -88,6 +104,18 @@ class DebugInformation:
         found = [line for line in found if any(start <= line.start < start + size for start, size in self._code)]
         found.sort(key=lambda line: line.start)
         return [line.start for line in found], found
+
+    @cached_property
+    def _calls(self) -> tuple[list[int], list[tuple[int, Line]], list[int]]:
+        """The calls of inline functions by address, numbered so that an inner one has the larger number.
+
+        With their starts, and the highest end of each and all before it.
+        """
+        dwarf, units = self._units
+        with reading(self._path, DAMAGED):
+            calls = list(enumerate(call for unit in units for call in _unit_calls(dwarf, unit)))
+        calls.sort(key=lambda entry: entry[1].start)
+        return [call.start for _, call in calls], calls, list(accumulate((call.end for _, call in calls), max))
 
     @cached_property
     def _variables(self) -> dict[int, _Variable]:
@@ -200,6 +228,41 @@ def _file_names(header: Container) -> dict[int, str]:
         number: str(Path(os.fsdecode(directories[entry.dir_index]), os.fsdecode(entry.name)))
         for number, entry in enumerate(header["file_entry"], first)
     }
+
+
+def _unit_calls(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
+    """Yield the calls of inline functions, an outer one before those inside of it."""
+    names: dict[int, str] | None = None
+    base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
+    for die in unit.iter_DIEs():
+        line = _number(die, "DW_AT_call_line") if die.tag == "DW_TAG_inlined_subroutine" else None
+        if not line:
+            continue
+        if names is None:
+            program = dwarf.line_program_for_CU(unit)
+            names = _file_names(program.header) if program is not None else {}
+        file = names.get(_number(die, "DW_AT_call_file") or 0)
+        if file is not None:
+            for start, end in _ranges(dwarf, unit, die):
+                yield Line(start, end, file, base / file, line)
+
+
+def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int, int]]:
+    """Yield the addresses that an entry covers: one range, or several where the compiler moved a part away."""
+    low, high = _number(die, "DW_AT_low_pc"), _number(die, "DW_AT_high_pc")
+    offset = _number(die, "DW_AT_ranges")
+    if offset is None:
+        if low is not None and high is not None:
+            absolute = die.attributes["DW_AT_high_pc"].form.startswith("DW_FORM_addr")
+            yield low, high if absolute else low + high
+        return
+    base = _number(unit.get_top_DIE(), "DW_AT_low_pc") or 0
+    for entry in dwarf.range_lists().get_range_list_at_offset(offset, unit):
+        if isinstance(entry, BaseAddressEntry):
+            base = entry.base_address
+        else:
+            start = 0 if entry.is_absolute else base
+            yield start + entry.begin_offset, start + entry.end_offset
 
 
 def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:

@@ -161,7 +161,7 @@ class Machine:
         try:
             following = execute(instruction, registers, memory, self.arch)
         except Trap:
-            raise Fault(f"traps: {instruction} (BUG, or undefined behaviour that the compiler turned into one)") from None
+            raise Fault(f"traps: {instruction} (BUG(), or undefined behaviour made one by the compiler)") from None
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
             raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
         return following

@@ -1,8 +1,9 @@
 """A linked ELF executable: its bytes, its symbols, and what its debug information says about both."""
 
+import os
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
@@ -14,7 +15,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.dwarf import DebugInformation, reading
+from ctxrace.machine.dwarf import DebugInformation, Line, reading
 from ctxrace.machine.layout import spell
 
 __all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
@@ -77,10 +78,10 @@ def check_header(data: bytes, path: Path, arch: Architecture, *, linked: bool) -
         raise ImageError(f"{path} is neither an executable nor a shared object (ELF type {kind}); name one")
 
 
-def load_image(path: Path, arch: Architecture) -> "Image":
+def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> "Image":
     """Load a linked ELF file.
 
-    path: the file; arch: what its code must be for.
+    path: the file; arch: what its code must be for; headers: directories, see `Image`.
     Raises `ImageError`: unreadable, not ELF, damaged, another architecture, or not linked.
     """
     try:
@@ -94,7 +95,7 @@ def load_image(path: Path, arch: Architecture) -> "Image":
         sections = tuple(_sections(elf, path))
         code = [(section.address, len(section.data)) for section in sections if section.executable]
         debug = DebugInformation(path, elf, code)
-        return Image(arch, path, sections, tuple(_sized(_symbols(elf), sections)), debug)
+        return Image(arch, path, sections, tuple(_sized(_symbols(elf), sections)), debug, tuple(headers))
 
 
 class Image:
@@ -102,6 +103,7 @@ class Image:
 
     arch, path: as loaded; sections: those that are loaded into memory.
     all_symbols: by address; symbols: the same by name, a global one before static ones, then in file order.
+    headers: directories of inline functions that tell a reader less than the line that calls them.
     """
 
     def __init__(
@@ -111,11 +113,13 @@ class Image:
         sections: tuple[Section, ...],
         symbols: tuple[Symbol, ...],
         debug: DebugInformation,
+        headers: tuple[Path, ...] = (),
     ) -> None:
         self.arch = arch
         self.path = path
         self.name = path.name
         self.sections = sections
+        self.headers = headers
         self._debug = debug
         self.symbols: dict[str, Symbol] = {}
         for symbol in symbols:
@@ -126,6 +130,7 @@ class Image:
         self._objects = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "object"])
         self._spelled: dict[tuple[str | Symbol, int, int], str] = {}
         self._texts: dict[Path, list[str]] = {}
+        self._in_headers: dict[Path, bool] = {}
 
     def function_at(self, address: int) -> Symbol | None:
         """Return the function whose code contains `address`, or None."""
@@ -149,10 +154,11 @@ class Image:
     def source(self, address: int) -> Source | None:
         """Return the source line of the instruction at `address`, or None where none is known.
 
+        Of an inline function in one of `headers` it is the line that calls it, if that is outside of them.
         A relative file name is as the compiler was told, an absolute one is relative to the working directory
         when below it, else its last part alone. Raises `ImageError`: damaged debug information.
         """
-        found = self._debug.line_at(address)
+        found = self._line(address)
         if found is None:
             return None
         texts = self._text(found.path)
@@ -200,6 +206,23 @@ class Image:
             if offset >= 0 and offset + size <= layout.size:
                 return spell(called, layout, offset, size)
         return f"{name}{offset:+d}" if offset else name
+
+    def _line(self, address: int) -> Line | None:
+        found = self._debug.line_at(address)
+        if found is None or not self._in_header(found.path):
+            return found
+        calls = self._debug.calls_at(address)
+        return next((call for call in calls if not self._in_header(call.path)), found)
+
+    def _in_header(self, path: Path) -> bool:
+        if path not in self._in_headers:
+            try:
+                real = Path(os.path.realpath(path))
+                inside = any(real.is_relative_to(os.path.realpath(directory)) for directory in self.headers)
+            except (OSError, ValueError):  # a damaged path
+                inside = False
+            self._in_headers[path] = inside
+        return self._in_headers[path]
 
     def _text(self, path: Path) -> list[str]:
         if path not in self._texts:

@@ -41,12 +41,26 @@ class Lifter:
     def _lift(self, address: int) -> Instruction:
         code = self._code(address)
         try:
-            return lift(self._context, self.arch, address, code)
+            return self._name_target(lift(self._context, self.arch, address, code))
         except pypcode.BadDataError:
             raise ExecutionError(
                 f"unknown instruction {code[:4].hex(' ')} at {self.image.where(address)}; either it is not code, "
                 f"or an extension of {self.arch.name} that SLEIGH does not know: compile without it"
             ) from None
+
+    def _name_target(self, instruction: Instruction) -> Instruction:
+        # SLEIGH prints kernel addresses as negative numbers; say the function instead.
+        for op in instruction.ops:
+            if op.opcode in ("BRANCH", "CBRANCH", "CALL") and op.inputs[0].space == "ram":
+                target = op.inputs[0].offset
+                spelled = _signed_hex(target)
+                if instruction.operands.endswith(spelled):
+                    function = self.image.function_at(target)
+                    offset = target - function.address if function else 0
+                    name = f"{function.name}+{offset:#x}" if function and offset else function.name if function else ""
+                    operands = instruction.operands.removesuffix(spelled) + (name or f"{target:#x}")
+                    return instruction._replace(operands=operands)
+        return instruction
 
     def _code(self, address: int) -> bytes:
         for length in (_LONGEST_INSTRUCTION, 4, 2, 1):
@@ -84,8 +98,12 @@ def _place(varnode: "pypcode.Varnode") -> Varnode:
 
 
 def _readable(operands: str) -> str:
-    # SLEIGH prints an index that is not scaled as "LSL " without an amount.
-    return operands.replace(", LSL ]", "]")
+    # SLEIGH prints an index that is not scaled with an empty amount.
+    return operands.replace(", LSL ]", "]").replace(" ]", "]")
+
+
+def _signed_hex(address: int) -> str:
+    return f"{address:#x}" if address < 1 << 63 else f"-{(1 << 64) - address:#x}"
 
 
 def _register_space(context: pypcode.Context) -> "pypcode.AddrSpace":

@@ -46,6 +46,10 @@ class Liveness:
         """The addresses of all instructions reachable by direct branches and calls, in order."""
         return sorted(self._live)
 
+    def reaches(self, address: int) -> bool:
+        """Return whether direct branches and calls lead to `address`."""
+        return address in self._live
+
     def _word_masks(self, address: int) -> tuple[tuple[int, int], ...] | None:
         if address not in self._masks:
             live = self._live.get(address, _EVERYTHING)

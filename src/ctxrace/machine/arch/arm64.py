@@ -21,7 +21,7 @@ _ATOMIC_PAIRS = frozenset({"ldxp", "ldaxp", "stxp", "stlxp", "casp", "caspa", "c
 _ZERO_REGISTER = range(0x40F8, 0x4100)
 _EXTREMES = re.compile(r"(ld|st)[su](max|min)(a|l|al)?[bh]?")
 _NARROW_SIGNED_LOADS = re.compile(r"ld(r|ur|tr|apur)s[bh]")
-# SLEIGH gets rmif's flags wrong; crc32 reads memory at the polynomial; 64-byte stores and memory tagging are half there.
+# SLEIGH's rmif mixes up flags, its crc32 reads memory at the polynomial; unicorn cannot judge the others.
 _WRONG = re.compile(r"rmif|crc32.*|(ld|st)64b.*|irg|gmi|addg|subg|subps?|ldgm?|stz?2?gm?|stgp")
 
 

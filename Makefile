@@ -1,0 +1,37 @@
+# make demo: check BPF's recursion guards.  make test: all tests.  Both set everything up; all they need is Python.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTEST_FLAGS ?=
+
+.PHONY: demo test lint slow golden benchmarks clean
+
+demo: $(READY)
+	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
+
+test: lint
+	$(BIN)/pytest -n auto -m "not slow" $(PYTEST_FLAGS)
+
+slow: $(READY)
+	$(BIN)/pytest -n auto -m slow $(PYTEST_FLAGS)
+
+lint: $(READY)
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/mypy
+
+golden: $(READY)
+	$(BIN)/pytest -n auto --regenerate-golden tests
+
+benchmarks: $(READY)
+	$(BIN)/python benchmarks/run.py
+
+clean:
+	rm -rf $(VENV)
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "ctxrace needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	@touch $@
