@@ -36,14 +36,14 @@ EXPECTED = {
 
 # (states, transitions) at zig's -O2 with 2 tasks.
 COUNTS = {
-    ("generic-lse", "none"): (3_773, 4_403),
-    ("generic-lse", "full"): (8_918, 10_409),
-    ("generic-llsc", "none"): (26_233, 30_234),
-    ("generic-llsc", "full"): (68_820, 79_412),
-    ("arm64-v1", "none"): (2_183, 2_623),
-    ("arm64-v1", "full"): (3_822, 6_115),
-    ("arm64-merged", "none"): (15_373, 17_097),
-    ("arm64-merged", "full"): (36_373, 40_434),
+    ("generic-lse", "none"): (5_395, 6_267),
+    ("generic-lse", "full"): (13_011, 15_130),
+    ("generic-llsc", "none"): (32_295, 37_096),
+    ("generic-llsc", "full"): (85_199, 98_005),
+    ("arm64-v1", "none"): (3_258, 3_888),
+    ("arm64-v1", "full"): (5_422, 8_656),
+    ("arm64-merged", "none"): (19_754, 21_933),
+    ("arm64-merged", "full"): (47_584, 52_828),
 }
 
 COMPILERS = [None, "clang", "aarch64-linux-gnu-gcc"]
@@ -93,7 +93,7 @@ def test_state_counts_are_exact(key: tuple[str, str]) -> None:
 
 def test_states_of_merged_grow_linearly_with_the_tasks() -> None:
     states = [Case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 3, 4)]
-    assert states == [15_373, 36_373, 57_373, 78_373]
+    assert states == [19_754, 47_584, 75_414, 103_244]
 
 
 def test_v1_breaks_in_as_many_events_as_worked_out_by_hand() -> None:

@@ -244,6 +244,95 @@ def test_first_line_names_as_many_properties_as_fit(number: int, outcome: Outcom
     assert number < 3 or "more" in first or f"function_{number - 1}" in first
 
 
+ALL = (EXCLUSIVE, BALANCED, RECOVERS, PROGRESS)
+CHECK = Property("check", ())
+DEEP = "linux/kernel/bpf/with/a/path/that/is/longer/than/anybody/would/like/arm64-v1.c"
+
+
+@pytest.mark.parametrize(
+    ("case", "violated", "incomplete", "held", "told"),
+    [
+        ("a.c", (EXCLUSIVE, BALANCED), (), (CHECK,), "a.c: violated: exclusive(body), balanced(active); holds: check"),
+        ("v1.c", ALL, (), (CHECK,), "v1.c: violated: exclusive, balanced, recovers, progress; holds: check"),
+        (
+            DEEP, (BALANCED,), (), (),
+            "…ernel/bpf/with/a/path/that/is/longer/than/anybody/would/like/arm64-v1.c: violated: balanced(active)",
+        ),
+        (
+            DEEP, ALL, (), (CHECK,),
+            "…ould/like/arm64-v1.c: violated: exclusive, balanced, recovers, progress; holds: check",
+        ),
+        (
+            DEEP, (BALANCED,), ALL[2:], (CHECK,),
+            "…er/than/anybody/would/like/arm64-v1.c: violated: balanced; incomplete: recovers, progress; holds: check",
+        ),
+        (
+            "v1.c", (CHECK, *ALL[1:]), (), [Property("exclusive", (f"function_{n}",)) for n in range(9)],
+            "v1.c: violated: check, balanced, recovers, progress; holds: exclusive ×9",
+        ),
+        (
+            DEEP, (), (), ALL,
+            "…ody/would/like/arm64-v1.c: holds: exclusive, balanced, recovers, progress in every interleaving",
+        ),
+        (
+            DEEP, (), ALL, (CHECK,),
+            "…anybody/would/like/arm64-v1.c: incomplete: exclusive, balanced, recovers, progress; holds: check",
+        ),
+        (
+            "v1.c", (), ALL, (CHECK,),
+            "v1.c: incomplete: exclusive, balanced, recovers, progress; holds: check",
+        ),
+    ],
+)  # fmt: skip
+def test_first_line_names_kinds_before_it_counts(
+    case: str, violated: Sequence[Property], incomplete: Sequence[Property], held: Sequence[Property], told: str
+) -> None:
+    outcomes = ((Outcome.VIOLATED, violated), (Outcome.INCOMPLETE, incomplete), (Outcome.HOLDS, held))
+    verdicts = [verdict(kept, outcome) for outcome, properties in outcomes for kept in properties]
+    first = render_result(result(verdicts, case)).splitlines()[0]
+    name, rest = told.split(":", 1)
+    assert first.endswith(":" + rest), first
+    assert first[0] == "…" or first.startswith(name)
+    assert case.endswith(first.split(":")[0].lstrip("…"))
+    assert len(first) == 100 or first == told
+
+
+def test_every_broken_property_has_its_own_last_line() -> None:
+    run = dataclasses.replace(both_inside(), outcome="active is 1, not 0; attempt does not run body")
+    other = dataclasses.replace(run, outcome="attempt does not run body; body never ran")
+    text = render_result(
+        result([verdict(BALANCED, Outcome.VIOLATED, run), verdict(PROGRESS, Outcome.VIOLATED, other)], "v1.c")
+    )
+    told = [line for line in text.splitlines() if line.startswith("=>")]
+    assert told == ["=> active is 1, not 0", "=> attempt does not run body", "=> body never ran"]
+    assert not [line for line in render_interleaving(Interleaving(("task A",), ())).splitlines() if "=>" in line]
+
+
+def test_notes_of_events_and_turns_are_shown() -> None:
+    run = Interleaving(
+        ("task A", "nmi"),
+        (
+            Turn("arrival", "nmi", "no NMI is running", ("checks nothing",)),
+            Event("nmi", 1, "nop", notes=("enters body",)),
+            Turn("return", "nmi", "back to task A", ("clears the exclusive monitor",)),
+            dataclasses.replace(read("task A", 23, "stxr w11, w10, [x9]", 0), accesses=(), notes=("store fails",)),
+        ),
+    )
+    text = render_interleaving(run)
+    for told in ("checks nothing", "enters body", "</NMI> returns: back to task A; clears the exclusive monitor"):
+        assert told in text
+    assert "stxr w11, w10, [x9]  store fails" in text
+
+
+def test_only_the_last_part_of_a_file_name_is_shown() -> None:
+    seen = read("task A", 23, "ldrb", 0)
+    for file, shown in (("a/b/guard.c", "guard.c:7"), ("guard.c", "guard.c:7"), ("a/", "a/:7"), ("x" * 40, "x:7")):
+        run = Interleaving(("task A",), (dataclasses.replace(seen, source=Source(file, 7, "text")),))
+        line = render_interleaving(run).splitlines()[1]
+        assert f"{shown}  text" in line
+        assert "b/" not in line
+
+
 def test_plain_output_is_unchanged() -> None:
     text = render_result(result([verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside())]))
     plain = Console(file=io.StringIO(), force_terminal=False, width=40)

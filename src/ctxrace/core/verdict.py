@@ -72,12 +72,12 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of the verdicts: violated before incomplete before holds."""
+        """The worst of the verdicts: violated before incomplete before holds. Nothing judged is incomplete."""
         outcomes = {verdict.outcome for verdict in self.verdicts}
         for worst in (Outcome.VIOLATED, Outcome.INCOMPLETE):
             if worst in outcomes:
                 return worst
-        return Outcome.HOLDS
+        return Outcome.HOLDS if outcomes else Outcome.INCOMPLETE
 
     def __str__(self) -> str:
         return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *self.notes])

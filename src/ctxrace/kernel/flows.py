@@ -76,12 +76,18 @@ class _Branch(NamedTuple):
 
 
 class Flows:
-    """Step flows of control. `folded`: identities that must be indistinguishable from identity 0, if any."""
+    """Step flows of control.
 
-    def __init__(self, machine: Machine, layout: Layout, folded: range) -> None:
+    folded: identities that must be indistinguishable from identity 0, if any.
+    highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
+    interrupt over it then sees it in the preempt count, and sees all that it has done.
+    """
+
+    def __init__(self, machine: Machine, layout: Layout, folded: range, highest: Level) -> None:
         self.machine = machine
         self.layout = layout
         self._folded = folded
+        self._highest = highest
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -148,15 +154,12 @@ class Flows:
     def _evaluate(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> tuple[Outcome, Memory]:
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         result, memory = self._run(role, flow, identity, shared, own)
+        did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
         if isinstance(result, str):
-            outcome = Outcome(-1, True, False, tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches),
-                              tuple(memory.notes), result)  # fmt: skip
-        else:
-            number = self.numbers((role, result))
-            outcome = Outcome(number, result.pc == EXIT, not self.machine.interrupts_enabled(result),
-                              tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches),
-                              tuple(memory.notes))  # fmt: skip
-        return outcome, memory
+            return Outcome(-1, True, False, *did, result), memory
+        finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
+        masked = not self.machine.interrupts_enabled(result)
+        return Outcome(self.numbers((role, result)), finished, masked, *did), memory
 
     def _run(
         self, role: Role, flow: Flow | None, identity: int, shared: bytes, own: bytes
@@ -170,6 +173,8 @@ class Flows:
         )
         system = layout.system_registers(identity)
         try:
+            if flow is not None and flow.pc == EXIT:
+                return flow, memory
             if flow is None:
                 return machine.begin(role.entry, memory, system, stack, starts_masked(role.level)), memory
             return machine.proceed(flow, memory, system, stack), memory

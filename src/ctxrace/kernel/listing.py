@@ -3,6 +3,7 @@
 from ctxrace.core.interleaving import Event
 from ctxrace.kernel.narrate import place_of
 from ctxrace.kernel.system import KernelSystem
+from ctxrace.machine.flow import EXIT
 
 __all__ = ["listing"]
 
@@ -14,7 +15,7 @@ def listing(system: KernelSystem) -> list[Event]:
     """
     reasons: dict[int, dict[str, None]] = {}
     for identity, outcome in system.flows.outcomes():
-        if not outcome.address:
+        if outcome.address in (0, EXIT):
             continue
         found = reasons.setdefault(outcome.address, {})
         task = system.layout.task_address(identity)

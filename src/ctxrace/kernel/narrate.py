@@ -9,6 +9,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
+from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import Touch
 
 if TYPE_CHECKING:
@@ -111,18 +112,19 @@ class _Narrator:
         move = self.system.move(state.current, top, state.shared)
         image = self.system.image
         outcome = move.outcome
-        function = image.function_at(outcome.address)
-        self.rows.append(
-            Event(
-                self.stack[-1] if self.stack else self.current or "idle",
-                outcome.address,
-                str(self.system.flows.machine.code[outcome.address]),
-                function.name if function else "",
-                image.source(outcome.address),
-                self._accesses(state, outcome.touches),
-                self._notes(move),
+        if outcome.address != EXIT:
+            function = image.function_at(outcome.address)
+            self.rows.append(
+                Event(
+                    self.stack[-1] if self.stack else self.current or "idle",
+                    outcome.address,
+                    str(self.system.flows.machine.code[outcome.address]),
+                    function.name if function else "",
+                    image.source(outcome.address),
+                    self._accesses(state, outcome.touches),
+                    self._notes(move),
+                )
             )
-        )
         if move.flow == -1 and not outcome.fault:
             self._finish()
 
@@ -204,14 +206,28 @@ def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Pr
 def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
     place = system.layout.variable(variable)
     first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
-    at = next(offset for offset in range(len(now)) if now[offset] != first[offset])
-    for size in (8, 4, 2, 1):  # the largest piece of it that has a name in C
+    found: dict[str, None] = {}
+    at = 0
+    while at < len(now):
+        if now[at] == first[at]:
+            at += 1
+            continue
+        start, size, name = _piece_at(system, variable, at, len(now))
+        value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
+        found[f"{name} is {value}, not {was}"] = None
+        at = start + size
+    told = list(found)
+    return " and ".join(told[:3]) + (f" and {len(told) - 3} more differ" if len(told) > 3 else "")
+
+
+def _piece_at(system: "KernelSystem", variable: str, at: int, end: int) -> tuple[int, int, str]:
+    """Return start, size and name of the smallest piece of `variable` around byte `at` that has a name in C."""
+    for size in (1, 2, 4, 8):
         start = at - at % size
         name = system.image.place(variable, start, size)
-        if size == 1 or "+" not in name and ".." not in name and start + size <= len(now):
-            value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
-            return f"{name} is {value}, not {was}"
-    raise AssertionError("some byte differs")
+        if "+" not in name and start + size <= end:
+            return start, size, name
+    return at, 1, f"byte {at} of {variable}"
 
 
 def _column(name: str) -> tuple[int, str]:

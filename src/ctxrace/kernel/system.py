@@ -16,7 +16,7 @@ from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
 from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED, Monitor
 from ctxrace.kernel.narrate import narrate
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
-from ctxrace.machine.flow import Machine
+from ctxrace.machine.flow import EXIT, Machine
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
@@ -115,7 +115,8 @@ class KernelSystem:
         self.monitor = Monitor(scenario)
         machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION)
         self.layout = Layout(image, scenario.task_count, shared_stacks)
-        self.flows = Flows(machine, self.layout, range(scenario.task_count + 1) if folded else range(0))
+        highest = max((handler.level for handler in scenario.handlers), default=Level.TASK)
+        self.flows = Flows(machine, self.layout, range(scenario.task_count + 1) if folded else range(0), highest)
         self.groups = _group(scenario, self.layout, folded)
         self.shared: Interner[bytes] = Interner()
         self.own: Interner[bytes] = Interner()
@@ -184,7 +185,8 @@ class KernelSystem:
             over = () if move.flow == REST else (self.frames(Frame(move.flow, count)),)
             interrupts = interrupts[:-1] + over
         after = Position(move.shared, since_idle, current, others, interrupts, attempts)
-        return self._step(EVENT, after, move, ended=move.flow == REST)
+        events = 0 if move.outcome.address == EXIT else 1
+        return self._step(EVENT, after, move, ended=move.flow == REST, events=events)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
         shared, since_idle, _, others, interrupts, attempts = state
@@ -332,8 +334,8 @@ class KernelSystem:
         return found
 
     def _leave(self, current: int) -> int | None:
-        # A task that has not taken an event yet stays: to everyone else it is as if it had not begun, so whoever
-        # would preempt it might as well run first.
+        # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
+        # would preempt it might as well run first. One that has only to return stays, too, and does that first.
         group, flow, own, begun = self.tasks.values[current]
         if flow == REST:
             return current
@@ -341,7 +343,7 @@ class KernelSystem:
         count = _preempt_count(self.own.values[own])
         on = self.flows.machine.interrupts_enabled(state)
         model = self.scenario.preemption
-        if not begun or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
+        if not begun or state.pc == EXIT or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
             return None
         return self.tasks(Task(group, self.flows.disarm(flow), own, begun))
 

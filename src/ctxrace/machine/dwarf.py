@@ -66,9 +66,9 @@ class DebugInformation:
         return found if found is not None and address < found.end else None
 
     def calls_at(self, address: int) -> list[Line]:
-        """Return the calls that put the instruction at `address` into its function, innermost first; raise as `line_at`.
+        """Return the calls of inline functions that the instruction at `address` belongs to, innermost first.
 
-        Each is the line of the call of an inline function, and what that call covers.
+        Each is the line of the call, and what it covers. Raises as `line_at`.
         """
         starts, calls, reach = self._calls
         found = []

@@ -5,12 +5,13 @@ Only one context acts in a row, so its text may run on over the empty lanes to i
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.report.folding import Change, Fold, fold
 from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
 
 __all__ = ["render_interleaving"]
@@ -21,11 +22,13 @@ NARROWEST_LANE = 9  # "softirq" and a gap
 INDENT = 2  # of an instruction below its C line
 INSTRUCTION = 26  # longer ones do not move the effects of all the others to the right
 FILE = 28
+CHANGES = 3  # places whose values a fold tells
 
 
 def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
     """Draw one run as a table of numbered events, ending with its outcome.
 
+    Long repetitions are folded; the numbers stay those of the whole run.
     width: columns that no line exceeds (at least 40). Returns the text, with a newline at its end.
     """
     return finish(_draw(interleaving, max(width, 40)), width)
@@ -47,13 +50,34 @@ def _turn_sentence(turn: Turn, then: str = "") -> str:
         case "arrival":
             said = f"<{name}> arrives"
         case "return":
-            said = f"</{name}> returns" + (f" to {_shown(then)}" if then else "")
+            said = f"</{name}> returns" + (f" to {_shown(then)}" if then and not turn.reason else "")
         case "finish":
             said = f"{name} finishes"
         case other:
             said = f"{other} {name}"
     told = "; ".join(part for part in (turn.reason, *turn.notes) if part)
     return clean(f"{said}: {told}" if told else said)
+
+
+def _fold_sentence(fold: Fold, number: int) -> str:
+    """Say what a fold stands for; `number` is that of its first event."""
+    names = [_shown(name) for name in fold.contexts]
+    by = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    told = [_change(change) for change in fold.changes[:CHANGES]]
+    if len(fold.changes) > CHANGES:
+        told.append(f"{len(fold.changes) - CHANGES} more change")
+    if fold.events:
+        one = f"event {number}"
+        told.insert(0, one if fold.events == 1 else f"events {number} to {number + fold.events - 1}")
+    said = f"{fold.times} more time{'' if fold.times == 1 else 's'} the same by {by}"
+    return clean(f"{said}: {'; '.join(told)}" if told else said)
+
+
+def _change(change: Change) -> str:
+    said = f"{_name(change.access)} goes from {_number(change.first)} to {_number(change.last)}"
+    if {change.low, change.high} == {change.first, change.last}:
+        return said
+    return f"{said}, within {_number(change.low)} to {_number(change.high)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,28 +167,34 @@ def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
     lanes = _Lanes.of(interleaving, width)
     yield lanes.header()
     number, known = 0, ("", "")
-    for index, row in enumerate(interleaving.rows):
-        if isinstance(row, Turn):
-            then = _next_context(interleaving, index) if row.kind == "return" else ""
-            yield from lanes.turn(_turn_sentence(row, then))
-            known = ("", "")  # whoever comes back in the middle of a line should see that line again
-        else:
+    parts = fold(interleaving.rows)
+    for index, part in enumerate(parts):
+        if isinstance(part, Event):
             number += 1
-            place = _place(row)
+            place = _place(part)
             if place != known:
-                yield from lanes.place(row)
-            yield from lanes.event(number, row)
+                yield from lanes.place(part)
+            yield from lanes.event(number, part)
             known = place
-    if interleaving.outcome:
-        yield from wrap(f"=> {interleaving.outcome}", width, "   ")
+            continue
+        if isinstance(part, Fold):
+            yield from lanes.turn(_fold_sentence(part, number + 1))
+            number += part.events
+        else:
+            yield from lanes.turn(_turn_sentence(part, _next_context(parts, index) if part.kind == "return" else ""))
+        known = ("", "")  # whoever comes back in the middle of a line should see that line again
+    for sentence in dict.fromkeys(clean(interleaving.outcome).split("; ")):
+        if sentence:
+            yield from wrap(f"=> {sentence}", width, "   ")
     for note in interleaving.notes:
         yield from wrap(f"note: {note}", width, "      ")
 
 
-def _next_context(interleaving: Interleaving, index: int) -> str:
+def _next_context(parts: Sequence[Event | Turn | Fold], index: int) -> str:
     """Who goes on after a return is known only where the next row is one of its events."""
-    following = interleaving.rows[index + 1 : index + 2]
-    return following[0].context if following and isinstance(following[0], Event) else ""
+    following = parts[index + 1] if index + 1 < len(parts) else None
+    row = following.rows[0] if isinstance(following, Fold) else following
+    return row.context if isinstance(row, Event) else ""
 
 
 def _place(event: Event) -> tuple[str, str]:
@@ -172,13 +202,15 @@ def _place(event: Event) -> tuple[str, str]:
     function = f"in {clean(event.function)}" if event.function else ""
     if event.source is None:
         return function, ""
-    return f"{cut_front(clean(event.source.file), FILE)}:{event.source.line}", clean(event.source.text) or function
+    file = clean(event.source.file)
+    name = file.rpartition("/")[2] or file  # directories push the code aside; JSON has them
+    return f"{cut_front(name, FILE)}:{event.source.line}", clean(event.source.text) or function
 
 
 def _accesses(accesses: Iterable[Access]) -> Iterator[str]:
     rest = list(accesses)
     for index, access in enumerate(rest):
-        name = clean(access.name) or _spelled(access)
+        name = _name(access)
         if access.kind == "write":
             before = "" if access.before is None else f"{_number(access.before)} "
             yield f"{name} {before}➜ {_number(access.value)}"
@@ -195,7 +227,9 @@ def _replaces(write: Access, read: Access) -> bool:
     )
 
 
-def _spelled(access: Access) -> str:
+def _name(access: Access) -> str:
+    if access.name:
+        return clean(access.name)
     where = f"{clean(access.symbol)}+{access.offset:#x}" if access.symbol else f"[{access.offset:#x}]"
     return f"{where} ({access.size} bytes)"
 

@@ -1,14 +1,19 @@
 """A program's instructions as text: which are events, and why."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
-from ctxrace.core.interleaving import Event
-from ctxrace.report.layout import clean, cut, finish, wrap
+from rich.cells import cell_len
+
+from ctxrace.core.interleaving import Event, Source
+from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
 
 __all__ = ["render_listing"]
 
 WIDTH = 100
-INSTRUCTION = 44
+INSTRUCTION = 40  # columns; a longer one has its reasons on lines of their own
+FILE = 40
+ELEMENT = re.compile(r"((?:reads|writes) )(.*\[)(\d+)(\].*)")
 
 
 def render_listing(name: str, compiler: str, lines: Sequence[Event], remark: str = "") -> str:
@@ -17,25 +22,80 @@ def render_listing(name: str, compiler: str, lines: Sequence[Event], remark: str
     name: the program; compiler: who made it; remark: what a reader must know besides.
     Returns the text, with a newline at its end; no line exceeds 100 columns.
     """
+    return finish(_lines(name, compiler, lines, remark), WIDTH)
+
+
+def _lines(name: str, compiler: str, lines: Sequence[Event], remark: str) -> Iterator[str]:
     events = sum(bool(line.notes) for line in lines)
-    out = [f"{clean(name)}: {events} of {len(lines)} instructions are events (marked *), {clean(compiler)}"]
-    if remark:
-        out.append(clean(remark))
-    function, source = None, None
+    answer = f": {events} of {len(lines)} instructions are events (marked *)"
+    yield cut_front(clean(name), WIDTH - len(answer)) + answer
+    for said in (compiler, remark):
+        if said:
+            yield from wrap(said, WIDTH, "    ")
+    widths = [cell_len(clean(line.instruction)) for line in lines if line.notes]
+    column = max((width for width in widths if width <= INSTRUCTION), default=0)
+    function: str | None = None
+    source: Source | None = None
     for line in lines:
         if line.function != function:
             function, source = line.function, None
-            out += ["", f"{clean(function)}:"]
+            yield ""
+            yield f"{clean(function) or 'outside of any function'}:"
         if line.source is not None and line.source != source:
             source = line.source
-            out.append(cut(f"  {clean(source.file)}:{source.line}  {clean(source.text)}", WIDTH))
-        mark = "*" if line.notes else " "
-        shown = f"  {mark} {line.address:016x}  {clean(line.instruction)}"
-        if not line.notes:
-            out.append(cut(shown, WIDTH))
+            yield cut(f"  {_place(source)}", WIDTH)
+        yield from _instruction(line, column)
+
+
+def _place(source: Source) -> str:
+    file = clean(source.file)
+    return f"{cut_front(file.rpartition('/')[2] or file, FILE)}:{source.line}  {clean(source.text)}"
+
+
+def _instruction(line: Event, column: int) -> Iterator[str]:
+    """Write an instruction, and next to it or below it why it is an event."""
+    start = f"  {'*' if line.notes else ' '} {line.address:016x}  "
+    instruction = clean(line.instruction)
+    if not line.notes:
+        yield cut(start + instruction, WIDTH)
+        return
+    edge = " " * (len(start) + column + 2)
+    reasons = [text for reason in _reasons(line.notes) for text in wrap(reason, WIDTH - len(edge), "  ")]
+    together = "; ".join(_reasons(line.notes))
+    if cell_len(together) <= WIDTH - len(edge):
+        reasons = [together]
+    if cell_len(instruction) > column:
+        yield cut(start + instruction, WIDTH)
+    else:
+        yield f"{start}{instruction}{' ' * (column - cell_len(instruction))}  {reasons.pop(0)}"
+    for text in reasons:
+        yield edge + text
+
+
+def _reasons(notes: Iterable[str]) -> list[str]:
+    """Join reasons that differ in an index only: an instruction that runs in several contexts has one for each."""
+    elements: dict[tuple[str, str, str], list[int]] = {}
+    reasons: dict[object, str] = {}
+    for note in map(clean, notes):
+        match = ELEMENT.fullmatch(note)
+        if match is None:
+            reasons[note] = note
             continue
-        reasons = wrap("; ".join(map(clean, line.notes)), WIDTH - INSTRUCTION - 22, "")
-        first, *more = list(reasons)
-        out.append(f"{cut(shown, INSTRUCTION + 20):<{INSTRUCTION + 20}}  {first}")
-        out += [f"{'':<{INSTRUCTION + 22}}{text}" for text in more]
-    return finish(out, WIDTH)
+        verb, front, index, back = match.groups()
+        indices = elements.setdefault((verb, front, back), [])
+        indices.append(int(index))
+        reasons[verb, front, back] = f"{verb}{_elements(front, indices, back)}"
+    return list(reasons.values())
+
+
+def _elements(front: str, indices: Iterable[int], back: str) -> str:
+    """Spell elements of an array, of which one at a time is meant: ``one of active[0..2], active[4]``."""
+    runs: list[list[int]] = []
+    for index in sorted(set(indices)):
+        if runs and runs[-1][-1] == index - 1:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    shown = [f"{run[0]}..{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs]
+    several = len(shown) > 1 or ".." in shown[0]
+    return ("one of " if several else "") + ", ".join(f"{front}{part}{back}" for part in shown)

@@ -3,7 +3,8 @@
 No line exceeds 100 columns, and there is no time of day and no duration in it: the same input, the same bytes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -19,7 +20,8 @@ from ctxrace.report.overview import render_table
 __all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
 
 WIDTH = 100
-CASE = 40
+CASE = 40  # columns of the case that are worth less than the properties' subjects
+LEAST = 16  # and those worth less than their kinds
 STYLES = (
     (r"(?i)\bviolated\b", "bold red"),
     (r"(?i)\bincomplete\b", "bold yellow"),
@@ -86,37 +88,51 @@ def _lines(result: Result) -> Iterator[str]:
 
 def _answer(result: Result) -> str:
     """Choose the most telling of several wordings that fits into one line."""
-    named = {outcome: [clean(str(v.property)) for v in result.verdicts if v.outcome is outcome] for outcome in Outcome}
-    violated, incomplete, held = named[Outcome.VIOLATED], named[Outcome.INCOMPLETE], named[Outcome.HOLDS]
-    case = cut_front(clean(result.case), CASE)
-    if not result.verdicts:
-        return f"{case}: nothing was checked: the scenario declares no property"
-    states = max(verdict.states for verdict in result.verdicts)
+    case = clean(result.case)
+    worst_first = (Outcome.VIOLATED, Outcome.INCOMPLETE, Outcome.HOLDS)
+    groups = {worst: group for worst in worst_first if (group := [v for v in result.verdicts if v.outcome is worst])}
+    if not groups:
+        return f"{cut_front(case, CASE)}: nothing was checked: the scenario declares no property"
+    outcome = next(iter(groups))
+    wordings = list(_wordings(outcome, groups.pop(outcome), groups))
+    for words, least in wordings:
+        if (room := WIDTH - cell_len(words)) >= min(least, cell_len(case)):
+            return cut_front(case, room) + words
+    return cut(cut_front(case, LEAST) + wordings[-1][0], WIDTH)  # a single endless name
+
+
+def _wordings(
+    outcome: Outcome, first: Sequence[Verdict], others: Mapping[Outcome, Sequence[Verdict]]
+) -> Iterator[tuple[str, int]]:
+    """Yield what may follow the case, the most telling first, and how many columns the case should keep for it."""
+    states = max(verdict.states for group in (first, *others.values()) for verdict in group)
     size = f"{states:,} state{'' if states == 1 else 's'}"
-    if violated:
-        rests = [_others(incomplete, held, full=True), _others(incomplete, held, full=False)]
-        return _fitting(f"{case}: violated: ", violated, rests)
-    if incomplete:
-        told = f" not violated in {size}"
-        rests = [told + _others([], held, full=True), told + _others([], held, full=False)]
-        return _fitting(f"{case}: incomplete: ", incomplete, rests)
-    return _fitting(f"{case}: holds: ", held, [f" in every interleaving ({size})"])
+    always = " in every interleaving" if outcome is Outcome.HOLDS else ""
+    tails = {Outcome.HOLDS: f"{always} ({size})", Outcome.INCOMPLETE: f" not violated in {size}"}
+    tail = tails.get(outcome, "")
+    by_name, by_kind, by_number = (
+        "".join(f"; {other}: {said(group)}" for other, group in others.items())
+        for said in (_named, _kinds, lambda group: str(len(group)))
+    )
+    yield f": {outcome}: {_named(first)}{tail}{by_name}", CASE
+    if len({verdict.property.kind for verdict in first}) > 1 or len(first) == 1:  # a kind alone is no name
+        for rest in (tail + by_kind, always + by_kind, always + by_number):
+            yield f": {outcome}: {_kinds(first)}{rest}", LEAST
+    for number in range(len(first), 0, -1):
+        yield f": {outcome}: {_named(first, number)}{tail}{by_number}", LEAST
+    more = f" and {len(first) - 1} more" if len(first) > 1 else ""
+    room = WIDTH - LEAST - cell_len(f": {outcome}: {more}{tail}{by_number}")
+    yield f": {outcome}: {cut(_named(first[:1]), max(room, 1))}{more}{tail}{by_number}", LEAST
 
 
-def _fitting(start: str, names: Sequence[str], rests: Sequence[str]) -> str:
-    """Name as many properties as one line takes, then say the rest; a single endless name is cut."""
-    for number in range(len(names), 0, -1):
-        for rest in rests:
-            if cell_len(line := f"{start}{listed(names, number)}{rest}") <= WIDTH:
-                return line
-    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return start + cut(names[0], WIDTH - cell_len(start + more + rests[-1])) + more + rests[-1]
+def _named(verdicts: Sequence[Verdict], shown: int | None = None) -> str:
+    return listed([clean(str(verdict.property)) for verdict in verdicts], shown)
 
 
-def _others(incomplete: Sequence[str], held: Sequence[str], full: bool) -> str:
-    """Say which other properties there are, by name or by number."""
-    groups = [("incomplete", incomplete), ("holds", held)]
-    return "".join(f"; {word}: {listed(names) if full else len(names)}" for word, names in groups if names)
+def _kinds(verdicts: Sequence[Verdict]) -> str:
+    """Name properties by their kinds alone, and say how many there are of each."""
+    number = Counter(clean(verdict.property.kind) for verdict in verdicts)
+    return ", ".join(kind if times == 1 else f"{kind} ×{times}" for kind, times in number.items())
 
 
 def _scenario(result: Result) -> str:

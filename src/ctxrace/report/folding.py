@@ -1,0 +1,187 @@
+"""Repetitions in a run: what happens again and again, only with other values, is shown a few times and counted."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ctxrace.core.interleaving import Access, Event, Turn
+
+__all__ = ["Change", "Fold", "fold"]
+
+LONGEST = 200  # rows of a block that is looked for
+TIMES = 4  # fewer repetitions are not worth a fold
+HIDDEN = 4  # nor are fewer rows left out
+BEFORE, AFTER = 2, 1  # repetitions shown: of the first ones two tell what changes, the last one tells where it ends
+WINDOW = 3  # rows that a repetition is recognised by
+BEGINNINGS = ("start", "switch", "arrival")
+
+Row = Event | Turn
+_Place = tuple[str, int, int, str]  # of an access: symbol, offset, size, name
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a fold does to one place, in the words of `access`.
+
+    first, last: its value before and after; low, high: the least and the greatest in between.
+    """
+
+    access: Access
+    first: int
+    last: int
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Stands for rows left out: `times` repetitions of one block, which differ in values only."""
+
+    times: int
+    rows: tuple[Row, ...]
+
+    @cached_property
+    def block(self) -> tuple[Row, ...]:
+        """The first of the repetitions that are left out."""
+        return self.rows[: len(self.rows) // self.times]
+
+    @cached_property
+    def events(self) -> int:
+        """How many events are left out."""
+        return self.times * sum(isinstance(row, Event) for row in self.block)
+
+    @cached_property
+    def contexts(self) -> tuple[str, ...]:
+        """Who acts in it, in the order of appearance."""
+        events = [row.context for row in self.block if isinstance(row, Event)]
+        return tuple(dict.fromkeys(events or [row.context for row in self.block]))
+
+    @cached_property
+    def changes(self) -> tuple[Change, ...]:
+        """The places whose values differ between repetitions, in the order of appearance."""
+        seen: dict[_Place, tuple[Access, list[int]]] = {}
+        told = _told(self.block)
+        for start in range(0, len(self.rows), len(self.block)):
+            now: dict[_Place, int] = {}
+            for access in _accesses(self.rows[start : start + len(self.block)]):
+                place = _place(access)
+                if place in told:
+                    was = access.value if access.before is None else access.before
+                    seen.setdefault(place, (access, [was]))
+                    now[place] = access.value
+            for place, value in now.items():
+                seen[place][1].append(value)
+        return tuple(
+            Change(access, values[0], values[-1], min(values), max(values))
+            for access, values in seen.values()
+            if len(set(values)) > 1
+        )
+
+
+def fold(rows: Sequence[Row]) -> list[Row | Fold]:
+    """Replace long repetitions by folds, each after the first of its repetitions and before the last one.
+
+    Repetitions agree in everything but the values read and written. With the rows of the folds put back, the result
+    is `rows` again. The time is linear in the number of rows.
+    """
+    signs = _signs(rows)
+    again = _next_same(signs)
+    parts: list[Row | Fold] = []
+    at = 0
+    while at < len(rows):
+        found = _longest(signs, again, at)
+        if found is None:
+            parts.append(rows[at])
+            at += 1
+            continue
+        period, extent = found
+        shift = _beginning(rows[at : at + period])
+        if not _worthwhile(period, extent - shift):
+            shift = 0
+        before = BEFORE - bool(shift)  # with the end of one that began otherwise, one more is enough
+        times = (extent - shift) // period
+        first, last = at + shift + before * period, at + shift + (times - AFTER) * period
+        parts += rows[at:first]
+        parts.append(Fold(times - before - AFTER, tuple(rows[first:last])))
+        parts += rows[last : last + AFTER * period]
+        at = last + AFTER * period
+    return parts
+
+
+def _longest(signs: Sequence[int], again: Sequence[int], at: int) -> tuple[int, int] | None:
+    """Return the block length whose repetitions reach furthest from `at`, and how far; the shortest of equals."""
+    best: tuple[int, int] | None = None
+    tried: list[tuple[int, int]] = []
+    other = again[at]
+    while 0 < (period := other - at) <= LONGEST and at + TIMES * period <= len(signs):
+        other = again[other]
+        if any(period % shorter == 0 and period <= reach for shorter, reach in tried):
+            continue  # blocks of blocks reach no further
+        if signs[at : at + (TIMES - 1) * period] != signs[at + period : at + TIMES * period]:
+            continue
+        end = at + TIMES * period
+        while end < len(signs) and signs[end] == signs[end - period]:
+            end += 1
+        tried.append((period, end - at))
+        if _worthwhile(period, end - at) and (best is None or end - at > best[1]):
+            best = period, end - at
+    return best
+
+
+def _worthwhile(period: int, extent: int) -> bool:
+    times = extent // period
+    return times >= TIMES and (times - BEFORE - AFTER) * period >= HIDDEN
+
+
+def _beginning(block: Sequence[Row]) -> int:
+    """Choose where a block that goes round begins: best with who starts."""
+    kinds = [row.kind if isinstance(row, Turn) else "" for row in block]
+    return next((kinds.index(kind) for kind in BEGINNINGS if kind in kinds), 0)
+
+
+def _signs(rows: Sequence[Row]) -> list[int]:
+    """Number the rows: equal numbers are rows that differ in values at most."""
+    numbers: dict[object, int] = {}
+    return [numbers.setdefault(_sign(row), len(numbers)) for row in rows]
+
+
+def _sign(row: Row) -> object:
+    if isinstance(row, Turn):
+        return row
+    places = tuple((access.kind, access.before is None, *_place(access)) for access in row.accesses)
+    return row.context, row.address, row.instruction, row.function, row.source, places, row.notes
+
+
+def _next_same(signs: Sequence[int]) -> list[int]:
+    """For each row, where the same few rows come next; 0 where they do not.
+
+    A single row comes back too often; every repetition that is folded is longer than its block and such a window.
+    """
+    following: dict[tuple[int, ...], int] = {}
+    found = [0] * len(signs)
+    for index in range(len(signs) - 1, -1, -1):
+        window = tuple(signs[index : index + WINDOW])
+        found[index] = following.get(window, 0)
+        following[window] = index
+    return found
+
+
+def _told(block: Sequence[Row]) -> set[_Place]:
+    """Choose the places worth telling: those written, and those read that no write of the block covers."""
+    written = [access for access in _accesses(block) if access.kind == "write"]
+    reads = [access for access in _accesses(block) if not any(_overlap(access, write) for write in written)]
+    return {_place(access) for access in (*written, *reads)}
+
+
+def _overlap(one: Access, other: Access) -> bool:
+    if not one.symbol or one.symbol != other.symbol:
+        return _place(one) == _place(other)
+    return one.offset < other.offset + other.size and other.offset < one.offset + one.size
+
+
+def _accesses(rows: Sequence[Row]) -> Iterator[Access]:
+    return (access for row in rows if isinstance(row, Event) for access in row.accesses)
+
+
+def _place(access: Access) -> _Place:
+    return access.symbol, access.offset, access.size, access.name
