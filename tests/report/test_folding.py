@@ -149,9 +149,8 @@ def runs(draw: st.DrawFn) -> list[Row]:
     rows: list[Row] = []
     for kind in kinds:
         value += kind == 3
-        rows.append(
-            [Turn("start", "A"), event("A", 1), event("nmi", 2, load(value)), event("A", 3, store(1, value))][kind]
-        )
+        events = (event("A", 1), event("nmi", 2, load(value)), event("A", 3, store(1, value)))
+        rows.append(events[kind - 1] if kind else Turn("start", "A"))
     return rows
 
 
@@ -168,13 +167,14 @@ def test_unfolding_gives_back_every_event(rows: list[Row]) -> None:
 def test_long_runs_take_little_time(kinds: str) -> None:
     chance = random.Random(1)
     number = 40_000
-    addresses = {
+    kind_of: dict[str, Callable[[int], int]] = {
         "periodic": lambda n: n % 150,
         "noise": lambda _: chance.randrange(3),
         "one": lambda _: 1,
         "nearly": lambda n: 1 if n % 199 else n,
         "nested": lambda n: (n % 7 == 0) + 2 * (n % 133 == 0),
-    }[kinds]
+    }
+    addresses = kind_of[kinds]
     rows: list[Row] = [event("A", addresses(n)) for n in range(number)]
     begin = time.process_time()
     parts = fold(rows)

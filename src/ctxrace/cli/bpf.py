@@ -21,6 +21,7 @@ _NARROW = "Narrow the table"
 
 
 def bpf(
+    context: typer.Context,
     guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME", rich_help_panel=_NARROW)] = None,
     preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full",
                                                          rich_help_panel=_NARROW)] = None,
@@ -53,16 +54,15 @@ def bpf(
     if json:
         sys.stdout.write(to_json(results))
     else:
-        write(_report(results, len(chosen)))
+        write(_report(results, len(chosen), shlex.join(["ctxrace", *context.obj])))
     unfinished = len(results) < len(chosen)
     raise typer.Exit(3 if unfinished and not exit_status(results) else exit_status(results))
 
 
-def _report(results: list[Result], expected: int) -> str:
+def _report(results: list[Result], expected: int, command: str) -> str:
     if len(results) == 1 == expected:
         return render_result(results[0])
-    again = shlex.join(["ctxrace", *sys.argv[1:]])
-    parts = [render_table(results, hint=f"{again}, below")]
+    parts = [render_table(results, hint=f"below, and with {command} --guard NAME")]
     if len(results) < expected:
         parts.append(f"incomplete: interrupted before {expected - len(results)} of {expected} cases\n")
     parts += [render_result(result) for result in results if result.outcome is Outcome.VIOLATED]

@@ -16,6 +16,7 @@ __all__ = ["check"]
 
 
 def check(
+    context: typer.Context,
     file: opt.File,
     flags: opt.Flags = None,
     tasks: opt.TaskOption = None,
@@ -57,7 +58,7 @@ def check(
         preemption=preemption,
         attempts=attempts,
     )
-    command = shlex.join(["ctxrace", *(word for word in sys.argv[1:] if word != "--json")])
+    command = shlex.join(["ctxrace", *(word for word in context.obj if word != "--json")])
     with searching(f"exploring {file}") as shown:
         limits = opt.limits_of(max_states, timeout)
         result = decide(program, scenario, limits=limits, progress=shown, command=command)

@@ -39,8 +39,9 @@ def _options(
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with the status that the verdicts call for."""
+    words = sys.argv[1:] if arguments is None else arguments
     try:
-        app(arguments)
+        app(words, obj=words)
     except CtxraceError as error:
         if isinstance(error, ToolchainError) and error.output:
             sys.stderr.write(error.output.rstrip("\n") + "\n")

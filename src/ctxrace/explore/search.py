@@ -4,6 +4,7 @@ Length is counted in switches first, then in events, so the first run found that
 one to show. It is Dijkstra's algorithm with the two-part length packed into one number.
 """
 
+import gc
 import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ def search(
     states = transitions = 0
     began = time.monotonic()
     stopped = ""
+    collecting = gc.isenabled()
+    gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
     try:
         while queue and not stopped:
             length = queue[0]
@@ -106,6 +109,9 @@ def search(
                 del levels[heappop(queue)]
     except KeyboardInterrupt:
         stopped = "interrupted"
+    finally:
+        if collecting:
+            gc.enable()
     seconds = time.monotonic() - began
     runs = {found: _run(parents, state, step) for found, (_, state, step) in broken.items()}
     return Exploration(states, transitions, seconds, stopped, runs)

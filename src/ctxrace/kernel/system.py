@@ -85,6 +85,16 @@ class Move(NamedTuple):
     outcome: Outcome
 
 
+class Taken(NamedTuple):
+    """The running context's next event as a part of states: the task and the frame after it, and what it counts."""
+
+    move: Move
+    current: int
+    over: tuple[int, ...]
+    ended: bool
+    events: int
+
+
 class Arrive(NamedTuple):
     """The label of an arrival: which of the scenario's handlers."""
 
@@ -126,7 +136,7 @@ class KernelSystem:
             self.tasks(Task(number, REST, self.own(self._fresh_own(number)))) for number in range(len(self.groups))
         ]
         self.idle = self._fresh[-1]
-        self._moves: dict[tuple[int, int, int], Move] = {}
+        self._taken: dict[tuple[int, int, int], Taken] = {}
         self._starts: dict[tuple[int, Role], Move] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
@@ -173,20 +183,30 @@ class KernelSystem:
 
     def _event(self, state: Position, current: int, top: int) -> Step:
         shared, since_idle, _, others, interrupts, attempts = state
+        taken = self._taken.get((current, top, shared))
+        if taken is None:
+            taken = self._taken[current, top, shared] = self._take(current, top, shared)
+        move, current, over, ended, events = taken
+        if top != REST:
+            interrupts = interrupts[:-1] + over
+        elif ended:
+            current, others = self._retire(current, others)
+        after = Position(move.shared, since_idle, current, others, interrupts, attempts)
+        if ended or move.enters:
+            return self._step(EVENT, after, move, ended=ended, events=events)
+        return Step(EVENT, after, 0, events, move.broken)
+
+    def _take(self, current: int, top: int, shared: int) -> Taken:
         move = self.move(current, top, shared)
         group, flow, _, begun = self.tasks.values[current]
+        ended = move.flow == REST
+        over: tuple[int, ...] = ()
         if top == REST:
-            current = self.tasks(Task(group, move.flow, move.own, move.flow != REST))
-            if move.flow == REST:
-                current, others = self._retire(current, others)
-        else:
-            current = self.tasks(Task(group, flow, move.own, begun))
-            count = self.frames.values[top].preempt_count
-            over = () if move.flow == REST else (self.frames(Frame(move.flow, count)),)
-            interrupts = interrupts[:-1] + over
-        after = Position(move.shared, since_idle, current, others, interrupts, attempts)
-        events = 0 if move.outcome.address == EXIT else 1
-        return self._step(EVENT, after, move, ended=move.flow == REST, events=events)
+            flow, begun = move.flow, not ended
+        elif not ended:
+            over = (self.frames(Frame(move.flow, self.frames.values[top].preempt_count)),)
+        task = self.tasks(Task(group, flow, move.own, begun))
+        return Taken(move, task, over, ended, 0 if move.outcome.address == EXIT else 1)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
         shared, since_idle, _, others, interrupts, attempts = state
@@ -253,18 +273,14 @@ class KernelSystem:
 
     def move(self, current: int, top: int, shared: int) -> Move:
         """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        key = (current, top, shared)
-        move = self._moves.get(key)
-        if move is None:
-            _, flow, own, _ = self.tasks.values[current]
-            expected = 0
-            if top != REST:
-                flow, expected = self.frames.values[top]
-            memory, mine = self.shared.values[shared], self.own.values[own]
-            outcome = self.flows.step(flow, self.identity(current), memory, mine)
-            role, _ = self.flows.numbers.values[flow]
-            move = self._moves[key] = self._conclude(role, outcome, memory, mine, expected)
-        return move
+        _, flow, own, _ = self.tasks.values[current]
+        expected = 0
+        if top != REST:
+            flow, expected = self.frames.values[top]
+        memory, mine = self.shared.values[shared], self.own.values[own]
+        outcome = self.flows.step(flow, self.identity(current), memory, mine)
+        role, _ = self.flows.numbers.values[flow]
+        return self._conclude(role, outcome, memory, mine, expected)
 
     def first_move(self, task: int, role: Role) -> Move:
         """Return what beginning the role's entry does, up to its first event, while `task` is current."""

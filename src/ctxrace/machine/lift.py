@@ -28,6 +28,11 @@ class Lifter:
             instruction = self._lifted[address] = self._lift(address)
         return instruction
 
+    @property
+    def register_file_size(self) -> int:
+        """The bytes of SLEIGH's register file."""
+        return max(place.offset + place.size for place in self._context.registers.values())
+
     def register(self, name: str) -> Varnode:
         """Return where SLEIGH keeps the register called `name`."""
         found = self._context.registers[name]

@@ -13,9 +13,6 @@ from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["Liveness"]
 
-_EVERYTHING = -1
-
-
 class Liveness:
     """Know the live bytes of the register file before each reachable instruction."""
 
@@ -29,17 +26,22 @@ class Liveness:
         # Derived from who runs where, never part of a context's own state.
         self._never = _bytes(lifter.register(arch.task_register)) | _bytes(lifter.register(arch.percpu_register))
         self._live: dict[int, int] = {}
-        self._masks: dict[int, tuple[tuple[int, int], ...] | None] = {}
+        self._masks: dict[int, dict[int, int]] = {}
+        self._everything = (1 << lifter.register_file_size) - 1
         self._solve(self._reachable(entries))
 
     def cut(self, address: int, words: dict[int, int]) -> tuple[tuple[int, int], ...]:
         """Return the words of the register file that matter at `address`, as sorted (offset, value), zeros left out."""
-        masks = self._word_masks(address)
-        if masks is None:
-            never = self._never
-            return tuple(sorted((at, value) for at, value in words.items() if value and not never >> at & 0xFF))
-        get = words.get
-        return tuple([(offset, value) for offset, mask in masks if (value := get(offset, 0) & mask)])
+        masks = self._masks.setdefault(address, {})
+        kept = []
+        for offset, value in sorted(words.items()):
+            mask = masks.get(offset)
+            if mask is None:
+                live = (self._live.get(address, self._everything) | self._always) & ~self._never
+                mask = masks[offset] = _word_mask(live >> offset)
+            if value & mask:
+                kept.append((offset, value & mask))
+        return tuple(kept)
 
     @property
     def addresses(self) -> list[int]:
@@ -49,12 +51,6 @@ class Liveness:
     def reaches(self, address: int) -> bool:
         """Return whether direct branches and calls lead to `address`."""
         return address in self._live
-
-    def _word_masks(self, address: int) -> tuple[tuple[int, int], ...] | None:
-        if address not in self._masks:
-            live = self._live.get(address, _EVERYTHING)
-            self._masks[address] = None if live < 0 else _by_word((live | self._always) & ~self._never)
-        return self._masks[address]
 
     def _reachable(self, entries: Iterable[int]) -> dict[int, Instruction]:
         found: dict[int, Instruction] = {}
@@ -83,12 +79,12 @@ class Liveness:
             changed = False
             returned = 0
             for address in after_calls:
-                returned |= live.get(address, _EVERYTHING)
+                returned |= live.get(address, self._everything)
             for address in order:
                 nexts, returns, anywhere, uses, defs = facts[address]
-                out = _EVERYTHING if anywhere else returned if returns else 0
+                out = self._everything if anywhere else returned if returns else 0
                 for following in nexts:
-                    out |= live.get(following, _EVERYTHING)
+                    out |= live.get(following, self._everything)
                 new = uses | (out & ~defs)
                 if new != live[address]:
                     live[address] = new
@@ -125,13 +121,14 @@ def _successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
 def _uses_and_defs(instruction: Instruction) -> tuple[int, int]:
     """Return the bytes read before they are written, and the bytes written on every path through the ops."""
     uses = defs = 0
-    conditional = False
-    for op in instruction.ops:
+    jumped_over = 0  # ops before this position are skipped on some path
+    for position, op in enumerate(instruction.ops):
         for node in op.inputs:
             uses |= _bytes(node) & ~defs
         if op.opcode == "CBRANCH":
-            conditional = True  # what follows may be jumped over
-        if op.output is not None and not conditional:
+            target = op.inputs[0]
+            jumped_over = position + target.offset if target.space == "const" else len(instruction.ops)
+        if op.output is not None and position >= jumped_over:
             defs |= _bytes(op.output)
     return uses, defs
 
@@ -140,14 +137,5 @@ def _bytes(node: Varnode) -> int:
     return ((1 << node.size) - 1) << node.offset if node.space == "register" else 0
 
 
-def _by_word(live: int) -> tuple[tuple[int, int], ...]:
-    masks = []
-    offset = 0
-    while live:
-        byte_bits = live & 0xFF
-        if byte_bits:
-            mask = sum(0xFF << 8 * index for index in range(8) if byte_bits >> index & 1)
-            masks.append((offset, mask))
-        live >>= 8
-        offset += 8
-    return tuple(masks)
+def _word_mask(live: int) -> int:
+    return sum(0xFF << 8 * index for index in range(8) if live >> index & 1)

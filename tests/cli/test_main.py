@@ -1,0 +1,225 @@
+"""The command line as its users meet it: first line, exit status, errors without a traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ctxrace.cli.main import main
+
+EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+RACY = """\
+#include <ctxrace/kernel.h>
+int counter;
+static noinline void body(void) { barrier(); }
+void attempt(void) { if (++counter == 1) body(); counter--; }
+CTXRACE_TASKS(2, attempt);
+CTXRACE_NMI(attempt);
+CTXRACE_EXCLUSIVE(body);
+CTXRACE_BALANCED(counter);
+"""
+# Two bytes that anybody counts up for ever: 65,536 values, each visited on many ways.
+ENDLESS = """\
+#include <ctxrace/kernel.h>
+unsigned int a, b, c;
+void entry(void) { a++; b += 3; c += 7; }
+CTXRACE_TASKS(3, entry);
+CTXRACE_PROGRESS(entry, entry);
+"""
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run one command line in this process; return its exit status, output and errors."""
+
+    def call(*words: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            main([str(word) for word in words])
+        out, err = capsys.readouterr()
+        return int(end.value.code or 0), out, err
+
+    return call
+
+
+def source(folder: Path, text: str) -> Path:
+    path = folder / "test.c"
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture
+def racy(tmp_path: Path) -> Path:
+    return source(tmp_path, RACY)
+
+
+def test_a_violation_exits_1_and_says_so_in_the_first_line(run: Run, racy: Path) -> None:
+    status, out, err = run("check", racy)
+    assert (status, err) == (1, "")
+    assert out.splitlines()[0].endswith("test.c: violated: exclusive(body), balanced(counter)")
+    assert out.splitlines()[-1].startswith("again: ctxrace check ")
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_a_proof_exits_0(run: Run, racy: Path) -> None:
+    status, out, _ = run("check", racy, "--preemption", "none")
+    assert status == 0
+    assert " holds: exclusive" in out.splitlines()[0]
+
+
+def test_a_limit_exits_3_and_never_says_holds(run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("check", source(tmp_path, ENDLESS), "--max-states", "1000")
+    assert status == 3
+    assert "incomplete" in out.splitlines()[0]
+    assert "holds" not in out
+    assert "the limit of 1,000 states is reached" in out
+
+
+def test_a_timeout_exits_3(run: Run, tmp_path: Path) -> None:
+    status, out, _ = run("check", source(tmp_path, ENDLESS), "--timeout", "0")
+    assert status == 3
+    assert "the timeout of 0 s is over" in out
+
+
+def test_ctrl_c_ends_as_incomplete_with_what_is_known(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "ctxrace", "check", str(source(tmp_path, ENDLESS))]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and _cpu_seconds(process.pid) < 3:  # by then it has long been searching
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (3, "")
+    assert "interrupted" in out
+    assert "incomplete" in out.splitlines()[0]
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_options_take_the_place_of_what_is_declared(run: Run, racy: Path) -> None:
+    status, out, _ = run("check", racy, "--tasks", "1", "--nmi", "none", "--json")
+    assert status == 0
+    result = json.loads(out)["results"][0]
+    assert (result["tasks"], result["interrupts"]) == (1, [])
+    status, out, _ = run("check", racy, "--tasks", "1:attempt", "--hardirq", "attempt", "--exclusive", "body", "--json")
+    results = json.loads(out)["results"]
+    assert [(r["property"], r["interrupts"]) for r in results] == [("exclusive(body)", ["hardirq", "nmi"])]
+    assert status == 0
+
+
+def test_json_has_what_machines_need(run: Run, racy: Path) -> None:
+    status, out, _ = run("check", racy, "--property", "exclusive", "--json")
+    assert status == 1
+    data = json.loads(out)
+    assert data["schema"] == "ctxrace-result/1"
+    result = data["results"][0]
+    for key in ("case", "arch", "compiler", "preemption", "tasks", "interrupts", "property", "verdict", "states",
+                "transitions", "seconds"):  # fmt: skip
+        assert key in result
+    assert result["interleaving"]["switches"] == 2
+    first = result["interleaving"]["events"][0]
+    assert first["source"]["line"] == 4
+    assert first["accesses"] == [
+        {"kind": "read", "symbol": "counter", "offset": 0, "size": 4, "value": 0, "name": "counter"}
+    ]
+
+
+def test_flags_after_two_dashes_go_to_the_compiler(run: Run, tmp_path: Path) -> None:
+    text = RACY.replace("CTXRACE_TASKS(2", "CTXRACE_TASKS(NUMBER").replace("int counter", "int FLAG")
+    path = source(tmp_path, text)
+    status, out, _ = run("check", path, "-O3", "--json", "--", "-DNUMBER=1", "-DFLAG=counter")
+    assert status == 0
+    assert json.loads(out)["results"][0]["compiler"].endswith(" -O3")
+
+
+def test_compiler_warnings_reach_the_user_unchanged(run: Run, tmp_path: Path) -> None:
+    path = source(tmp_path, '#warning "look here"\n' + RACY)
+    for _ in range(2):  # also when the compilation is remembered
+        status, _, err = run("check", path)
+        assert status == 1
+        assert 'warning: "look here"' in err
+
+
+def test_show_lists_instructions_and_why_they_are_events(run: Run, racy: Path) -> None:
+    status, out, _ = run("show", racy)
+    assert status == 0
+    assert " instructions are events" in out.splitlines()[0]
+    assert "reads counter" in out
+    assert "writes counter" in out
+    assert "leaves body" in out
+
+
+BAD = {
+    "missing": (["check", "nowhere.c"], "nowhere.c"),
+    "no such entry": (["check", "FILE", "--tasks", "2:nobody"], "no function 'nobody'"),
+    "no such variable": (["check", "FILE", "--balanced", "nothing"], "no variable 'nothing'"),
+    "no such property": (["check", "FILE", "--property", "fair"], "no property 'fair'"),
+    "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
+    "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
+    "two CPUs": (["check", "FILE", "--cpus", "2"], "pass --cpus 1"),
+    "model": (["check", "FILE", "--preemption", "some"], "unknown preemption model 'some'"),
+    "contradiction": (["check", "FILE", "--nmi", "attempt", "--nmi", "none"], "--nmi none contradicts --nmi attempt"),
+    "two numbers": (["check", "FILE", "--tasks", "1:attempt", "--tasks", "2:attempt"], "two numbers of tasks"),
+    "wrong number": (["check", "FILE", "--recovers", "attempt"], "recovers takes ENTRY,BODY"),
+    "no compiler": (["check", "FILE", "--cc", "nocc"], "no compiler 'nocc'"),
+    "architecture": (["check", "FILE", "--arch", "vax"], "unknown architecture 'vax'; ctxrace has: arm64"),
+    "level": (["check", "FILE", "-O9"], "-O9"),
+    "option": (["check", "FILE", "--never"], "--never"),
+    "guard": (["bpf", "--guard", "v9"], "no guard 'v9'"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_exits_2_with_one_line_that_names_it(run: Run, racy: Path, name: str) -> None:
+    words, told = BAD[name]
+    status, out, err = run(*[racy if word == "FILE" else word for word in words])
+    assert (status, out) == (2, "")
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_c_that_does_not_compile_shows_the_compilers_own_words(run: Run, tmp_path: Path) -> None:
+    status, _, err = run("check", source(tmp_path, "int f(void) { return nothing; }\n"))
+    assert status == 2
+    assert "error: use of undeclared identifier 'nothing'" in err
+    assert err.splitlines()[-1].startswith("ctxrace: ")
+    assert "does not compile with clang" in err.splitlines()[-1]
+
+
+def test_the_bpf_table_narrows(run: Run) -> None:
+    status, out, _ = run("bpf", "--guard", "arm64-v1", "--preemption", "full", "--property", "exclusive")
+    assert status == 1
+    assert out.splitlines()[0] == "arm64-v1: violated: exclusive(body)"
+    assert "=> body is active twice on one CPU" in out
+    status, out, _ = run("bpf", "--guard", "generic-lse", "--jobs", "1")
+    assert status == 0
+    assert out.splitlines()[0].startswith("8 of 8 verdicts hold") or "hold" in out.splitlines()[0]
+
+
+def test_the_readme_shows_what_is_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    readme = EXAMPLES.parent / "README.md"
+    monkeypatch.chdir(EXAMPLES.parent)
+    _, out, _ = run("check", "examples/recursion_counter.c", "--property", "exclusive")
+    text = readme.read_text(encoding="utf-8")
+    assert out in text
+    code = (EXAMPLES / "recursion_counter.c").read_text(encoding="utf-8")
+    assert code.partition("\n")[2] in text
+
+
+def test_the_same_input_prints_the_same_bytes(racy: Path) -> None:
+    words = [sys.executable, "-m", "ctxrace", "check", str(racy)]
+    outputs = {
+        subprocess.run(words, capture_output=True, env=os.environ | {"PYTHONHASHSEED": seed}, check=False).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(outputs) == 1
