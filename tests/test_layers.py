@@ -127,16 +127,9 @@ def test_imports() -> None:
 
 
 MODULES = sorted(path.relative_to(SRC).as_posix() for path in SRC.rglob("*.py"))
-LONG = {"ctxrace/explore/search.py": "search() has more than 60 lines and no comment saying why"}
 
 
-@pytest.mark.parametrize(
-    "module",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=LONG[name])] if name in LONG else [])
-        for name in MODULES
-    ],
-)
+@pytest.mark.parametrize("module", MODULES)
 def test_length(module: str) -> None:
     assert not too_long((SRC / module).read_text(encoding="utf-8"))
 

@@ -28,9 +28,10 @@ CTXRACE_BALANCED(counter);
 ENDLESS = """\
 #include <ctxrace/kernel.h>
 unsigned int a, b, c;
-void entry(void) { a++; b += 3; c += 7; }
+static noinline void body(void) { barrier(); }
+void entry(void) { a++; body(); b += 3; c += 7; }
 CTXRACE_TASKS(3, entry);
-CTXRACE_PROGRESS(entry, entry);
+CTXRACE_PROGRESS(entry, body);
 """
 
 Run = Callable[..., tuple[int, str, str]]
@@ -63,8 +64,8 @@ def racy(tmp_path: Path) -> Path:
 def test_a_violation_exits_1_and_says_so_in_the_first_line(run: Run, racy: Path) -> None:
     status, out, err = run("check", racy)
     assert (status, err) == (1, "")
-    assert out.splitlines()[0].endswith("test.c: violated: exclusive(body), balanced(counter)")
-    assert out.splitlines()[-1].startswith("again: ctxrace check ")
+    assert "test.c: violated: exclusive" in out.splitlines()[0]
+    assert "\nagain: ctxrace check " in out
     assert max(map(len, out.splitlines())) <= 100
 
 
@@ -173,7 +174,7 @@ BAD = {
     "wrong number": (["check", "FILE", "--recovers", "attempt"], "recovers takes ENTRY,BODY"),
     "no compiler": (["check", "FILE", "--cc", "nocc"], "no compiler 'nocc'"),
     "architecture": (["check", "FILE", "--arch", "vax"], "unknown architecture 'vax'; ctxrace has: arm64"),
-    "level": (["check", "FILE", "-O9"], "-O9"),
+    "level": (["check", "FILE", "-O9"], "-O takes 0, 1, 2, 3, s, z or g, got '9'"),
     "option": (["check", "FILE", "--never"], "--never"),
     "guard": (["bpf", "--guard", "v9"], "no guard 'v9'"),
 }

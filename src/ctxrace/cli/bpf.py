@@ -45,7 +45,7 @@ def bpf(
         tasks=tasks,
         properties=wanted or (),
         cc=cc,
-        optimize=f"-O{optimize}" if optimize is not None else None,
+        optimize=opt.level_of(optimize),
         attempts=attempts,
         limits=opt.limits_of(max_states, timeout),
     )

@@ -6,13 +6,14 @@ from typing import Annotated
 
 import typer
 
+from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.override import override, parse_property, select
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["DEFAULT_MAX_STATES", "limits_of", "load_program", "scenario_of"]
+__all__ = ["DEFAULT_MAX_STATES", "level_of", "limits_of", "load_program", "scenario_of"]
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
 
@@ -53,10 +54,19 @@ Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 inste
 
 def load_program(file: str, arch: str, cc: str | None, optimize: str | None, flags: Sequence[str] | None) -> Program:
     """Compile and load `file`, and hand the compiler's own messages on to the user."""
-    level = f"-O{optimize}" if optimize is not None else None
+    level = level_of(optimize)
     program = load(file, arch=arch, cc=cc, optimize=level, flags=flags or ())
     sys.stderr.write(program.messages)
     return program
+
+
+def level_of(optimize: str | None) -> str | None:
+    """Return the compiler's flag for the optimisation level that a user typed; raise `ScenarioError` for another."""
+    if optimize is None:
+        return None
+    if optimize not in ("0", "1", "2", "3", "s", "z", "g"):
+        raise ScenarioError(f"-O takes 0, 1, 2, 3, s, z or g, got {optimize!r}")
+    return f"-O{optimize}"
 
 
 def limits_of(max_states: int, timeout: float | None) -> Limits:

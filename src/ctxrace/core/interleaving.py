@@ -39,9 +39,10 @@ class Access:
     name: str = ""
 
     def __str__(self) -> str:
-        if self.kind == "write" and self.before is not None:
-            return f"{self.name} {_number(self.before)} ➜ {_number(self.value)}"
-        return f"{self.name} = {_number(self.value)}"
+        name = self.name or f"{self.symbol}+{self.offset}"
+        if self.kind == "read":
+            return f"{name} is {_number(self.value)}"
+        return f"{name} {'' if self.before is None else _number(self.before) + ' '}➜ {_number(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ class Verdict:
     states, transitions: distinct states visited and steps taken from them, by the search that decided it.
     seconds: wall time of that search.
     interleaving: for `VIOLATED`, the run with the fewest switches, then the fewest events.
-    reason: for `INCOMPLETE`, why the search ended.
+    reason: for `INCOMPLETE`, why the search ended; for `VIOLATED`, what is to be known about the interleaving.
     """
 
     property: Property

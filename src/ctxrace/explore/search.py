@@ -37,15 +37,19 @@ class Exploration:
     """What a search found.
 
     states: distinct states visited; transitions: steps taken from them.
-    stopped: why it ended early; empty where it visited everything, or found all properties broken.
-    runs: for each broken property the shortest run that breaks it, as steps with the state before each.
+    exhausted: whether every reachable state was visited.
+    stopped: which limit ended it; empty where it was exhausted, or all that was wanted was found broken.
+    runs: for each broken property the shortest run found that breaks it, as steps with the state before each.
+    shortest: the properties whose run is known to be the shortest of all.
     """
 
     states: int
     transitions: int
     seconds: float
+    exhausted: bool
     stopped: str = ""
     runs: dict[Property, list[tuple[Any, Step]]] = field(default_factory=dict)
+    shortest: frozenset[Property] = frozenset()
 
 
 def search(
@@ -56,71 +60,98 @@ def search(
 ) -> Exploration:
     """Visit every state of `system`, or stop as soon as each property of `wanted` has its shortest violation.
 
-    wanted: what to decide; None for all properties of the system. Ctrl-C ends the search as a limit does.
+    wanted: what to decide, None for all properties of the system; empty to visit everything.
+    Ctrl-C ends the search as a limit does.
     """
-    limits = limits or Limits()
-    wanted = frozenset(system.properties) if wanted is None else wanted
-    start = system.initial()
-    lengths: dict[Hashable, int] = {start: 0}
-    parents: dict[Hashable, tuple[Hashable, Step]] = {}
-    broken: dict[Property, tuple[int, Hashable, Step]] = {}
-    levels: dict[int, list[Hashable]] = {0: [start]}
-    queue = [0]  # the keys of `levels` as a heap: states of one length wait in a list, in the order found
-    states = transitions = 0
-    began = time.monotonic()
-    stopped = ""
+    running = _Search(system, frozenset(system.properties) if wanted is None else wanted, limits or Limits(), progress)
     collecting = gc.isenabled()
     gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
     try:
-        while queue and not stopped:
-            length = queue[0]
-            if wanted and all(p in broken and broken[p][0] <= length for p in wanted):
-                break
-            for state in levels[length]:  # grows while it is walked: some steps cost nothing
-                if lengths[state] != length:
-                    continue  # a shorter way was found meanwhile
-                if states == limits.max_states:
-                    stopped = f"the limit of {states:,} states is reached"
-                    break
-                states += 1
-                if not states % _BETWEEN_REPORTS or limits.timeout == 0:
-                    seconds = time.monotonic() - began
-                    if limits.timeout is not None and seconds >= limits.timeout:
-                        stopped = f"the timeout of {limits.timeout:g} s is over"
-                        break
-                    if progress is not None:
-                        progress(states, seconds)
-                lengths[state] = ~length  # visited: below every length still to come
-                for step in expand(system, state):
-                    transitions += 1
-                    after = length + step.switches * _SWITCH + step.events
-                    for found in step.broken:
-                        if found not in broken or after < broken[found][0]:
-                            broken[found] = (after, state, step)
-                    known = lengths.get(step.state)
-                    if known is None or after < known:
-                        lengths[step.state] = after
-                        parents[step.state] = (state, step)
-                        if after not in levels:
-                            levels[after] = []
-                            heappush(queue, after)
-                        levels[after].append(step.state)
-            else:
-                del levels[heappop(queue)]
+        running.run()
     except KeyboardInterrupt:
-        stopped = "interrupted"
+        running.stopped = "interrupted"
     finally:
         if collecting:
             gc.enable()
-    seconds = time.monotonic() - began
-    runs = {found: _run(parents, state, step) for found, (_, state, step) in broken.items()}
-    return Exploration(states, transitions, seconds, stopped, runs)
+    return running.result()
 
 
-def _run(parents: dict[Hashable, tuple[Hashable, Step]], state: Hashable, last: Step) -> list[tuple[Any, Step]]:
-    """Return the steps from the initial state to `state`, and then `last`."""
-    run = [(state, last)]
-    while state in parents:
-        state, step = parents[state]
-        run.append((state, step))
-    return run[::-1]
+class _Search:
+    def __init__(
+        self, system: System[Any], wanted: frozenset[Property], limits: Limits, progress: Progress | None
+    ) -> None:
+        self.system, self.wanted, self.limits, self.progress = system, wanted, limits, progress
+        start = system.initial()
+        self.lengths: dict[Hashable, int] = {start: 0}
+        self.parents: dict[Hashable, tuple[Hashable, Step]] = {}
+        self.broken: dict[Property, tuple[int, Hashable, Step]] = {}
+        self.levels: dict[int, list[Hashable]] = {0: [start]}
+        self.queue = [0]  # the keys of `levels` as a heap: states of one length wait in a list, in the order found
+        self.length = 0
+        self.states = self.transitions = 0
+        self.began = time.monotonic()
+        self.stopped = ""
+
+    def run(self) -> None:
+        while self.queue and not self.stopped:
+            self.length = self.queue[0]
+            if self.wanted and self.wanted <= self.decided():
+                return
+            for state in self.levels[self.length]:  # grows while it is walked: some steps cost nothing
+                if self.lengths[state] != self.length:
+                    continue  # a shorter way was found meanwhile
+                self.stopped = self.limit()
+                if self.stopped:
+                    return
+                self.visit(state)
+            del self.levels[heappop(self.queue)]
+
+    def visit(self, state: Hashable) -> None:
+        self.states += 1
+        length, lengths = self.length, self.lengths
+        lengths[state] = ~length  # visited: below every length still to come
+        for step in expand(self.system, state):
+            self.transitions += 1
+            after = length + step.switches * _SWITCH + step.events
+            for found in step.broken:
+                if found not in self.broken or after < self.broken[found][0]:
+                    self.broken[found] = (after, state, step)
+            known = lengths.get(step.state)
+            if known is None or after < known:
+                lengths[step.state] = after
+                self.parents[step.state] = (state, step)
+                if after not in self.levels:
+                    self.levels[after] = []
+                    heappush(self.queue, after)
+                self.levels[after].append(step.state)
+
+    def limit(self) -> str:
+        """Return which limit forbids to visit another state, if one does, and report progress now and then."""
+        if self.states == self.limits.max_states:
+            return f"the limit of {self.states:,} states is reached"
+        if self.states % _BETWEEN_REPORTS == 0:
+            seconds = time.monotonic() - self.began
+            if self.limits.timeout is not None and seconds >= self.limits.timeout:
+                return f"the timeout of {self.limits.timeout:g} s is over"
+            if self.progress is not None and self.states:
+                self.progress(self.states, seconds)
+        return ""
+
+    def decided(self) -> frozenset[Property]:
+        """Return the properties whose violation cannot be shortened any more."""
+        return frozenset(p for p, (length, _, _) in self.broken.items() if length <= self.length)
+
+    def result(self) -> Exploration:
+        seconds = time.monotonic() - self.began
+        runs = {found: self.trace(state, step) for found, (_, state, step) in self.broken.items()}
+        exhausted = not self.queue
+        shortest = frozenset(runs) if exhausted else self.decided()
+        return Exploration(self.states, self.transitions, seconds, exhausted, self.stopped, runs, shortest)
+
+    def trace(self, state: Hashable, last: Step) -> list[tuple[Any, Step]]:
+        """Return the steps from the initial state to `state`, and then `last`."""
+        run = [(state, last)]
+        while state in self.parents:
+            state, step = self.parents[state]
+            run.append((state, step))
+        return run[::-1]

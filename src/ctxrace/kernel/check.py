@@ -30,12 +30,10 @@ def check(
     """
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     system, exploration = explore(program, scenario, limits, progress)
-    wanted = list(scenario.properties)
-    if not wanted or system.has_checks():
-        wanted.append(CHECK)
+    wanted = list(_wanted(system, scenario))
     wanted += [p for p in (FAULT, RESTORED) if p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
-    if not exploration.stopped and not exploration.runs:
+    if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(system, scenario)
     return Result(
         program.name,
@@ -65,9 +63,9 @@ def explore(
     assumption turns out wrong, the search begins again without it.
     """
     folded, shared_stacks = True, False
-    wanted = frozenset() if everything else frozenset(scenario.properties) or None
     while True:
         system = KernelSystem(program.image, scenario, folded=folded, shared_stacks=shared_stacks)
+        wanted = frozenset(() if everything else _wanted(system, scenario))
         try:
             return system, search(system, wanted, limits, progress)
         except IdentityEscapes:
@@ -76,12 +74,18 @@ def explore(
             folded, shared_stacks = False, True
 
 
+def _wanted(system: KernelSystem, scenario: Scenario) -> tuple[Property, ...]:
+    checked = not scenario.properties or system.has_checks()
+    return (*scenario.properties, CHECK) if checked else scenario.properties
+
+
 def _judge(system: KernelSystem, exploration: Exploration, prop: Property) -> Verdict:
     verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
     if prop in exploration.runs:
         told = system.narrate(exploration.runs[prop])
-        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told)
-    if exploration.stopped:
+        reason = "" if prop in exploration.shortest else "the search ended before it was known to be the shortest"
+        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
+    if not exploration.exhausted:
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=exploration.stopped)
     for end in (FAULT, RESTORED):
         if end in exploration.runs:
@@ -113,7 +117,7 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
         times = "once" if attempts == 1 else f"{attempts} times"
         notes.append(f"each context begins its entry at most {times} (as declared); nothing is claimed beyond that")
     arrived = {level for level, _ in system.arrived}
-    if not exploration.stopped:
+    if exploration.exhausted:
         notes += [f"no {level} could ever arrive" for level in system.scenario.levels if level not in arrived]
     if not system.folded and system.scenario.task_count > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")

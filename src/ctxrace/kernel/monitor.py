@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from ctxrace.core.property import Property
+from ctxrace.kernel.position import Position
 from ctxrace.kernel.scenario import Scenario
 
 if TYPE_CHECKING:
-    from ctxrace.kernel.system import KernelSystem, Position
+    from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["CHECK", "FAULT", "RESTORED", "Monitor"]
 
@@ -48,7 +49,7 @@ class Monitor:
             since_idle |= self._ran[body]
         return since_idle
 
-    def entered(self, system: "KernelSystem", state: "Position", enters: tuple[str, ...]) -> tuple[Property, ...]:
+    def entered(self, system: "KernelSystem", state: Position, enters: tuple[str, ...]) -> tuple[Property, ...]:
         """Return what is broken because the functions `enters` have just begun to run."""
         return tuple(
             wanted
@@ -56,7 +57,7 @@ class Monitor:
             if wanted.subjects[0] in enters and self.activations(system, state, wanted.subjects[0]) > 1
         )
 
-    def idle(self, system: "KernelSystem", state: "Position") -> tuple[Property, ...]:
+    def idle(self, system: "KernelSystem", state: Position) -> tuple[Property, ...]:
         """Return what is broken now that the CPU is idle."""
         broken = [p for k, p in enumerate(self._progress) if state.since_idle >> 2 * k & 3 == 1]
         for wanted in self._at_idle:
@@ -68,7 +69,7 @@ class Monitor:
                 broken.append(wanted)
         return tuple(sorted(broken, key=self.properties.index))
 
-    def activations(self, system: "KernelSystem", state: "Position", body: str) -> int:
+    def activations(self, system: "KernelSystem", state: Position, body: str) -> int:
         """Return how often `body` is active on the CPU."""
         total = 0
         for flow in system.flows_in(state):

@@ -9,11 +9,12 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
+from ctxrace.kernel.position import REST, Arrive, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import Touch
 
 if TYPE_CHECKING:
-    from ctxrace.kernel.system import KernelSystem, Move, Position
+    from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["narrate", "place_of", "task_name"]
 
@@ -23,7 +24,7 @@ def task_name(number: int) -> str:
     return chr(ord("A") + number) if number < 26 else f"T{number}"
 
 
-def narrate(system: "KernelSystem", run: Sequence[tuple["Position", Step]]) -> Interleaving:
+def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
     """Return `run` as rows: events, and the turns between contexts."""
     return _Narrator(system).tell(run)
 
@@ -39,9 +40,7 @@ class _Narrator:
         self.names = count()
         self.finished = ""  # the task that finished last
 
-    def tell(self, run: Sequence[tuple["Position", Step]]) -> Interleaving:
-        from ctxrace.kernel.system import Arrive, Resume, Start
-
+    def tell(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
         for state, step in run:
             match step.label:
                 case Arrive():
@@ -61,26 +60,26 @@ class _Narrator:
     def _appears(self, context: str) -> bool:
         return any(row.context == context for row in self.rows)
 
-    def _arrive(self, state: "Position", number: int) -> None:
+    def _arrive(self, state: Position, number: int) -> None:
         handler = self.system.scenario.handlers[number]
         name = str(handler.level)
         over = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
-        arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else -1)
+        arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else REST)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
         reason = f"{arrival_reason(handler.level)}; over {over}, runs {handler.entry}"
         self.rows.append(Turn("arrival", name, reason, self._notes(move)))
         self.stack.append(name)
-        if move.flow == -1:
+        if move.flow == REST:
             self._finish()
 
-    def _switch(self, state: "Position", task: int) -> None:
+    def _switch(self, state: Position, task: int) -> None:
         reason = self._put_aside(state)
         name = min((name for name, number in self.waiting.items() if number == task), key=_column)
         del self.waiting[name]
         self.current = name
         self.rows.append(Turn("switch", name, reason))
 
-    def _start(self, state: "Position", task: int) -> None:
+    def _start(self, state: Position, task: int) -> None:
         idle = self.current is None and not self.waiting
         kind = "start" if self.current is None else "switch"
         reason = "the CPU is idle" if idle else self._put_aside(state)
@@ -96,10 +95,10 @@ class _Narrator:
         self.current = name
         move = self.system.first_move(task, self.system.role_of_task(group))
         self.rows.append(Turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move)))
-        if move.flow == -1:
+        if move.flow == REST:
             self._finish()
 
-    def _put_aside(self, state: "Position") -> str:
+    def _put_aside(self, state: Position) -> str:
         if self.current is None:
             return f"task {self.finished} has finished"
         left = self.system.preempted(state.current)
@@ -107,8 +106,8 @@ class _Narrator:
         self.waiting[self.current] = left
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
-    def _event(self, state: "Position") -> None:
-        top = state.interrupts[-1] if state.interrupts else -1
+    def _event(self, state: Position) -> None:
+        top = state.interrupts[-1] if state.interrupts else REST
         move = self.system.move(state.current, top, state.shared)
         image = self.system.image
         outcome = move.outcome
@@ -125,7 +124,7 @@ class _Narrator:
                     self._notes(move),
                 )
             )
-        if move.flow == -1 and not outcome.fault:
+        if move.flow == REST and not outcome.fault:
             self._finish()
 
     def _finish(self) -> None:
@@ -138,12 +137,12 @@ class _Narrator:
             self.rows.append(Turn("finish", self.current, ""))
             self.finished, self.current = self.current, None
 
-    def _notes(self, move: "Move") -> tuple[str, ...]:
+    def _notes(self, move: Move) -> tuple[str, ...]:
         said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}
         notes = [said[kind].format(what) for kind, what in move.outcome.notes]
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
-    def _accesses(self, state: "Position", touches: Sequence[Touch]) -> tuple[Access, ...]:
+    def _accesses(self, state: Position, touches: Sequence[Touch]) -> tuple[Access, ...]:
         # What a write replaced: memory before the step, with the step's own earlier writes.
         system = self.system
         shared = bytearray(system.shared.values[state.shared])

@@ -31,7 +31,7 @@ class Lifter:
     @property
     def register_file_size(self) -> int:
         """The bytes of SLEIGH's register file."""
-        return max(place.offset + place.size for place in self._context.registers.values())
+        return max(int(place.offset + place.size) for place in self._context.registers.values())
 
     def register(self, name: str) -> Varnode:
         """Return where SLEIGH keeps the register called `name`."""

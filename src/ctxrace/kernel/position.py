@@ -1,0 +1,107 @@
+"""A state of the CPU as small numbers, the steps between states, and their labels.
+
+The search hashes and compares states more than anything else, so a state is a tuple of integers, each of which
+stands for something that is kept once.
+"""
+
+from typing import NamedTuple
+
+from ctxrace.core.property import Property
+from ctxrace.kernel.flows import Outcome
+
+__all__ = ["CRASHED", "EVENT", "REST", "Arrive", "Frame", "Group", "Move", "Position", "Resume", "Start", "Taken",
+           "Task"]  # fmt: skip
+
+REST = -1
+"""In the place of a flow's number: between two entries."""
+
+CRASHED = -1
+"""In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
+
+
+class Position(NamedTuple):
+    """A state of the CPU.
+
+    shared: the number of shared memory's content. since_idle: what the monitor remembers.
+    current: the number of the current `Task`, the idle task's if none runs.
+    others: the numbers of the other tasks, sorted, but for those at rest that are as fresh as at the start.
+    interrupts: the numbers of the `Frame`s over the current task, the running one last.
+    attempts: how many more times each group of tasks and each handler may begin; empty: as often as they like.
+    """
+
+    shared: int
+    since_idle: int
+    current: int
+    others: tuple[int, ...]
+    interrupts: tuple[int, ...]
+    attempts: tuple[int, ...]
+
+
+class Task(NamedTuple):
+    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
+
+    begun: whether it has taken an event since its entry began.
+    """
+
+    group: int
+    flow: int
+    own: int
+    begun: bool = False
+
+
+class Frame(NamedTuple):
+    """An interrupt that stands before an event of `flow`; it began with this preempt count."""
+
+    flow: int
+    preempt_count: int
+
+
+class Group(NamedTuple):
+    """`size` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all."""
+
+    size: int
+    entry: str
+    identity: int
+
+
+class Move(NamedTuple):
+    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`."""
+
+    flow: int
+    own: int
+    shared: int
+    enters: tuple[str, ...]
+    broken: tuple[Property, ...]
+    outcome: Outcome
+
+
+class Taken(NamedTuple):
+    """The running context's next event as a part of states: the task and the frame after it, and what it counts."""
+
+    move: Move
+    current: int
+    over: tuple[int, ...]
+    ended: bool
+    events: int
+
+
+class Arrive(NamedTuple):
+    """The label of an arrival: which of the scenario's handlers."""
+
+    handler: int
+
+
+class Resume(NamedTuple):
+    """The label of a switch to a task that was preempted."""
+
+    task: int
+
+
+class Start(NamedTuple):
+    """The label of a switch to a task that begins its entry."""
+
+    task: int
+
+
+EVENT = "event"
+"""The label of the running context's next event."""

@@ -1,0 +1,52 @@
+"""What a verdict may claim: never more than the search has seen."""
+
+from pathlib import Path
+
+from ctxrace.core.verdict import Outcome
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.check import check
+from ctxrace.kernel.program import load
+
+# The body is broken at once; the check only where the other task comes between write and read.
+LATE = """
+#include <ctxrace/kernel.h>
+int late;
+noinline void body(void) { barrier(); }
+void attempt(void)
+{
+	body();
+	int v = READ_ONCE(late);
+	WRITE_ONCE(late, v + 1);
+	ctxrace_check(READ_ONCE(late) == v + 1);
+	WRITE_ONCE(late, 0);
+}
+CTXRACE_TASKS(2, attempt);
+CTXRACE_EXCLUSIVE(body);
+"""
+
+
+def source(folder: Path) -> Path:
+    path = folder / "late.c"
+    path.write_text(LATE)
+    return path
+
+
+def test_a_check_is_decided_although_all_declared_properties_were_before(tmp_path: Path) -> None:
+    outcomes = {verdict.property.kind: verdict.outcome for verdict in check(load(source(tmp_path))).verdicts}
+    assert outcomes == {"exclusive": Outcome.VIOLATED, "check": Outcome.VIOLATED}
+
+
+def test_what_is_shown_under_a_limit_is_the_shortest_or_says_that_it_may_not_be(tmp_path: Path) -> None:
+    program = load(source(tmp_path))
+    whole = check(program)
+    longest = {verdict.property: verdict.interleaving for verdict in whole.verdicts}
+    doubted = 0
+    for limit in range(1, whole.verdicts[0].states):
+        for verdict in check(program, limits=Limits(max_states=limit)).verdicts:
+            assert verdict.outcome in (Outcome.VIOLATED, Outcome.INCOMPLETE)
+            if verdict.outcome is Outcome.INCOMPLETE or verdict.reason:
+                doubted += verdict.outcome is Outcome.VIOLATED
+                assert verdict.reason
+            else:
+                assert verdict.interleaving == longest[verdict.property]
+    assert doubted
