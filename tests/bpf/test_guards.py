@@ -37,13 +37,13 @@ EXPECTED = {
 # (states, transitions) at zig's -O2 with 2 tasks.
 COUNTS = {
     ("generic-lse", "none"): (5_395, 6_267),
-    ("generic-lse", "full"): (13_011, 15_130),
+    ("generic-lse", "full"): (12_117, 14_090),
     ("generic-llsc", "none"): (12_985, 14_874),
-    ("generic-llsc", "full"): (32_351, 37_093),
+    ("generic-llsc", "full"): (30_509, 34_981),
     ("arm64-v1", "none"): (3_258, 3_888),
-    ("arm64-v1", "full"): (5_422, 8_656),
+    ("arm64-v1", "full"): (5_181, 8_184),
     ("arm64-merged", "none"): (19_754, 21_933),
-    ("arm64-merged", "full"): (47_584, 52_828),
+    ("arm64-merged", "full"): (45_166, 50_144),
 }
 
 GCC = "aarch64-linux-gnu-gcc"
@@ -93,7 +93,7 @@ def test_state_counts_are_exact(key: tuple[str, str]) -> None:
 
 def test_states_of_merged_grow_linearly_with_the_tasks() -> None:
     states = [Case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 3, 4)]
-    assert states == [19_754, 47_584, 75_414, 103_244]
+    assert states == [19_754, 45_166, 70_578, 95_990]
 
 
 def test_v1_breaks_in_as_many_events_as_worked_out_by_hand() -> None:

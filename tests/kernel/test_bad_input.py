@@ -107,7 +107,6 @@ def test_a_scenario_that_does_not_fit_names_what_is_missing(
     assert [part for part in telling if part not in text] == []
 
 
-@pytest.mark.xfail(strict=True, reason="the message names the constant's address, not the constant")
 def test_a_constant_that_must_be_balanced_is_named(build: Build) -> None:
     program = build(GOOD)
     with pytest.raises(CtxraceError) as caught:
@@ -173,7 +172,6 @@ def test_a_number_that_is_none_is_named(word: str) -> None:
 
 
 @pytest.mark.parametrize("word", ["²", "9" * 5000])
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="str.isdigit() is true where int() raises")
 def test_a_number_that_only_looks_like_one_is_refused(word: str) -> None:
     with pytest.raises(ScenarioError):
         parse_number("tasks", word, "--tasks")

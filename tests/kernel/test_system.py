@@ -435,7 +435,6 @@ def test_an_interrupt_between_the_two_makes_the_exclusive_store_fail(build: Buil
         assert "the exclusive monitor was cleared" in str(verdict.interleaving)
 
 
-@pytest.mark.xfail(strict=True, reason="no switch to a task that differs from the one left by the monitor alone")
 def test_a_second_task_between_the_two_makes_the_exclusive_store_fail(build: Build) -> None:
     program = build(
         TRY_ONCE
@@ -765,7 +764,6 @@ void e(void) { u8 *me = &slots[(unsigned long)current >> 4 & 7]; WRITE_ONCE(mine
 CTXRACE_TASKS(2, e);"""
 
 
-@pytest.mark.xfail(strict=True, reason="all task_structs have the same low 16 bits, so that every hash collides")
 def test_a_hash_of_an_address_tells_tasks_apart(build: Build) -> None:
     # Two tasks' hashes may differ, as their addresses are wherever the allocator puts them: A str | B str | A ldr.
     assert checked(build(HASHED % "ctxrace_check(READ_ONCE(mine) == me);")) == (2, 3)
@@ -893,7 +891,6 @@ def test_a_handler_that_knows_its_pid_tells_tasks_apart(build: Build) -> None:
 # Wrong verdicts, found by looking for them. Each is to be mended in the code, not here.
 
 
-@pytest.mark.xfail(strict=True, reason="only checks that direct branches lead to are reported")
 def test_a_check_behind_a_function_pointer_is_reported(build: Build) -> None:
     program = build("""
         int x, y;
@@ -904,7 +901,6 @@ def test_a_check_behind_a_function_pointer_is_reported(build: Build) -> None:
     assert check(program).outcome is VIOLATED  # ldr pointer, ldr x = 0
 
 
-@pytest.mark.xfail(strict=True, reason="liveness: a return may also go to a call in code that only a pointer leads to")
 def test_a_register_saved_by_a_function_behind_a_pointer_stays_live(build: Build) -> None:
     # One task, no interrupt. `target` keeps y = 5 in x19 across its calls of f(), so z becomes 1.
     program = build("""
@@ -933,7 +929,6 @@ def test_a_register_saved_by_a_function_behind_a_pointer_stays_live(build: Build
     assert checked(program, "balanced(z)") == (0, 9)
 
 
-@pytest.mark.xfail(strict=True, reason="no switch to a task that differs from the one left by the monitor alone")
 def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
     # A ldxr | B begins | A stxr fails, ldr x = 0. With an event of B in between, not folded, the tool finds it.
     program = build(
@@ -948,7 +943,6 @@ def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
     assert checked(program) == (2, 3)
 
 
-@pytest.mark.xfail(strict=True, reason="a task before its first event is never left, yet it cleared the monitor")
 def test_a_task_that_comes_and_goes_clears_the_monitor(build: Build) -> None:
     # A ldxr | B begins, and is preempted before its first event | A stxr fails, ldr y = 0.
     program = build(
@@ -961,7 +955,6 @@ def test_a_task_that_comes_and_goes_clears_the_monitor(build: Build) -> None:
     assert checked(program) == (2, 3)
 
 
-@pytest.mark.xfail(strict=True, reason="a task before its first event is never left, even if a handler ran over it")
 def test_a_handler_runs_over_a_task_that_has_only_begun_and_is_preempted_then(build: Build) -> None:
     # A begins | hardirq: ldr pid, str last | B begins: ldr last = 100, ldr x = 0. A has not written x yet.
     program = build("""
@@ -973,7 +966,6 @@ def test_a_handler_runs_over_a_task_that_has_only_begun_and_is_preempted_then(bu
     assert checked(program) == (2, 4)
 
 
-@pytest.mark.xfail(strict=True, reason="only a task that never ran, as the idle CPU's first group, is asked to recover")
 def test_a_task_that_locks_itself_out_does_not_recover(build: Build) -> None:
     # ldr bpf_ctx = 0, str 1, ret of body: from now on this task, the only one, never runs the body.
     program = build("""
@@ -989,7 +981,6 @@ def test_a_task_that_locks_itself_out_does_not_recover(build: Build) -> None:
     assert checked(program, "recovers(e, body)") == (0, 3)
 
 
-@pytest.mark.xfail(strict=True, reason="an entry that tasks run is asked to recover as a task alone")
 def test_an_entry_must_recover_at_every_level_that_runs_it(build: Build) -> None:
     # The softirq sets stuck; from now on no NMI runs the body.
     program = build("""
@@ -1001,7 +992,6 @@ def test_an_entry_must_recover_at_every_level_that_runs_it(build: Build) -> None
     assert checked(program, "recovers(e, body)") == (1, 1)
 
 
-@pytest.mark.xfail(strict=True, reason="folded tasks share their attempts: one of them may use all")
 def test_each_task_has_its_own_attempts(build: Build) -> None:
     # Each task begins once, and finds its own task_struct untouched. Not folded, the tool says so.
     program = build("""
@@ -1016,7 +1006,6 @@ def test_each_task_has_its_own_attempts(build: Build) -> None:
     assert checked(program) is None
 
 
-@pytest.mark.xfail(strict=True, reason="a variable of unknown size is taken for one of 0 bytes, which never change")
 def test_a_variable_without_a_size_is_not_said_to_be_balanced(build: Build) -> None:
     program = build("""
         asm(".data\\n.globl bare\\nbare: .word 0\\n.text");
@@ -1029,7 +1018,6 @@ def test_a_variable_without_a_size_is_not_said_to_be_balanced(build: Build) -> N
         assert "bare" in str(error)
 
 
-@pytest.mark.xfail(strict=True, raises=OverflowError, reason="a count below 0 does not fit after the accounting")
 def test_an_interrupt_arrives_while_the_count_is_below_zero(build: Build) -> None:
     program = build("""
         int x;

@@ -13,13 +13,17 @@ from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write
 
-__all__ = ["Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+__all__ = ["CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
 
 Item = TypeVar("Item", bound=Hashable)
 
 
 class IdentityEscapes(Exception):
     """A task does something that another task with the same entry would do differently: they cannot be folded."""
+
+
+class CurrentSeen(Exception):
+    """An interrupt looks at more of the task that it cut in on than the preempt count."""
 
 
 class StackEscapes(Exception):
@@ -81,13 +85,15 @@ class Flows:
     folded: identities that must be indistinguishable from identity 0, if any.
     highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
     interrupt over it then sees it in the preempt count, and sees all that it has done.
+    blind: whether it is an error that an interrupt looks at current's task_struct, but for the preempt count.
     """
 
-    def __init__(self, machine: Machine, layout: Layout, folded: range, highest: Level) -> None:
+    def __init__(self, machine: Machine, layout: Layout, folded: range, highest: Level, blind: bool) -> None:
         self.machine = machine
         self.layout = layout
         self._folded = folded
         self._highest = highest
+        self._blind = blind
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -129,8 +135,10 @@ class Flows:
             assert isinstance(node, Outcome)
             return node
         outcome, memory = self._evaluate(what, identity, shared, own)
+        if self._blind and _looks_at_current(what if isinstance(what, Role) else self.numbers.values[what][0], memory):
+            raise CurrentSeen
         if identity in self._folded:
-            self._compare_identities(what, identity, shared, own, outcome)
+            self._compare_identities(what, identity, shared, own, outcome, memory)
         self._insert(key, memory, outcome)
         return outcome
 
@@ -188,7 +196,9 @@ class Flows:
                 "Keep what tasks share in a variable of its own"
             ) from None
 
-    def _compare_identities(self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome) -> None:
+    def _compare_identities(
+        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
         """Raise `IdentityEscapes` unless every folded identity takes this very step, up to its own addresses."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         after = None if found.fault else self.numbers.values[found.flow][1]
@@ -200,5 +210,14 @@ class Flows:
             expected = None if after is None else self.layout.relocate_flow(after, identity, other)
             writes = [self.layout.relocate_write(write, identity, other) for write in found.writes]
             same = (isinstance(result, str) if expected is None else result == expected) and memory.writes == writes
-            if not same or tuple(memory.notes) != found.notes:
+            read = [place[:3] for place in memory.reads] == [place[:3] for place in seen.reads]
+            if not same or not read or tuple(memory.notes) != found.notes:
                 raise IdentityEscapes
+
+
+def _looks_at_current(role: Role, memory: Memory) -> bool:
+    touched = [(kind, offset) for kind, offset, _, _ in memory.reads]
+    touched += [(kind, offset) for kind, offset, _ in memory.writes]
+    return role.level is not Level.TASK and any(
+        kind is RegionKind.OWN and offset not in PREEMPT_COUNT for kind, offset in touched
+    )

@@ -31,6 +31,7 @@ _PERCPU_AREA = 0xFFFF_0001_0000_0000
 _TASKS = 0xFFFF_0002_0000_0000
 _INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
 _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
+_STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
 
 TASK_STRUCT_SIZE = 128
 PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h)
@@ -78,7 +79,7 @@ class Layout:
 
     def task_address(self, identity: int) -> int:
         """Return the address of a task's task_struct."""
-        return _TASKS + identity * _SPAN
+        return _TASKS + identity * _STRIDE
 
     def own(self, identity: int) -> bytes:
         """Return the task_struct of a task that is between two entries."""

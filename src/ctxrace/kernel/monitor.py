@@ -31,7 +31,7 @@ class Monitor:
         self._exclusive = [p for p in wanted if p.kind == "exclusive"]
         self._progress = [p for p in wanted if p.kind == "progress"]
         self._at_idle = [p for p in wanted if p.kind in ("balanced", "recovers")]
-        self._verdicts_at_idle: dict[tuple[int, Property], bool] = {}
+        self._verdicts_at_idle: dict[tuple[int, int, tuple[int, ...], Property], bool] = {}
         self._activations: dict[tuple[int, str], int] = {}
         self.attempted = {
             entry: sum(1 << 2 * k for k, p in enumerate(self._progress) if p.subjects[0] == entry)
@@ -61,10 +61,10 @@ class Monitor:
         """Return what is broken now that the CPU is idle."""
         broken = [p for k, p in enumerate(self._progress) if state.since_idle >> 2 * k & 3 == 1]
         for wanted in self._at_idle:
-            key = (state.shared, wanted)
+            key = (state.shared, state.current, state.others, wanted)
             holds = self._verdicts_at_idle.get(key)
             if holds is None:
-                holds = self._verdicts_at_idle[key] = self._holds_when_idle(system, state.shared, wanted)
+                holds = self._verdicts_at_idle[key] = self._holds_when_idle(system, state, wanted)
             if not holds:
                 broken.append(wanted)
         return tuple(sorted(broken, key=self.properties.index))
@@ -80,9 +80,9 @@ class Monitor:
             total += count
         return total
 
-    def _holds_when_idle(self, system: "KernelSystem", shared: int, wanted: Property) -> bool:
+    def _holds_when_idle(self, system: "KernelSystem", state: Position, wanted: Property) -> bool:
         if wanted.kind == "recovers":
-            return system.runs_undisturbed(shared, *wanted.subjects)
+            return system.recovers(state, *wanted.subjects)
         place = system.layout.variable(wanted.subjects[0])
-        now = system.shared.values[shared]
+        now = system.shared.values[state.shared]
         return now[place.start : place.stop] == system.layout.shared[place.start : place.stop]

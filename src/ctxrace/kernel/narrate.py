@@ -9,7 +9,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
-from ctxrace.kernel.position import REST, Arrive, Move, Position, Resume, Start
+from ctxrace.kernel.position import REST, Arrive, Glance, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import Touch
 
@@ -47,6 +47,8 @@ class _Narrator:
                     self._arrive(state, step.label.handler)
                 case Resume():
                     self._switch(state, step.label.task)
+                case Glance():
+                    self._glance(step.label.task)
                 case Start():
                     self._start(state, step.label.task)
                 case _:
@@ -84,19 +86,31 @@ class _Narrator:
         kind = "start" if self.current is None else "switch"
         reason = "the CPU is idle" if idle else self._put_aside(state)
         group = self.system.tasks.values[task].group
-        taken = {*self.waiting, self.current}
-        free = [name for name, owner in self.named.items() if owner == group and name not in taken]
-        # A task that goes on with another attempt, if there is one, rather than another one.
-        if self.finished in free:
-            name = self.finished
-        else:
-            name = min(free, key=_column) if free else task_name(next(self.names))
-        self.named[name] = group
+        name = self._name(group)
         self.current = name
         move = self.system.first_move(task, self.system.role_of_task(group))
         self.rows.append(Turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move)))
         if move.flow == REST:
             self._finish()
+
+    def _glance(self, task: int) -> None:
+        group = self.system.tasks.values[task].group
+        name = self._name(group)
+        entry = self.system.groups[group].entry
+        back = self.current or ""
+        self.rows.append(Turn("switch", name, f"task {back} is preempted; begins {entry}"))
+        self.rows.append(Turn("switch", back, f"task {name} is preempted before its first event"))
+
+    def _name(self, group: int) -> str:
+        """Return the name of a task of `group` that is about to begin."""
+        taken = {*self.waiting, self.current}
+        free = [name for name, owner in self.named.items() if owner == group and name not in taken]
+        if self.finished in free:
+            name = self.finished  # another attempt of the same task, if there is one, rather than another task
+        else:
+            name = min(free, key=_column) if free else task_name(next(self.names))
+        self.named[name] = group
+        return name
 
     def _put_aside(self, state: Position) -> str:
         if self.current is None:

@@ -9,11 +9,28 @@ from typing import NamedTuple
 from ctxrace.core.property import Property
 from ctxrace.kernel.flows import Outcome
 
-__all__ = ["CRASHED", "EVENT", "REST", "Arrive", "Frame", "Group", "Move", "Position", "Resume", "Start", "Taken",
-           "Task"]  # fmt: skip
+__all__ = [
+    "CRASHED",
+    "EVENT",
+    "REST",
+    "UNLIMITED",
+    "Arrive",
+    "Frame",
+    "Glance",
+    "Group",
+    "Move",
+    "Position",
+    "Resume",
+    "Start",
+    "Taken",
+    "Task",
+]
 
 REST = -1
 """In the place of a flow's number: between two entries."""
+
+UNLIMITED = -1
+"""In the place of a task's attempts."""
 
 CRASHED = -1
 """In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
@@ -26,7 +43,7 @@ class Position(NamedTuple):
     current: the number of the current `Task`, the idle task's if none runs.
     others: the numbers of the other tasks, sorted, but for those at rest that are as fresh as at the start.
     interrupts: the numbers of the `Frame`s over the current task, the running one last.
-    attempts: how many more times each group of tasks and each handler may begin; empty: as often as they like.
+    arrivals: how many more times each handler may begin; empty: as often as they like.
     """
 
     shared: int
@@ -34,19 +51,20 @@ class Position(NamedTuple):
     current: int
     others: tuple[int, ...]
     interrupts: tuple[int, ...]
-    attempts: tuple[int, ...]
+    arrivals: tuple[int, ...]
 
 
 class Task(NamedTuple):
     """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
 
-    begun: whether it has taken an event since its entry began.
+    begun: whether others may have noticed that its entry began. attempts: how often it may begin again.
     """
 
     group: int
     flow: int
     own: int
     begun: bool = False
+    attempts: int = -1
 
 
 class Frame(NamedTuple):
@@ -93,6 +111,12 @@ class Arrive(NamedTuple):
 
 class Resume(NamedTuple):
     """The label of a switch to a task that was preempted."""
+
+    task: int
+
+
+class Glance(NamedTuple):
+    """The label of a switch to a task that begins its entry, and back before its first event."""
 
     task: int
 

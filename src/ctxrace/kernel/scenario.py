@@ -164,7 +164,7 @@ def parse_preemption(word: str, where: str) -> Preemption:
 def parse_number(what: str, word: str, where: str) -> int:
     """Return the positive number `word`; `what` it counts and `where` it stands are for the error."""
     digits = word.strip("()uUlL")
-    if not digits.isdigit() or int(digits) < 1:
+    if not (digits.isascii() and digits.isdecimal() and len(digits) < 10 and int(digits) > 0):
         raise ScenarioError(f"the number of {what} is {word!r} ({where}); it must be a number from 1 on")
     return int(digits)
 
@@ -209,3 +209,8 @@ def _need(image: Image, name: str, kind: str) -> None:
         )
     if symbol.kind != kind:
         raise ScenarioError(f"{name!r} in {image.name} is not a {word}")
+    if kind == "object":
+        if not symbol.size:
+            raise ScenarioError(f"the size of the variable {name!r} in {image.name} is not known; give it one (.size)")
+        if not any(s.writable and s.address <= symbol.address < s.address + len(s.data) for s in image.sections):
+            raise ScenarioError(f"the variable {name!r} in {image.name} cannot change: it is in read-only memory")

@@ -18,8 +18,10 @@ from ctxrace.kernel.position import (
     CRASHED,
     EVENT,
     REST,
+    UNLIMITED,
     Arrive,
     Frame,
+    Glance,
     Group,
     Move,
     Position,
@@ -36,22 +38,32 @@ from ctxrace.machine.memory import RegionKind
 __all__ = ["KernelSystem"]
 
 class KernelSystem:
-    """Explore `scenario` on `image`. folded: whether tasks with the same entry count as one another."""
+    """Explore `scenario` on `image`.
 
-    def __init__(self, image: Image, scenario: Scenario, *, folded: bool = True, shared_stacks: bool = False) -> None:
-        self.image, self.scenario, self.folded = image, scenario, folded
+    folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
+    cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
+    exploring raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
+    """
+
+    def __init__(
+        self, image: Image, scenario: Scenario, *, folded: bool = True, blind: bool = True, shared_stacks: bool = False
+    ) -> None:
+        self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.monitor = Monitor(scenario)
         machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION)
         self.layout = Layout(image, scenario.task_count, shared_stacks)
         highest = max((handler.level for handler in scenario.handlers), default=Level.TASK)
-        self.flows = Flows(machine, self.layout, range(scenario.task_count + 1) if folded else range(0), highest)
+        identities = range(scenario.task_count + 1) if folded else range(0)
+        self.flows = Flows(machine, self.layout, identities, highest, self.blind)
         self.groups = _group(scenario, self.layout, folded)
         self.shared: Interner[bytes] = Interner()
         self.own: Interner[bytes] = Interner()
         self.tasks: Interner[Task] = Interner()
         self.frames: Interner[Frame] = Interner()
+        attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
         self._fresh = [
-            self.tasks(Task(number, REST, self.own(self._fresh_own(number)))) for number in range(len(self.groups))
+            self.tasks(Task(number, REST, self.own(self._fresh_own(number)), False, attempts))
+            for number in range(len(self.groups))
         ]
         self.idle = self._fresh[-1]
         self._taken: dict[tuple[int, int, int], Taken] = {}
@@ -68,11 +80,9 @@ class KernelSystem:
 
     def initial(self) -> Position:
         """Return the idle CPU, with memory as the image has it."""
-        attempts: tuple[int, ...] = ()
-        if self.scenario.attempts is not None:
-            sizes = [group.size for group in self.groups[:-1]] + [1] * len(self.scenario.handlers)
-            attempts = tuple(size * self.scenario.attempts for size in sizes)
-        return Position(self.shared(self.layout.shared), 0, self.idle, (), (), attempts)
+        limit = self.scenario.attempts
+        arrivals = () if limit is None else (limit,) * len(self.scenario.handlers)
+        return Position(self.shared(self.layout.shared), 0, self.idle, (), (), arrivals)
 
     def steps(self, state: Position) -> Sequence[Step]:
         """Return what may happen next: the running context's event, arrivals, switches to other tasks."""
@@ -83,10 +93,10 @@ class KernelSystem:
         steps = []
         if interrupts or self.tasks.values[current].flow != REST:
             steps.append(self._event(state, current, top))
-        first = len(self.groups) - 1  # the handlers' attempts stand after those of the groups
-        for label, task, interrupted, move in self.arrivals(current, top):
-            if _may_begin(state.attempts, first + label.handler):
-                steps.append(self._arrive(state, label, task, interrupted, move))
+        if interrupts or current != self.idle or self.is_idle(state):  # the idle task runs only where no other could
+            for label, task, interrupted, move in self.arrivals(current, top):
+                if not state.arrivals or state.arrivals[label.handler]:
+                    steps.append(self._arrive(state, label, task, interrupted, move))
         if not interrupts:
             left = self.preempted(current)
             if left is not None:
@@ -100,7 +110,7 @@ class KernelSystem:
     # What the steps are.
 
     def _event(self, state: Position, current: int, top: int) -> Step:
-        shared, since_idle, _, others, interrupts, attempts = state
+        shared, since_idle, _, others, interrupts, arrivals = state
         taken = self._taken.get((current, top, shared))
         if taken is None:
             taken = self._taken[current, top, shared] = self._take(current, top, shared)
@@ -109,69 +119,71 @@ class KernelSystem:
             interrupts = interrupts[:-1] + over
         elif ended:
             current, others = self._retire(current, others)
-        after = Position(move.shared, since_idle, current, others, interrupts, attempts)
+        after = Position(move.shared, since_idle, current, others, interrupts, arrivals)
         if ended or move.enters:
             return self._step(EVENT, after, move, ended=ended, events=events)
         return Step(EVENT, after, 0, events, move.broken)
 
     def _take(self, current: int, top: int, shared: int) -> Taken:
         move = self.move(current, top, shared)
-        group, flow, _, begun = self.tasks.values[current]
+        group, flow, _, begun, left = self.tasks.values[current]
         ended = move.flow == REST
         over: tuple[int, ...] = ()
         if top == REST:
             flow, begun = move.flow, not ended
         elif not ended:
             over = (self.frames(Frame(move.flow, self.frames.values[top].preempt_count)),)
-        task = self.tasks(Task(group, flow, move.own, begun))
+        task = self.tasks(Task(group, flow, move.own, begun, left))
         return Taken(move, task, over, ended, 0 if move.outcome.address == EXIT else 1)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
-        shared, since_idle, _, others, interrupts, attempts = state
+        shared, since_idle, _, others, interrupts, arrivals = state
         if interrupts:
             interrupts = (*interrupts[:-1], interrupted)
         if move.flow != REST:
             count = _preempt_count(self.own.values[self.tasks.values[current].own])
             interrupts = (*interrupts, self.frames(Frame(move.flow, count)))
         since_idle |= self.monitor.attempted[self.scenario.handlers[label.handler].entry]
-        attempts = _spend(attempts, len(self.groups) - 1 + label.handler)
+        if arrivals:
+            arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
         memory = CRASHED if move.shared == CRASHED else shared
-        after = Position(memory, since_idle, current, others, interrupts, attempts)
+        after = Position(memory, since_idle, current, others, interrupts, arrivals)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
     def _switches(self, state: Position, left: int) -> Sequence[Step]:
         """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
-        shared, since_idle, _, others, _, attempts = state
+        shared, since_idle, current, others, _, arrivals = state
         tasks, idle_group = self.tasks.values, len(self.groups) - 1
         preempts = left != self.idle and tasks[left].flow != REST
         waiting = others if left == self.idle else tuple(sorted((*others, left)))
         used = [0] * len(self.groups)
         for task in waiting:
             used[tasks[task].group] += 1
-        steps = [
-            self._start(state, self._fresh[group], waiting, preempts)
-            for group in range(idle_group)
-            if used[group] < self.groups[group].size and _may_begin(attempts, group)
-        ]
+        startable = [self._fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
+        steps = [self._start(state, task, waiting, preempts) for task in startable]
         for task in dict.fromkeys(waiting):
-            if task == left or tasks[task].group == idle_group:
-                continue
+            if task == left and (left == current or waiting.count(task) == 1) or tasks[task].group == idle_group:
+                continue  # whoever runs already, or the idle task, which no one switches to
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
-                steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), attempts), 1, 0))
-            elif _may_begin(attempts, tasks[task].group):
+                steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), arrivals), 1, 0))
+            elif tasks[task].attempts:
                 steps.append(self._start(state, task, rest, preempts))
+        if preempts and left != current and startable:
+            # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
+            steps.append(Step(Glance(startable[0]), state._replace(current=left), 2, 0))
         return steps
 
     def _start(self, state: Position, task: int, others: tuple[int, ...], preempts: bool) -> Step:
-        group, _, own, _ = self.tasks.values[task]
+        group, _, own, _, attempts = self.tasks.values[task]
         move = self.first_move(task, self.role_of_task(group))
-        started = self.tasks(Task(group, move.flow, own, bool(move.enters)))
+        left = attempts if attempts == UNLIMITED else attempts - 1
+        started = self.tasks(Task(group, move.flow, own, bool(move.enters), left))
         if move.flow == REST:
             started, others = self._retire(started, others)
         memory = CRASHED if move.shared == CRASHED else state.shared
         since_idle = state.since_idle | self.monitor.attempted[self.groups[group].entry]
-        after = Position(memory, since_idle, started, others, (), _spend(state.attempts, group))
+        after = Position(memory, since_idle, started, others, (), state.arrivals)
         return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
     def _step(
@@ -191,7 +203,7 @@ class KernelSystem:
 
     def move(self, current: int, top: int, shared: int) -> Move:
         """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        _, flow, own, _ = self.tasks.values[current]
+        _, flow, own, _, _ = self.tasks.values[current]
         expected = 0
         if top != REST:
             flow, expected = self.frames.values[top]
@@ -242,7 +254,8 @@ class KernelSystem:
         return self._left[current]
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
-        group, flow, own, begun = self.tasks.values[current]
+        group, flow, own, begun, left = self.tasks.values[current]
+        begun |= not self.blind  # the interrupt may have seen who runs
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
@@ -261,16 +274,16 @@ class KernelSystem:
                 continue
             self.arrived.add((str(handler.level), over))
             accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
-            task = self.tasks(Task(group, flow, accounted, begun))
+            task = self.tasks(Task(group, flow, accounted, begun, left))
             move = self.first_move(task, Role(handler.level, handler.entry))
-            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun))
+            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun, left))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
     def _leave(self, current: int) -> int | None:
         # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
         # would preempt it might as well run first. One that has only to return stays, too, and does that first.
-        group, flow, own, begun = self.tasks.values[current]
+        group, flow, own, begun, attempts = self.tasks.values[current]
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
@@ -279,7 +292,7 @@ class KernelSystem:
         model = self.scenario.preemption
         if not begun or state.pc == EXIT or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
             return None
-        return self.tasks(Task(group, self.flows.disarm(flow), own, begun))
+        return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts))
 
     def _retire(self, task: int, others: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
@@ -293,9 +306,9 @@ class KernelSystem:
     # What others ask.
 
     def has_checks(self) -> bool:
-        """Return whether any entry can reach a ctxrace_check()."""
-        function = self.image.symbols.get(CHECK_FUNCTION)
-        return function is not None and self.flows.machine.liveness.reaches(function.address)
+        """Return whether any entry may reach a ctxrace_check()."""
+        machine = self.flows.machine
+        return any(machine.liveness.indirect or machine.liveness.reaches(address) for address in machine.checks)
 
     def role_of_task(self, group: int) -> Role:
         """Return the role of the tasks of `group`."""
@@ -319,16 +332,26 @@ class KernelSystem:
         tasks = [self.tasks.values[task].flow for task in (state.current, *state.others)]
         return [f for f in (*tasks, *(self.frames.values[frame].flow for frame in state.interrupts)) if f != REST]
 
-    def runs_undisturbed(self, shared: int, entry: str, body: str) -> bool:
-        """Return whether `entry`, started on the idle CPU and left alone, runs `body` before it returns."""
-        group = next((g for g, tasks in enumerate(self.groups[:-1]) if tasks.entry == entry), None)
-        if group is not None:
-            task, role = self._fresh[group], Role(Level.TASK, entry)
-        else:
-            level = next(handler.level for handler in self.scenario.handlers if handler.entry == entry)
-            own = self.own.values[self.tasks.values[self.idle].own]
-            accounted = _with_preempt_count(own, _preempt_count(own) + ACCOUNTING[level])
-            task, role = self.tasks(Task(len(self.groups) - 1, REST, self.own(accounted))), Role(level, entry)
+    def recovers(self, state: Position, entry: str, body: str) -> bool:
+        """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body`, whoever begins it."""
+        tasks = self.tasks.values
+        used = [tasks[task].group for task in state.others]
+        resting = [task for task in state.others if self.groups[tasks[task].group].entry == entry]
+        resting += [
+            self._fresh[number]
+            for number, group in enumerate(self.groups[:-1])
+            if group.entry == entry and used.count(number) < group.size
+        ]
+        begins = [(task, Role(Level.TASK, entry)) for task in resting]
+        for handler in self.scenario.handlers:
+            if handler.entry == entry:
+                group, _, own, _, _ = tasks[state.current]
+                mine = self.own.values[own]
+                accounted = _with_preempt_count(mine, _preempt_count(mine) + ACCOUNTING[handler.level])
+                begins.append((self.tasks(Task(group, REST, self.own(accounted))), Role(handler.level, entry)))
+        return all(self._runs_undisturbed(task, role, state.shared, body) for task, role in begins)
+
+    def _runs_undisturbed(self, task: int, role: Role, shared: int, body: str) -> bool:
         move = self.first_move(task, role)
         mine, seen = self.own.values[self.tasks.values[task].own], set()
         expected, memory = _preempt_count(mine), self.shared.values[shared]
@@ -360,14 +383,6 @@ def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
     return [*groups, Group(1, "", 0 if folded else layout.idle)]
 
 
-def _may_begin(attempts: tuple[int, ...], who: int) -> bool:
-    return not attempts or attempts[who] > 0
-
-
-def _spend(attempts: tuple[int, ...], who: int) -> tuple[int, ...]:
-    return attempts and (*attempts[:who], attempts[who] - 1, *attempts[who + 1 :])
-
-
 def _without(tasks: tuple[int, ...], task: int) -> tuple[int, ...]:
     at = tasks.index(task)
     return tasks[:at] + tasks[at + 1 :]
@@ -379,4 +394,4 @@ def _preempt_count(own: bytes) -> int:
 
 def _with_preempt_count(own: bytes, count: int) -> bytes:
     at = PREEMPT_COUNT.start
-    return own[:at] + count.to_bytes(4, "little") + own[at + 4 :]
+    return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]

@@ -62,7 +62,8 @@ class Machine:
         self.code = Lifter(image)
         self.liveness = Liveness(self.code, [image.symbols[name].address for name in entries])
         self._watched = {image.symbols[name].address: image.symbols[name] for name in watched}
-        self._check = image.symbols[check].address if check in image.symbols else None
+        # A static function of a header: one in each object file that was linked.
+        self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
         self._stack_pointer = self.code.register(self.arch.stack_pointer)
         self._link = self.code.register(self.arch.link_register)
         self._mask = self.code.register(self.arch.interrupt_mask_register)
@@ -160,6 +161,8 @@ class Machine:
         before = registers.read(sp, 8)
         try:
             following = execute(instruction, registers, memory, self.arch)
+        except ExecutionError as error:
+            raise ExecutionError(f"{self.image.where(instruction.address)}: {error}") from None
         except Trap:
             raise Fault(f"traps: {instruction} (BUG(), or undefined behaviour made one by the compiler)") from None
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
@@ -186,7 +189,7 @@ class Machine:
         active: list[Activation],
         memory: Memory,
     ) -> None:
-        if pc == self._check:
+        if pc in self.checks:
             memory.notes.append(("check", self._condition(registers)))
         symbol = self._watched.get(pc)
         if symbol is None:

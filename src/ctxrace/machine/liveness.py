@@ -2,7 +2,8 @@
 
 A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
 file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
-to after any call, and an indirect branch may read everything.
+to after any call, and an indirect branch may read everything. Where there are indirect branches, not all calls are
+known, and a return may read everything, too.
 """
 
 from collections.abc import Iterable
@@ -25,6 +26,7 @@ class Liveness:
         )
         # Derived from who runs where, never part of a context's own state.
         self._never = _bytes(lifter.register(arch.task_register)) | _bytes(lifter.register(arch.percpu_register))
+        self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
         self._live: dict[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}
         self._everything = (1 << lifter.register_file_size) - 1
@@ -70,6 +72,7 @@ class Liveness:
         return found
 
     def _solve(self, code: dict[int, Instruction]) -> None:
+        self.indirect = any(_successors(i)[2] for i in code.values())
         after_calls = [i.following for i in code.values() if _calls(i)]
         facts = {address: (*_successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
@@ -77,7 +80,7 @@ class Liveness:
         changed = True
         while changed:
             changed = False
-            returned = 0
+            returned = self._everything if self.indirect else 0
             for address in after_calls:
                 returned |= live.get(address, self._everything)
             for address in order:
