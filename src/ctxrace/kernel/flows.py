@@ -9,7 +9,7 @@ from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.context import Level, starts_masked
-from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.layout import QUIET, Layout
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write
 
@@ -177,7 +177,7 @@ class Flows:
         content = (flow.stack if flow else b"") if not layout.shared_stacks else b""
         private = bytes(len(stack) - len(content)) + content if not layout.shared_stacks else bytes(len(stack))
         memory = Memory(
-            layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=PREEMPT_COUNT
+            layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=QUIET
         )
         system = layout.system_registers(identity)
         try:
@@ -219,5 +219,5 @@ def _looks_at_current(role: Role, memory: Memory) -> bool:
     touched = [(kind, offset) for kind, offset, _, _ in memory.reads]
     touched += [(kind, offset) for kind, offset, _ in memory.writes]
     return role.level is not Level.TASK and any(
-        kind is RegionKind.OWN and offset not in PREEMPT_COUNT for kind, offset in touched
+        kind is RegionKind.OWN and offset not in QUIET for kind, offset in touched
     )

@@ -11,7 +11,7 @@ from ctxrace.machine.flow import Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
-__all__ = ["LINKER_SCRIPT", "PID_OFFSET", "PREEMPT_COUNT", "TASK_STRUCT_SIZE", "Layout"]
+__all__ = ["LINKER_SCRIPT", "PREEMPT_COUNT", "QUIET", "TASK_STRUCT_SIZE", "Layout"]
 
 LINKER_SCRIPT = """\
 SECTIONS {
@@ -36,6 +36,9 @@ _STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line'
 TASK_STRUCT_SIZE = 128
 PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h)
 PID_OFFSET = 16
+CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
+QUIET = frozenset([*PREEMPT_COUNT, *CURRENT])
+"""What nobody changes behind the back of whoever runs: interrupts put the preempt count back, and `current` too."""
 _FIRST_PID = 100
 
 _STACK_TOP = 0xC000
@@ -75,7 +78,8 @@ class Layout:
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""
         arch = self.image.arch
-        return {arch.task_register: self.task_address(identity), arch.percpu_register: self.percpu_offset}
+        known = {arch.task_register: self.task_address(identity), arch.percpu_register: self.percpu_offset}
+        return {name: value for name, value in known.items() if name}
 
     def task_address(self, identity: int) -> int:
         """Return the address of a task's task_struct."""
@@ -83,7 +87,8 @@ class Layout:
 
     def own(self, identity: int) -> bytes:
         """Return the task_struct of a task that is between two entries."""
-        fresh = bytearray(TASK_STRUCT_SIZE)
+        fresh = bytearray(CURRENT.stop)
+        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, "little")
         count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
         fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
@@ -97,11 +102,10 @@ class Layout:
 
     def regions(self, level: Level, identity: int) -> Sequence[Region]:
         """Return what a context of `level` sees of memory while task `identity` is current."""
-        own = Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")
         stack = self.stack(level, identity)
         mine = f"the {level} stack"
         return (
-            own,
+            *self._own_regions(identity),
             *([] if self.shared_stacks else [Region(stack.start, len(stack), RegionKind.STACK, 0, mine)]),
             Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
             *self._regions,
@@ -111,6 +115,22 @@ class Layout:
                 for i in range(self.tasks + 1)
             ),
         )
+
+    def _own_regions(self, identity: int) -> list[Region]:
+        regions = [Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")]
+        for name, place in ((self.image.arch.preempt_count_variable, PREEMPT_COUNT), ("current_task", CURRENT)):
+            symbol = self.image.symbols.get(name or "")
+            if symbol is not None and self.image.arch.preempt_count_variable:
+                address = self._on_this_cpu(symbol.address)
+                regions.append(Region(address, symbol.size, RegionKind.OWN, place.start, symbol.name))
+        return regions
+
+    def locate(self, address: int, identity: int) -> tuple[RegionKind, int]:
+        """Return in which blob, and where in it, `address` is kept while task `identity` is current."""
+        for region in self._own_regions(identity):
+            if region.base <= address < region.base + region.size:
+                return region.kind, address - region.base + region.start
+        return RegionKind.SHARED, self.locate_shared(address)
 
     def locate_shared(self, address: int) -> int:
         """Return where in the shared blob `address` is kept; raise `ImageError` where it is not shared memory."""

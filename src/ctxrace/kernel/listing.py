@@ -18,9 +18,8 @@ def listing(system: KernelSystem) -> list[Event]:
         if outcome.address in (0, EXIT):
             continue
         found = reasons.setdefault(outcome.address, {})
-        task = system.layout.task_address(identity)
         for touch in outcome.touches:
-            _, _, name = place_of(system, touch.address, touch.size, task)
+            _, _, name = place_of(system, touch.address, touch.size, identity)
             change = ": changes what may be scheduled" if name == "preempt_count" else ""
             found[f"{touch.kind}s {name}{change}"] = None
         for kind, what in outcome.notes:

@@ -11,7 +11,7 @@ from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
 from ctxrace.kernel.position import REST, Arrive, Glance, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
-from ctxrace.machine.memory import Touch
+from ctxrace.machine.memory import RegionKind, Touch
 
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
@@ -161,27 +161,27 @@ class _Narrator:
         system = self.system
         shared = bytearray(system.shared.values[state.shared])
         own = bytearray(system.own.values[system.tasks.values[state.current].own])
-        task = system.layout.task_address(system.identity(state.current))
+        identity = system.identity(state.current)
         accesses = []
         for touch in touches:
-            if 0 <= touch.address - task < TASK_STRUCT_SIZE:
-                blob, at = own, touch.address - task
-            else:
-                blob, at = shared, system.layout.locate_shared(touch.address)
+            kind, at = system.layout.locate(touch.address, identity)
+            blob = own if kind is RegionKind.OWN else shared
             before = None
             if touch.kind == "write":
                 before = int.from_bytes(blob[at : at + touch.size], "little")
                 blob[at : at + touch.size] = touch.value.to_bytes(touch.size, "little")
-            symbol, offset, name = place_of(system, touch.address, touch.size, task)
+            symbol, offset, name = place_of(system, touch.address, touch.size, identity)
             accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
         return tuple(accesses)
 
 
-def place_of(system: "KernelSystem", address: int, size: int, task: int) -> tuple[str, int, str]:
-    """Return symbol, offset in it, and spelling in C of `size` bytes at `address`; `task` is current's address."""
-    at = address - task
-    if 0 <= at < TASK_STRUCT_SIZE:
-        return "current", at, "preempt_count" if at in PREEMPT_COUNT else f"current+{at:#x}"
+def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> tuple[str, int, str]:
+    """Return symbol, offset in it, and spelling in C of `size` bytes at `address`, while `identity` is current."""
+    kind, at = system.layout.locate(address, identity)
+    if kind is RegionKind.OWN and at in PREEMPT_COUNT:
+        return "current", at, "preempt_count"
+    if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
+        return "current", at, f"current+{at:#x}"
     address = system.layout.symbol_address(address)
     symbol = system.image.object_at(address)
     if symbol is None:

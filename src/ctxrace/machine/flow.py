@@ -65,7 +65,7 @@ class Machine:
         # A static function of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
         self._stack_pointer = self.code.register(self.arch.stack_pointer)
-        self._link = self.code.register(self.arch.link_register)
+        self._link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self._mask = self.code.register(self.arch.interrupt_mask_register)
         self._changes_mask: dict[int, bool] = {}
 
@@ -75,13 +75,18 @@ class Machine:
         system: what the system registers hold. masked: whether interrupts are off.
         """
         registers = Registers()
-        registers.write(self._stack_pointer.offset, 8, stack.stop)
-        registers.write(self._link.offset, 8, EXIT)
-        registers.write(self._mask.offset, 8, self.arch.masked if masked else 0)
+        if self._link is None:
+            memory.push_return(EXIT)
+            registers.write(self._stack_pointer.offset, 8, stack.stop - 8)
+        else:
+            registers.write(self._stack_pointer.offset, 8, stack.stop)
+            registers.write(self._link.offset, 8, EXIT)
+        mask = self.arch.masked if masked else self.arch.unmasked
+        registers.write(self._mask.offset, self._mask.size, mask)
         self._load_system(registers, system)
         address = self.image.symbols[entry].address
         active: list[Activation] = []
-        self._arrive(None, address, registers, active, memory)
+        self._arrive(None, address, registers, active, memory, stack)
         return self._run_private(address, registers, active, memory, stack)
 
     def proceed(self, flow: Flow, memory: Memory, system: Mapping[str, int], stack: range) -> Flow:
@@ -101,13 +106,13 @@ class Machine:
         except Split:
             return flow._replace(done=(*flow.done, *memory.made), monitor=memory.monitor)
         self._leave(following, registers, active, memory)
-        self._arrive(instruction, following, registers, active, memory)
+        self._arrive(instruction, following, registers, active, memory, stack)
         return self._run_private(following, registers, active, memory, stack)
 
     def interrupts_enabled(self, flow: Flow) -> bool:
         """Return whether hard interrupts may arrive where `flow` stands."""
-        offset = self._mask.offset
-        return not any(at == offset & ~7 and value & self.arch.interrupt_mask for at, value in flow.registers)
+        mask = Registers(dict(flow.registers)).read(self._mask.offset, self._mask.size)
+        return mask & self.arch.interrupt_bits == self.arch.interrupts_on
 
     def changes_interrupt_mask(self, address: int) -> bool:
         """Return whether the instruction at `address` writes the interrupt mask, and so changes who may arrive."""
@@ -138,7 +143,7 @@ class Machine:
             except NotPrivate:
                 registers.words, memory.monitor = before, monitor
                 break
-            self._arrive(instruction, following, registers, active, memory)
+            self._arrive(instruction, following, registers, active, memory, stack)
             pc = following
             taken += 1
             if pc == snapshot[0] and registers.words == snapshot[1] and memory.stack == snapshot[2]:
@@ -165,6 +170,8 @@ class Machine:
             raise ExecutionError(f"{self.image.where(instruction.address)}: {error}") from None
         except Trap:
             raise Fault(f"traps: {instruction} (BUG(), or undefined behaviour made one by the compiler)") from None
+        except Fault as fault:
+            raise Fault(f"{instruction} at {self.image.where(instruction.address)} {fault}") from None
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
             raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
         return following
@@ -173,8 +180,9 @@ class Machine:
         self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
     ) -> Flow:
         if pc == EXIT:
-            mask = registers.read(self._mask.offset, 8)
-            return Flow(EXIT, ((self._mask.offset, mask),) if mask else (), b"", (), tuple(active))
+            left = Registers()
+            left.write(self._mask.offset, self._mask.size, registers.read(self._mask.offset, self._mask.size))
+            return Flow(EXIT, tuple((at, value) for at, value in left.words.items() if value), b"", (), tuple(active))
         sp = registers.read(self._stack_pointer.offset, 8)
         if not stack.start <= sp <= stack.stop:
             raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
@@ -188,6 +196,7 @@ class Machine:
         registers: Registers,
         active: list[Activation],
         memory: Memory,
+        stack: range,
     ) -> None:
         if pc in self.checks:
             memory.notes.append(("check", self._condition(registers)))
@@ -197,8 +206,11 @@ class Machine:
         called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
         if not called and instruction is not None and 0 <= instruction.address - pc < symbol.size:
             return  # a loop back to its own first instruction
-        link = registers.read(self._link.offset, 8)
-        active.append(Activation(symbol.name, link, registers.read(self._stack_pointer.offset, 8)))
+        sp = registers.read(self._stack_pointer.offset, 8)
+        if self._link is not None:
+            active.append(Activation(symbol.name, registers.read(self._link.offset, 8), sp))
+        else:
+            active.append(Activation(symbol.name, memory.return_address(sp - stack.start), sp + 8))
         memory.notes.append(("enters", symbol.name))
 
     def _leave(self, pc: int, registers: Registers, active: list[Activation], memory: Memory) -> None:

@@ -25,7 +25,7 @@ class Liveness:
             lifter.register(arch.stack_pointer)
         )
         # Derived from who runs where, never part of a context's own state.
-        self._never = _bytes(lifter.register(arch.task_register)) | _bytes(lifter.register(arch.percpu_register))
+        self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
         self._live: dict[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}

@@ -81,7 +81,7 @@ class Memory:
     """The bus of one step. `constant`, `shared`, `own` and `stack` are the blobs that `regions` point into."""
 
     def __init__(
-        self, regions: Iterable[Region], constant: bytes, shared: bytes, own: bytes, stack: bytes, quiet: range
+        self, regions: Iterable[Region], constant: bytes, shared: bytes, own: bytes, stack: bytes, quiet: frozenset[int]
     ) -> None:
         """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back."""
         self._regions = tuple(regions)
@@ -147,6 +147,16 @@ class Memory:
         self.writes.append(Write(region.kind, offset, data))
         self.made.append(value)
         self.touches.append(Touch("write", address, size, value))
+
+    def push_return(self, address: int) -> None:
+        """Put the address that the entry returns to on top of the stack, where calls push it."""
+        if not self.stack:
+            raise ExecutionError("stacks that contexts share are not modelled where calls push return addresses")
+        self.stack[-8:] = address.to_bytes(8, "little")
+
+    def return_address(self, offset: int) -> int:
+        """Return the 8 bytes at `offset` in the stack: where a function that was just called will return to."""
+        return int.from_bytes(self.stack[offset : offset + 8], "little")
 
     def arm_monitor(self, address: int) -> None:
         """Remember that a load-exclusive read `address`."""

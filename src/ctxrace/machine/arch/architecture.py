@@ -28,13 +28,16 @@ class Architecture:
 
     stack_pointer: str
     stack_alignment: int
-    link_register: str
+    link_register: str | None  # None: a call pushes the return address
     argument: str  # the first argument of a call
-    task_register: str  # `current`
+    task_register: str | None  # `current`; None: it is the per-CPU variable current_task
+    preempt_count_variable: str | None  # a per-CPU variable; None: it is in the thread_info
     percpu_register: str  # this CPU's offset of per-CPU variables
     interrupt_mask_register: str
-    interrupt_mask: int  # while one of these bits is set, no hard interrupt arrives
-    masked: int  # what the register holds when a handler starts
+    interrupt_bits: int  # hard interrupts arrive while these bits of it ...
+    interrupts_on: int  # ... have this value
+    unmasked: int  # what the register holds when a task or a softirq begins
+    masked: int  # what it holds when a handler of hard interrupts or NMIs begins
     system_registers: range  # where SLEIGH keeps registers that are more than storage
 
     arms_monitor: frozenset[str]  # mnemonics that arm the exclusive monitor
@@ -50,4 +53,10 @@ class Architecture:
     @property
     def known_system_registers(self) -> frozenset[str]:
         """The system registers that have a meaning in the model; any other is an error."""
-        return frozenset({self.task_register, self.percpu_register, self.interrupt_mask_register})
+        named = {self.task_register, self.percpu_register, self.interrupt_mask_register}
+        return frozenset(name for name in named if name)
+
+    @property
+    def identity_registers(self) -> tuple[str, ...]:
+        """The registers that say who runs where. Code may read them, and nobody but the kernel writes them."""
+        return tuple(name for name in (self.task_register, self.percpu_register) if name)
