@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import ACCOUNTING, arrival_reason
+from ctxrace.kernel.context import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_reason
 
 if TYPE_CHECKING:
     from ctxrace.bpf.specification import Active, Specification, State
@@ -28,14 +28,17 @@ class _Narrator:
         self.stack: list[str] = []  # the interrupts over it
 
     def tell(self, run: Sequence[tuple["State", Step]]) -> Interleaving:
+        outcome = ""
         for state, step in run:
-            self._turn(state, step.label)
-            self._event(state, step)
-            if not step.state.contexts[step.label].at:
-                self._finish(step.label)
+            who, after = step.label, step.state
+            assert isinstance(who, int)
+            self._turn(state, who)
+            self._event(state, who, after)
+            if not after.contexts[who].at:
+                self._finish(who)
+            outcome = "; ".join(_explain(broken, state, after) for broken in step.broken)
         present = {row.context for row in self.rows}
         contexts = tuple(name for name in self.system.names if name in present)
-        outcome = "; ".join(self._explain(broken, *run[-1]) for broken in (run[-1][1].broken if run else ()))
         return Interleaving(contexts, tuple(self.rows), outcome, sum(step.switches for _, step in run))
 
     def _turn(self, state: "State", who: int) -> None:
@@ -58,44 +61,43 @@ class _Narrator:
         self.rows.append(Turn(kind, name, f"{reason}; runs attempt" if begins else reason))
         self.task = name
 
-    def _event(self, state: "State", step: Step) -> None:
-        who, system = step.label, self.system
-        at, then = state.contexts[who].at, step.state.contexts[who].at
-        action = system.code[at]
-        function = "enter" if at < system.body else "body" if at == system.body else "exit"
-        accesses = tuple(self._access(kind, state, step) for kind in action.touches)
-        notes = ["enters body"] if then == system.body else []
-        if at == system.body:
-            notes = ["leaves body"]
-        elif at == system.body - 1 and not notes:
-            notes = ["refused"]
-        text = system.guard.spell(action, str(int(system.levels[who])))
-        self.rows.append(Event(system.names[who], 0, text, function, None, accesses, tuple(notes)))
-
-    def _access(self, kind: str, state: "State", step: Step) -> Access:
+    def _event(self, state: "State", who: int, after: "State") -> None:
         system = self.system
+        at, then = state.contexts[who].at, after.contexts[who].at
+        function = "enter" if at < system.body else "exit"
+        notes: tuple[str, ...] = ()
+        if at == system.body:
+            function, notes = "body", ("leaves body",)
+        elif then == system.body:
+            notes = ("enters body",)
+        elif function == "enter" and then != at + 1:
+            notes = ("refused",)
+        text = system.guard.spell(system.code[at], str(int(system.levels[who])))
+        accesses = tuple(self._access(kind, state, who, after) for kind in system.code[at].touches)
+        self.rows.append(Event(system.names[who], 0, text, function, None, accesses, notes))
+
+    def _access(self, kind: str, state: "State", who: int, after: "State") -> Access:
         if kind == "preempt_count":
-            now, then = (self._preempt_count(each, step.label) for each in (state, step.state))
-            return Access("write", "current", 0, 4, then, now, "preempt_count")
+            before, now = self._preempt_count(state), self._preempt_count(after)
+            return Access("write", "current", 0, 4, now, before, "preempt_count")
         if kind == "word":
             return Access("read", "active", 0, 4, int.from_bytes(state.active, "little"), None, "active")
-        if system.guard.counters == 1:
-            rctx, size, name = 0, 4, "active"
-        else:
-            rctx = system.levels[step.label]
-            size, name = 1, f"active[{rctx:d}]"
-        value = state.active[rctx]
+        rctx, size, name = 0, 4, "active"
+        if self.system.guard.counters > 1:
+            rctx, size = int(self.system.levels[who]), 1
+            name = f"active[{rctx}]"
         if kind == "read":
-            return Access("read", "active", rctx, size, value, None, name)
-        return Access("write", "active", rctx, size, step.state.active[rctx], value, name)
+            return Access("read", "active", rctx, size, state.active[rctx], None, name)
+        return Access("write", "active", rctx, size, after.active[rctx], state.active[rctx], name)
 
-    def _preempt_count(self, state: "State", who: int) -> int:
-        """Return the current task's preempt count while `who` runs: interrupts add to that of the task below them."""
-        system = self.system
-        below = [task for task in system.tasks if system.names[task] == self.task]
-        over = [handler for handler in system.handlers if system.names[handler] in self.stack]
-        accounted = sum(ACCOUNTING[system.levels[handler]] for handler in over)
-        return accounted + sum(state.contexts[each].off for each in (*below, *over)) + (0 if below else 1)
+    def _preempt_count(self, state: "State") -> int:
+        """Return the current task's preempt count: interrupts over it count in it, too."""
+        names, levels = self.system.names, self.system.levels
+        over = [names.index(name) for name in self.stack]
+        below = [names.index(self.task)] if self.task else []
+        count = 0 if below else IDLE_PREEMPT_COUNT
+        count += sum(ACCOUNTING[levels[who]] for who in over)
+        return count + sum(state.contexts[who].off for who in (*below, *over))
 
     def _finish(self, who: int) -> None:
         name = self.system.names[who]
@@ -109,17 +111,18 @@ class _Narrator:
     def _below(self) -> str:
         return self.stack[-1] if self.stack else f"task {self.task}" if self.task else "the idle task"
 
-    def _explain(self, broken: Property, state: "State", step: Step) -> str:
-        match broken.kind:
-            case "exclusive":
-                return "body is active twice on one CPU"
-            case "balanced":
-                return f"the CPU is idle, and {_difference(step.state.active)}"
-            case "recovers":
-                return "the CPU is idle, and one more undisturbed attempt does not run body"
-            case _:
-                how = "attempts overlapped" if state.overlapped else "one attempt was made, undisturbed"
-                return f"the CPU is idle again: {how}, and body never ran"
+
+def _explain(broken: Property, state: "State", after: "State") -> str:
+    match broken.kind:
+        case "exclusive":
+            return "body is active twice on one CPU"
+        case "balanced":
+            return f"the CPU is idle, and {_difference(after.active)}"
+        case "recovers":
+            return "the CPU is idle, and one more undisturbed attempt does not run body"
+        case _:
+            what = "attempts overlapped" if state.overlapped else "an undisturbed attempt was made"
+            return f"the CPU is idle again: {what}, and body never ran"
 
 
 def _difference(active: "Active") -> str:

@@ -2,35 +2,39 @@
 
 A program is attached to a function. Whoever calls that function, a task or an interrupt, makes an *attempt*: the
 trampoline calls enter, runs the program's body if enter said ok, and calls exit in any case. Enter and exit keep
-the CPU's `active` counters. A guard is how they do that: a few lines of C, each an event. Between two events
-anybody may cut in whom the context rules allow to.
+the CPU's `active` counters. A guard is how they do that: a few lines of C, each of them one event. Between two
+events anybody may cut in whom the context rules allow to.
 
-This is the second judge of the C files in ``guards/``: no compiler, no machine code, the same verdicts and the same
-shortest interleavings. How the events correspond (clang -O2, arm64; `COMPILED` says which file is which guard):
+**Counting states.** The first line of enter begins the attempt, and the last line of exit ends it; for a handler
+they are also its arrival and its return. A switch is part of the event after it. A refused attempt goes on with exit
+at once. Variables that nobody will look at again are 0. Bytes wrap. Two bits remember what happened since the CPU
+was last idle: whether body was entered, and whether an attempt began while another was in flight.
 
-========================================  ================================================================
-here                                      machine code
-========================================  ================================================================
-``tmp = active[rctx]``                    one load, ``ldrb`` (``ldr`` of an int)
-``active[rctx] = tmp + 1``                one store, ``strb`` (``str``); the addition is private, so no event
-``ok = word(active) == ...``              one load, ``ldr``; the comparison is private
-``preempt_disable()``, ``.._enable()``    one store each, ``str`` to preempt_count; only its owner changes it, so
-                                          that loading it before is no event
-body                                      one event, the ``ret`` that leaves it; the event before the call enters it
-``this_cpu_inc_return()``, ``_dec()``     LSE: ``str``, ``ldadd``, ``str``, the outer two being preempt_disable() and
-                                          _enable() around it. LL/SC: ``str``, ``ldxr``, ``stxr``, ``str``, and
-                                          ``ldxr``, ``stxr`` again for each time that somebody came between
-skip, call, return                        none: private
-an arrival, a start                       a transition of its own without an event; here part of the first event
-a handler's or a task's return            where a higher level may arrive, one more transition without an event;
-                                          here part of the last event
-========================================  ================================================================
+**The second judge.** This and the C files in ``guards/`` (`COMPILED` says which) share the context rules, the
+search and nothing else. They agree on every verdict and on the length of every shortest interleaving. Their events
+(arm64, clang -O2):
 
-So every guard but the atomic one corresponds event by event, and its shortest interleavings have the same length.
-The atomic one has 3 (LSE) or at least 4 (LL/SC) events where it has one here; all its properties hold, so it has
-no shortest interleavings to be compared.
+====================================  ==================================================================
+here                                  machine code
+====================================  ==================================================================
+``tmp = active[rctx]``                one load, ``ldrb``, or ``ldr`` where it is an int
+``active[rctx] = tmp + 1``            one store, ``strb`` or ``str``; the sum and the test of it are private
+``ok = word(active) == ...``          one load, ``ldr``; the comparison is private
+``preempt_disable()``, ``_enable()``  one store, ``str`` to preempt_count; whoever changes it between its load and
+                                      that store puts it back, so that the load is private
+``body()``                            ``ret``, which leaves it; what comes before the call enters it
+``this_cpu_inc_return()``,            LSE: ``ldadd`` between the stores of a preempt_disable() and a
+``this_cpu_dec()``                    preempt_enable(), 3 events. LL/SC: ``ldxr`` and ``stxr`` between them, 4,
+                                      and 2 more for each time that an interrupt came between these two
+the first line of an attempt          the start or the arrival, which is a transition without an event, and that line
+the last line of an attempt           that line, and, below the highest level that has a handler, the return: one more
+                                      transition without an event, before which that higher level may arrive
+====================================  ==================================================================
 
-``python -m ctxrace.bpf.specification`` prints what holds and how many states there are.
+So the two correspond event by event, but for the atomic guard, which has no interleaving whose length could be
+compared: its properties hold.
+
+``python -m ctxrace.bpf.specification`` prints what holds, and how many states there are.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,8 +51,8 @@ from ctxrace.core.system import Step
 from ctxrace.explore.search import search
 from ctxrace.kernel.context import ACCOUNTING, Level, Preemption, may_arrive, may_be_preempted, starts_masked
 
-__all__ = ["BALANCED", "COMPILED", "EXCLUSIVE", "GUARDS", "INTERRUPTS", "PROGRESS", "RECOVERS", "Action", "Active",
-           "Context", "Guard", "Specification", "State", "trampoline"]  # fmt: skip
+__all__ = ["BALANCED", "COMPILED", "EXCLUSIVE", "GUARDS", "INTERRUPTS", "PROGRESS", "RECOVERS", "Active", "Context",
+           "Effect", "Guard", "Line", "Specification", "State", "trampoline"]  # fmt: skip
 
 EXCLUSIVE = Property("exclusive", ("body",), "on one CPU, body is never active twice, nested or interleaved")
 BALANCED = Property("balanced", ("active",), "whenever the CPU is idle, active has its initial value again")
@@ -64,13 +68,13 @@ NOBODY = -1
 # What the code has at hand: the CPU's counters, and its own context.
 
 Active = tuple[int, ...]
-"""The CPU's counters: one int for everybody, or one byte for each context level."""
+"""The CPU's counters: one byte for each context level, or one int for everybody."""
 
 
 class Context(NamedTuple):
     """A task or an interrupt handler.
 
-    at: the number of its next event, 0 if no attempt of it is in flight. left: the attempts that it may still begin.
+    at: the number of its next line, 0 if no attempt of it is in flight. left: the attempts that it may still begin.
     tmp, ok: its variables, 0 and False while nobody will look at them. off: the depth of preempt_disable().
     """
 
@@ -81,75 +85,80 @@ class Context(NamedTuple):
     off: int = 0
 
 
-class Action(NamedTuple):
-    """One event. text: the event as C; touches: what it reads and writes; do: what it does to counters and context."""
+Effect = Callable[[Active, int, Context], tuple[Active, Context]]
+"""Counters, rctx and context before a line; counters and context after it. rctx: the context's own counter."""
+
+
+class Line(NamedTuple):
+    """A line of the code, which is one event.
+
+    text: the line as C. do: its effect.
+    touches: its accesses, for reports: ``read`` or ``write`` of the context's counter, ``word``, ``preempt_count``.
+    """
 
     text: str
     touches: tuple[str, ...]
-    do: "Do"
+    do: Effect
 
 
-Do = Callable[[Active, int, Context], tuple[Active, Context]]
-
-
-def _event(text: str, *touches: str) -> Callable[[Do], Action]:
-    return lambda do: Action(text, touches, do)
+def _line(text: str, *touches: str) -> Callable[[Effect], Line]:
+    return lambda do: Line(text, touches, do)
 
 
 def _put(active: Active, rctx: int, value: int) -> Active:
-    wrapped = value % (1 << 8 if len(active) > 1 else 1 << 32)  # u8 or int
+    wrapped = value % (1 << 8 if len(active) > 1 else 1 << 32)  # a byte, or an int
     return (*active[:rctx], wrapped, *active[rctx + 1 :])
 
 
-# The events. rctx: interrupt_context_level(), the context's own counter; 0 where there is but one.
+# The lines of which guards are made.
 
 
-@_event("tmp = active[rctx]", "read")
-def load(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:  # noqa: D103
+@_line("tmp = active[rctx]", "read")
+def load(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return active, me._replace(tmp=active[rctx])
 
 
-@_event("active[rctx] = tmp + 1", "write")
+@_line("active[rctx] = tmp + 1", "write")
 def store_plus_1(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return _put(active, rctx, me.tmp + 1), me._replace(tmp=0)
 
 
-@_event("active[rctx] = tmp + 1; ok = tmp + 1 == 1", "write")
+@_line("active[rctx] = tmp + 1, ok = tmp + 1 == 1", "write")
 def store_plus_1_and_test(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return _put(active, rctx, me.tmp + 1), me._replace(tmp=0, ok=me.tmp + 1 == 1)
 
 
-@_event("active[rctx] = tmp - 1", "write")
+@_line("active[rctx] = tmp - 1", "write")
 def store_minus_1(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return _put(active, rctx, me.tmp - 1), me._replace(tmp=0)
 
 
-@_event("ok = word(active) == BIT(8 * rctx)", "word")
+@_line("ok = word(active) == BIT(8 * rctx)", "word")
 def read_word(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
-    return active, me._replace(ok=active == tuple(int(level == rctx) for level in Level))
+    return active, me._replace(ok=int.from_bytes(active, "little") == 1 << 8 * rctx)
 
 
-@_event("ok = this_cpu_inc_return(active) == 1", "read", "write")
+@_line("ok = this_cpu_inc_return(active[rctx]) == 1", "read", "write")
 def inc_return(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return _put(active, rctx, active[rctx] + 1), me._replace(ok=active[rctx] + 1 == 1)
 
 
-@_event("this_cpu_dec(active)", "read", "write")
+@_line("this_cpu_dec(active[rctx])", "read", "write")
 def dec(active: Active, rctx: int, me: Context) -> tuple[Active, Context]:
     return _put(active, rctx, active[rctx] - 1), me
 
 
-@_event("preempt_disable()", "preempt_count")
+@_line("preempt_disable()", "preempt_count")
 def preempt_disable(active: Active, _: int, me: Context) -> tuple[Active, Context]:
     return active, me._replace(off=me.off + 1)
 
 
-@_event("preempt_enable()", "preempt_count")
+@_line("preempt_enable()", "preempt_count")
 def preempt_enable(active: Active, _: int, me: Context) -> tuple[Active, Context]:
     return active, me._replace(off=me.off - 1)
 
 
-@_event("body()")
+@_line("body()")
 def body(active: Active, _: int, me: Context) -> tuple[Active, Context]:
     return active, me
 
@@ -161,28 +170,27 @@ def body(active: Active, _: int, me: Context) -> tuple[Active, Context]:
 class Guard:
     """How enter and exit keep the counters.
 
-    counters: the bytes, one for each level, or 1: an int for everybody.
-    always_exits: whether the trampoline calls exit after an enter that said no, too.
-    attempts: how many each context makes, where counting on for ever would only count a byte round.
+    counters: 4 bytes, one for each context level, or 1 int for everybody.
+    always_exits: whether exit is also called after an enter that said no.
+    attempts: how many each context makes, where going on would only count a byte round.
     """
 
-    enter: tuple[Action, ...]
-    exit: tuple[Action, ...]
+    enter: tuple[Line, ...]
+    exit: tuple[Line, ...]
     counters: int = len(Level)
     always_exits: bool = True
     attempts: float = inf
 
     def __str__(self) -> str:
-        refused = "" if self.always_exits else "; else return"
-        parts = [("enter", self.enter), (f"if ok{refused}", (body,)), ("exit", self.exit)]
-        lines = [f"{name:20}{self.spell(action)}" for part, actions in parts
-                 for name, action in zip([part, *[""] * len(actions)], actions, strict=False)]  # fmt: skip
-        return "\n".join(lines)
+        call = f"if (ok) {body.text}" if self.always_exits else f"if (!ok) return; {body.text}"
+        parts = {"enter": [*map(self.spell, self.enter)], "trampoline": [call], "exit": [*map(self.spell, self.exit)]}
+        rows = [("" if number else part, text) for part, texts in parts.items() for number, text in enumerate(texts)]
+        return "\n".join(f"{part:12}{text}" for part, text in rows)
 
-    def spell(self, action: Action, rctx: str = "rctx") -> str:
-        """Return `action` as C; rctx: what stands for the context's level."""
-        return action.text.replace("[rctx]", "").replace("rctx", rctx) if self.counters == 1 else (
-            action.text.replace("rctx", rctx))  # fmt: skip
+    def spell(self, line: Line, rctx: str = "rctx") -> str:
+        """Return `line` as C. rctx: what to write for the context's level."""
+        text = line.text if self.counters > 1 else line.text.replace("[rctx]", "")
+        return text.replace("rctx", rctx)
 
 
 GUARDS = {
@@ -215,7 +223,7 @@ COMPILED = {
 
 
 def trampoline(guard: Guard, at: int, ok: bool) -> int:
-    """Return which event follows number `at`: those of enter, the body if enter said `ok`, those of exit; then 0."""
+    """Return the line after number `at`: those of enter, the body if enter said `ok`, those of exit; at the end 0."""
     inside = len(guard.enter)
     end = inside + 1 + len(guard.exit)
     following = at + 1
@@ -230,6 +238,7 @@ def trampoline(guard: Guard, at: int, ok: bool) -> int:
 class State(NamedTuple):
     """The CPU between two events.
 
+    active: its counters.
     contexts: the tasks, then the interrupt handlers by level. current: the task that ran last, while its attempt is
     in flight and switches are counted, else `NOBODY`: what may happen next does not hang on it.
     entered, overlapped: since the CPU was last idle, whether body was entered, whether attempts have overlapped.
@@ -243,11 +252,13 @@ class State(NamedTuple):
 
 
 class Specification:
-    """One CPU on which `tasks` tasks and the handlers of `interrupts` call the function that the program is attached to.
+    """One CPU on which tasks and interrupt handlers make attempts.
 
-    attempts: how many each context makes, None for what the guard says. preemption: the kernel's model.
-    switches: whether they count. If not, an interleaving is as long as its events, and a state does not say which
-    task ran last. Raises `ScenarioError` for a guard or a preemption model that does not exist.
+    guard: one of `GUARDS`. preemption: one of `Preemption`. interrupts: the levels that have a handler.
+    attempts: how many each context makes, None for what the guard says.
+    switches: whether they count: 1 where a task is preempted for another one, where a preempted task goes on, and
+    where an interrupt arrives. If not, a state does not say which task ran last either.
+    Raises `ScenarioError` for a guard or a preemption model that does not exist, and for too many tasks.
     """
 
     properties = (EXCLUSIVE, BALANCED, RECOVERS, PROGRESS)
@@ -265,6 +276,8 @@ class Specification:
         for kind, name, known in (("guard", guard, list(GUARDS)), ("preemption model", preemption, list(Preemption))):
             if name not in known:
                 raise ScenarioError(f"no {kind} {name!r}; the specification has: {', '.join(known)}")
+        if not 1 <= tasks <= 26:
+            raise ScenarioError(f"{tasks} tasks: the specification has 1 to 26, called A to Z")
         self.guard, self.preemption, self.switches = GUARDS[guard], Preemption(preemption), switches
         self.levels = (*[Level.TASK] * tasks, *sorted(interrupts))
         self.names = (*(chr(ord("A") + number) for number in range(tasks)), *map(str, sorted(interrupts)))

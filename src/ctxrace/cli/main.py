@@ -21,9 +21,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("check")(check.check)
-app.command("show")(show.show)
-app.command("bpf")(bpf.bpf)
+app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
+app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
+app.command("bpf", short_help="BPF's recursion guards: what holds for which")(bpf.bpf)
 
 
 @app.callback(invoke_without_command=True)

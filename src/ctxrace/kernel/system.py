@@ -37,6 +37,7 @@ from ctxrace.machine.memory import RegionKind
 
 __all__ = ["KernelSystem"]
 
+
 class KernelSystem:
     """Explore `scenario` on `image`.
 
@@ -90,10 +91,11 @@ class KernelSystem:
             return ()
         current, interrupts = state.current, state.interrupts
         top = interrupts[-1] if interrupts else REST
+        running = top != REST or self.tasks.values[current].flow != REST
         steps = []
-        if interrupts or self.tasks.values[current].flow != REST:
+        if running:
             steps.append(self._event(state, current, top))
-        if interrupts or current != self.idle or self.is_idle(state):  # the idle task runs only where no other could
+        if running or self.is_idle(state):  # the idle task runs only where no other could
             for label, task, interrupted, move in self.arrivals(current, top):
                 if not state.arrivals or state.arrivals[label.handler]:
                     steps.append(self._arrive(state, label, task, interrupted, move))
