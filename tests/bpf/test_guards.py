@@ -70,7 +70,7 @@ def combinations() -> Iterator[object]:
                 yield pytest.param(cc, level, tasks, marks=marks)
 
 
-@pytest.mark.parametrize(("cc", "optimize", "tasks"), combinations())
+@pytest.mark.parametrize(("cc", "optimize", "tasks"), list(combinations()))
 def test_the_table_is_the_same_for_every_compiler(cc: str | None, optimize: str, tasks: int) -> None:
     needed(cc)
     wanted = cases(tasks=tasks, cc=cc, optimize=optimize)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -105,6 +106,38 @@ def test_ctrl_c_ends_as_incomplete_with_what_is_known(tmp_path: Path) -> None:
 def _cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def typed(text: str) -> list[str]:
+    """The words that a shell makes of a command over several lines."""
+    return shlex.split(text.replace("\\\n", " "))
+
+
+def test_what_a_report_ends_with_replays_its_interleaving(run: Run, racy: Path) -> None:
+    _, out, _ = run("check", racy, "--tasks", "3", "--max-states", "100000")
+    story = out.partition("violated: exclusive(body) (")[2].partition("\n\n")[2]
+    told, _, rest = story.partition("replay: ")
+    command = typed(rest.partition("\n\n")[0])
+    assert command[:2] == ["ctxrace", "replay"]
+    assert "--max-states" not in command
+    status, again, _ = run(*command[1:])
+    assert status == 1
+    assert again == f"violated: exclusive(body)\n\n{told}"
+    status, _, err = run(*command[1:], "-O0")
+    assert status == 2
+    assert "made for other machine code" in err
+    status, _, err = run("replay", racy, "--schedule", "A3")
+    assert status == 2
+    assert "'A3' is not a schedule" in err
+
+
+def test_a_schedule_of_a_guard_replays_by_its_name(run: Run) -> None:
+    _, out, _ = run("bpf", "--guard", "arm64-v1", "--preemption", "full", "--property", "exclusive")
+    command = typed(out.partition("replay: ")[2].partition("\n\n")[0])
+    assert command[:3] == ["ctxrace", "replay", "arm64-v1"]
+    status, again, _ = run(*command[1:])
+    assert status == 1
+    assert again.partition("\n\n")[2] in out
 
 
 def test_options_take_the_place_of_what_is_declared(run: Run, racy: Path) -> None:

@@ -1,5 +1,6 @@
 """BPF's recursion guards, one C file each, and the table of what holds for which."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -38,22 +39,31 @@ class Case:
     @property
     def command(self) -> str:
         """What to type to see this case alone."""
-        words = ["ctxrace bpf", f"--guard {self.guard}", f"--preemption {self.preemption}"]
-        words += [f"--property {name}" for name in self.properties]
-        words += [f"--tasks {self.tasks}"] if self.tasks != 2 else []
-        words += [f"--attempts {self.attempts}"] if self.attempts else []
-        words += [f"--cc '{self.cc}'"] if self.cc else []
+        return f"ctxrace bpf --guard {self.guard} {self._options}"
+
+    @property
+    def replay(self) -> str:
+        """What to type to replay a schedule of this case, but for the schedule."""
+        return f"ctxrace replay {self.guard} {self._options}"
+
+    @property
+    def _options(self) -> str:
+        words = ["--preemption", self.preemption]
+        words += [word for name in self.properties for word in ("--property", name)]
+        words += ["--tasks", str(self.tasks)] if self.tasks != 2 else []
+        words += ["--attempts", self.attempts] if self.attempts else []
+        words += ["--cc", self.cc] if self.cc else []
         words += [self.optimize] if self.optimize else []
-        return " ".join(words)
+        return shlex.join(words)
 
     def check(self) -> Result:
         """Compile the guard and decide it."""
         program = load(guard_path(self.guard), cc=self.cc, optimize=self.optimize)
-        attempts = self.attempts
         scenario = override(
-            program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=attempts
+            program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
-        result = check(program, select(scenario, self.properties), limits=self.limits, command=self.command)
+        wanted = select(scenario, self.properties)
+        result = check(program, wanted, limits=self.limits, command=self.command, replay=self.replay)
         return replace(result, case=self.guard)
 
 

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from ctxrace.cli import bpf, check, show
+from ctxrace.cli import bpf, check, replay, show
 from ctxrace.core.errors import CtxraceError, ToolchainError
 
 __all__ = ["app", "main"]
@@ -22,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
+app.command("replay", short_help="run the schedule of an interleaving again")(replay.replay)
 app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
 app.command("bpf", short_help="BPF's recursion guards: what holds for which")(bpf.bpf)
 

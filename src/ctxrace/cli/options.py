@@ -17,79 +17,75 @@ __all__ = ["DEFAULT_MAX_STATES", "level_of", "limits_of", "load_program", "scena
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
 
-_SCENARIO = "Scenario (in the place of what the source declares)"
-_COMPILE = "Compilation"
-_SEARCH = "Search"
-
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
 Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
 Cc = Annotated[
     str | None,
-    typer.Option("--cc", metavar="COMMAND", help="the compiler, default: clang from pip", rich_help_panel=_COMPILE),
+    typer.Option("--cc", metavar="COMMAND", help="the compiler, default: clang from pip"),
 ]
 Optimize = Annotated[
     str | None,
-    typer.Option("-O", metavar="LEVEL", help="0, 1, 2, 3, s, z or g, default: 2", rich_help_panel=_COMPILE),
+    typer.Option("-O", metavar="LEVEL", help="0, 1, 2, 3, s, z or g, default: 2"),
 ]
 Arch = Annotated[
     str,
-    typer.Option("--arch", metavar="NAME", help="the architecture", rich_help_panel=_COMPILE),
+    typer.Option("--arch", metavar="NAME", help="the architecture"),
 ]
 TaskOption = Annotated[
     list[str] | None,
-    typer.Option("--tasks", metavar="[N:]ENTRY|N", help="N tasks that run ENTRY", rich_help_panel=_SCENARIO),
+    typer.Option("--tasks", metavar="[N:]ENTRY|N", help="N tasks that run ENTRY"),
 ]
 Softirq = Annotated[
     list[str] | None,
-    typer.Option("--softirq", metavar="ENTRY|none", help="what a softirq runs", rich_help_panel=_SCENARIO),
+    typer.Option("--softirq", metavar="ENTRY|none", help="what a softirq runs"),
 ]
 Hardirq = Annotated[
     list[str] | None,
-    typer.Option("--hardirq", metavar="ENTRY|none", help="what a hard irq runs", rich_help_panel=_SCENARIO),
+    typer.Option("--hardirq", metavar="ENTRY|none", help="what a hard irq runs"),
 ]
 Nmi = Annotated[
     list[str] | None,
-    typer.Option("--nmi", metavar="ENTRY|none", help="what an NMI runs", rich_help_panel=_SCENARIO),
+    typer.Option("--nmi", metavar="ENTRY|none", help="what an NMI runs"),
 ]
 Cpus = Annotated[
     str | None,
-    typer.Option("--cpus", metavar="N", help="how many CPUs; this version explores one", rich_help_panel=_SCENARIO),
+    typer.Option("--cpus", metavar="N", help="how many CPUs; this version explores one"),
 ]
 PreemptionOption = Annotated[
     str | None,
-    typer.Option("--preemption", metavar="none|full", help="where a task may be preempted, default: full", rich_help_panel=_SCENARIO),
+    typer.Option("--preemption", metavar="none|full", help="where a task may be preempted, default: full"),
 ]
 Attempts = Annotated[
     str | None,
-    typer.Option("--attempts", metavar="N|unlimited", help="how often each context begins its entry", rich_help_panel=_SCENARIO),
+    typer.Option("--attempts", metavar="N|unlimited", help="how often each context begins its entry"),
 ]
 Exclusive = Annotated[
     list[str] | None,
-    typer.Option("--exclusive", metavar="BODY", help="BODY is never active twice", rich_help_panel=_SCENARIO),
+    typer.Option("--exclusive", metavar="BODY", help="BODY is never active twice"),
 ]
 Balanced = Annotated[
     list[str] | None,
-    typer.Option("--balanced", metavar="VARIABLE", help="idle: VARIABLE is as at the start", rich_help_panel=_SCENARIO),
+    typer.Option("--balanced", metavar="VARIABLE", help="idle: VARIABLE is as at the start"),
 ]
 Recovers = Annotated[
     list[str] | None,
-    typer.Option("--recovers", metavar="ENTRY,BODY", help="idle: one more ENTRY runs BODY", rich_help_panel=_SCENARIO),
+    typer.Option("--recovers", metavar="ENTRY,BODY", help="idle: one more ENTRY runs BODY"),
 ]
 ProgressOption = Annotated[
     list[str] | None,
-    typer.Option("--progress", metavar="ENTRY,BODY", help="between idle moments with an ENTRY, BODY ran", rich_help_panel=_SCENARIO),
+    typer.Option("--progress", metavar="ENTRY,BODY", help="between idle moments with an ENTRY, BODY ran"),
 ]
 PropertyOption = Annotated[
     list[str] | None,
-    typer.Option("--property", metavar="NAME", help="decide only this one, for example exclusive", rich_help_panel=_SEARCH),
+    typer.Option("--property", metavar="NAME", help="decide only this one, for example exclusive"),
 ]
 MaxStates = Annotated[
     int,
-    typer.Option("--max-states", min=1, metavar="N", help="stop after so many states", rich_help_panel=_SEARCH),
+    typer.Option("--max-states", min=1, metavar="N", help="stop after so many states"),
 ]
 Timeout = Annotated[
     float | None,
-    typer.Option("--timeout", min=0.0, metavar="SECONDS", help="stop after so long", rich_help_panel=_SEARCH),
+    typer.Option("--timeout", min=0.0, metavar="SECONDS", help="stop after so long"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
 

@@ -4,7 +4,7 @@ Rows carry their own instruction and source text, so that a report needs neither
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 __all__ = ["Access", "Event", "Interleaving", "Source", "Turn"]
 
@@ -93,13 +93,15 @@ class Interleaving:
     rows: events and turns in order.
     outcome: what is true at the end, as one sentence.
     switches: task switches and arrivals; a return is forced and counts as none.
+    notes: what a reader must know besides. schedule: its short spelling, from which it can be replayed.
     """
 
     contexts: tuple[str, ...]
     rows: tuple[Event | Turn, ...]
     outcome: str = ""
     switches: int = 0
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    schedule: str = ""
 
     @property
     def events(self) -> tuple[Event, ...]:

@@ -56,7 +56,7 @@ class Result:
 
     case: the file or guard; arch, compiler: what the machine code is and who made it.
     tasks: how many tasks; interrupts: the levels that may arrive (``softirq``, ``hardirq``, ``nmi``).
-    command: what to type to see this result again.
+    command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
     """
 
@@ -69,6 +69,7 @@ class Result:
     verdicts: tuple[Verdict, ...]
     command: str = ""
     notes: tuple[str, ...] = ()
+    replay: str = ""
 
     @property
     def outcome(self) -> Outcome:

@@ -22,11 +22,13 @@ def check(
     limits: Limits | None = None,
     progress: Progress | None = None,
     command: str = "",
+    replay: str = "",
 ) -> Result:
     """Decide every property of the scenario, None for the one that the source declares.
 
-    command: what shows this result again. Raises `CtxraceError` where scenario and program do not fit, and where
-    a property would hold only because nothing ever happens.
+    command: what shows this result again; replay: what replays an interleaving, but for its schedule.
+    Raises `CtxraceError` where scenario and program do not fit, and where a property would hold only because
+    nothing ever happens.
     """
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     system, exploration = explore(program, scenario, limits, progress)
@@ -45,6 +47,7 @@ def check(
         verdicts,
         command,
         tuple(_notes(system, exploration)),
+        replay,
     )
 
 

@@ -1,22 +1,22 @@
 """Tell a run of the kernel as a reviewer would: who runs, which instruction, what it read and wrote."""
 
-from collections.abc import Sequence
-from itertools import count
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
+from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
-from ctxrace.kernel.position import REST, Arrive, Glance, Move, Position, Resume, Start
+from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import RegionKind, Touch
 
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["narrate", "place_of", "task_name"]
+__all__ = ["Narrator", "narrate", "place_of", "task_name"]
 
 
 def task_name(number: int) -> str:
@@ -26,38 +26,97 @@ def task_name(number: int) -> str:
 
 def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
     """Return `run` as rows: events, and the turns between contexts."""
-    return _Narrator(system).tell(run)
+    narrator = Narrator(system)
+    for state, step in run:
+        narrator.add(state, step)
+    return narrator.interleaving(run)
 
 
-class _Narrator:
+class Narrator:
+    """Tell a run step by step, and give each folded task a name that it keeps.
+
+    A context is called as in a schedule: a task by its name, with its group where there are several (``A@1``), an
+    interrupt by its level, with its entry where there are several (``nmi:entry``), ``~`` before a task that begins
+    and is preempted before its first event.
+    """
+
     def __init__(self, system: "KernelSystem") -> None:
         self.system = system
         self.rows: list[Event | Turn] = []
+        self.stints: list[Stint] = []
         self.current: str | None = None  # the task that runs; None: the idle task
-        self.stack: list[str] = []  # the interrupts over it
+        self.stack: list[int] = []  # the handlers over it
         self.waiting: dict[str, int] = {}  # preempted tasks, and the numbers of their states
+        self.resting: dict[str, int] = {}  # the same for tasks that have finished
         self.named: dict[str, int] = {}  # the group of each task that has a name
-        self.names = count()
         self.finished = ""  # the task that finished last
 
-    def tell(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
-        for state, step in run:
-            match step.label:
-                case Arrive():
-                    self._arrive(state, step.label.handler)
-                case Resume():
-                    self._switch(state, step.label.task)
-                case Glance():
-                    self._glance(step.label.task)
-                case Start():
-                    self._start(state, step.label.task)
-                case _:
-                    self._event(state)
+    def add(self, state: Position, step: Step) -> None:
+        """Tell the next step, taken in `state`."""
+        if step.label == EVENT:
+            running = self.running()
+            if not self.stints or self.stints[-1].who != running:
+                self.stints.append(Stint(running, 0))
+            self.stints[-1] = Stint(running, self.stints[-1].steps + 1)
+            self._event(state)
+            return
+        self.stints.append(Stint(self.who(step.label), 0))
+        match step.label:
+            case Arrive():
+                self._arrive(state, step.label.handler)
+            case Resume():
+                self._switch(state, step.label.task)
+            case Glance():
+                self._glance(step.label.task)
+            case Start():
+                self._start(state, step.label.task)
+
+    def running(self) -> str:
+        """Return who runs, as a schedule calls it; empty: the idle task."""
+        if self.stack:
+            return self._handler(self.stack[-1])
+        return self._spell(self.current, self.named[self.current]) if self.current else ""
+
+    def who(self, label: Hashable) -> str:
+        """Return who begins to run with the step called `label`, as a schedule calls it."""
+        match label:
+            case Arrive():
+                return self._handler(label.handler)
+            case Resume():
+                name = self._waiting(label.task)
+                return self._spell(name, self.named[name])
+            case Glance() | Start():
+                group = self.system.tasks.values[label.task].group
+                return ("~" if isinstance(label, Glance) else "") + self._spell(self._name(label.task), group)
+        return self.running()
+
+    def interleaving(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+        """Return what was told of `run`."""
         contexts = [*sorted(self.named, key=_column), *(str(level) for level in Level if self._appears(str(level)))]
         switches = sum(step.switches for _, step in run)
-        last = run[-1][1] if run else None
-        outcome = _outcome(self.system, run) if last is not None and last.broken else ""
-        return Interleaving(tuple(contexts), tuple(self.rows), outcome, switches)
+        outcome = _outcome(self.system, run) if run and run[-1][1].broken else ""
+        schedule = str(Schedule(*self.system.fingerprints(), tuple(self.stints)))
+        return Interleaving(tuple(contexts), tuple(self.rows), outcome, switches, schedule=schedule)
+
+    def _spell(self, name: str, group: int) -> str:
+        return f"{name}@{group}" if len(self.system.groups) > 2 else name  # the last group is the idle task
+
+    def _handler(self, number: int) -> str:
+        handlers = self.system.scenario.handlers
+        handler = handlers[number]
+        alone = sum(other.level is handler.level for other in handlers) == 1
+        return str(handler.level) if alone else f"{handler.level}:{handler.entry}"
+
+    def _waiting(self, task: int) -> str:
+        return min((name for name, number in self.waiting.items() if number == task), key=_column)
+
+    def _context(self) -> str:
+        return str(self.system.scenario.handlers[self.stack[-1]].level) if self.stack else self.current or "idle"
+
+    def _below(self) -> str:
+        if self.stack:
+            return self._context()
+        return f"task {self.current}" if self.current else "the idle task"
 
     def _appears(self, context: str) -> bool:
         return any(row.context == context for row in self.rows)
@@ -65,18 +124,17 @@ class _Narrator:
     def _arrive(self, state: Position, number: int) -> None:
         handler = self.system.scenario.handlers[number]
         name = str(handler.level)
-        over = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
         arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else REST)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
-        reason = f"{arrival_reason(handler.level)}; over {over}, runs {handler.entry}"
+        reason = f"{arrival_reason(handler.level)}; over {self._below()}, runs {handler.entry}"
         self.rows.append(Turn("arrival", name, reason, self._notes(move)))
-        self.stack.append(name)
+        self.stack.append(number)
         if move.flow == REST:
-            self._finish()
+            self._return()
 
     def _switch(self, state: Position, task: int) -> None:
         reason = self._put_aside(state)
-        name = min((name for name, number in self.waiting.items() if number == task), key=_column)
+        name = self._waiting(task)
         del self.waiting[name]
         self.current = name
         self.rows.append(Turn("switch", name, reason))
@@ -86,31 +144,31 @@ class _Narrator:
         kind = "start" if self.current is None else "switch"
         reason = "the CPU is idle" if idle else self._put_aside(state)
         group = self.system.tasks.values[task].group
-        name = self._name(group)
+        name = self._name(task)
+        self.named[name] = group
+        self.resting.pop(name, None)
         self.current = name
         move = self.system.first_move(task, self.system.role_of_task(group))
         self.rows.append(Turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move)))
         if move.flow == REST:
-            self._finish()
+            self._finish(task)
 
     def _glance(self, task: int) -> None:
         group = self.system.tasks.values[task].group
-        name = self._name(group)
+        name = self._name(task)
+        self.named[name] = group
         entry = self.system.groups[group].entry
         back = self.current or ""
         self.rows.append(Turn("switch", name, f"task {back} is preempted; begins {entry}"))
         self.rows.append(Turn("switch", back, f"task {name} is preempted before its first event"))
 
-    def _name(self, group: int) -> str:
-        """Return the name of a task of `group` that is about to begin."""
-        taken = {*self.waiting, self.current}
-        free = [name for name, owner in self.named.items() if owner == group and name not in taken]
-        if self.finished in free:
-            name = self.finished  # another attempt of the same task, if there is one, rather than another task
-        else:
-            name = min(free, key=_column) if free else task_name(next(self.names))
-        self.named[name] = group
-        return name
+    def _name(self, task: int) -> str:
+        """Return the name of the task that begins, which is at rest as number `task`."""
+        group = self.system.tasks.values[task].group
+        known = [name for name, number in self.resting.items() if number == task and self.named[name] == group]
+        if self.finished in known:
+            return self.finished  # another attempt of the same task, if there is one, rather than another task
+        return min(known, key=_column) if known else task_name(len(self.named))
 
     def _put_aside(self, state: Position) -> str:
         if self.current is None:
@@ -129,7 +187,7 @@ class _Narrator:
             function = image.function_at(outcome.address)
             self.rows.append(
                 Event(
-                    self.stack[-1] if self.stack else self.current or "idle",
+                    self._context(),
                     outcome.address,
                     str(self.system.flows.machine.code[outcome.address]),
                     function.name if function else "",
@@ -139,17 +197,21 @@ class _Narrator:
                 )
             )
         if move.flow == REST and not outcome.fault:
-            self._finish()
+            if self.stack:
+                self._return()
+            else:
+                self._finish(self.system.after_event(state).current)
 
-    def _finish(self) -> None:
-        if self.stack:
-            name = self.stack.pop()
-            back = self.stack[-1] if self.stack else f"task {self.current}" if self.current else "the idle task"
-            self.rows.append(Turn("return", name, f"back to {back}"))
-        else:
-            assert self.current is not None
-            self.rows.append(Turn("finish", self.current, ""))
-            self.finished, self.current = self.current, None
+    def _return(self) -> None:
+        name = self._context()
+        self.stack.pop()
+        self.rows.append(Turn("return", name, f"back to {self._below()}"))
+
+    def _finish(self, task: int) -> None:
+        assert self.current is not None
+        self.rows.append(Turn("finish", self.current, ""))
+        self.resting[self.current] = task
+        self.finished, self.current = self.current, None
 
     def _notes(self, move: Move) -> tuple[str, ...]:
         said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}

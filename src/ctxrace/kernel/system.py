@@ -5,6 +5,8 @@ up by number.
 """
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
+from hashlib import sha256
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
@@ -94,7 +96,7 @@ class KernelSystem:
         running = top != REST or self.tasks.values[current].flow != REST
         steps = []
         if running:
-            steps.append(self._event(state, current, top))
+            steps.append(self._event(state))
         if running or self.is_idle(state):  # the idle task runs only where no other could
             for label, task, interrupted, move in self.arrivals(current, top):
                 if not state.arrivals or state.arrivals[label.handler]:
@@ -111,13 +113,10 @@ class KernelSystem:
 
     # What the steps are.
 
-    def _event(self, state: Position, current: int, top: int) -> Step:
-        shared, since_idle, _, others, interrupts, arrivals = state
-        taken = self._taken.get((current, top, shared))
-        if taken is None:
-            taken = self._taken[current, top, shared] = self._take(current, top, shared)
-        move, current, over, ended, events = taken
-        if top != REST:
+    def _event(self, state: Position) -> Step:
+        _, since_idle, _, others, interrupts, arrivals = state
+        move, current, over, ended, events = self.after_event(state)
+        if interrupts:
             interrupts = interrupts[:-1] + over
         elif ended:
             current, others = self._retire(current, others)
@@ -125,6 +124,15 @@ class KernelSystem:
         if ended or move.enters:
             return self._step(EVENT, after, move, ended=ended, events=events)
         return Step(EVENT, after, 0, events, move.broken)
+
+    def after_event(self, state: Position) -> Taken:
+        """Return what the running context's next event does, and the task and the frame after it."""
+        top = state.interrupts[-1] if state.interrupts else REST
+        key = (state.current, top, state.shared)
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = self._take(*key)
+        return taken
 
     def _take(self, current: int, top: int, shared: int) -> Taken:
         move = self.move(current, top, shared)
@@ -306,6 +314,14 @@ class KernelSystem:
         return self.idle, others
 
     # What others ask.
+
+    def fingerprints(self) -> tuple[str, str]:
+        """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
+        code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
+        demands = replace(self.scenario, properties=())
+        explored = (self.monitor.watched, self.folded, self.blind, self.layout.shared_stacks)
+        scenario = repr((demands, explored)).encode()
+        return sha256(code).hexdigest()[:8], sha256(scenario).hexdigest()[:8]
 
     def has_checks(self) -> bool:
         """Return whether any entry may reach a ctxrace_check()."""

@@ -66,6 +66,7 @@ def _interleaving(run: Interleaving) -> dict[str, Any]:
         "rows": rows,
         "outcome": run.outcome,
         "notes": list(run.notes),
+        "schedule": run.schedule,
     }
 
 

@@ -3,6 +3,8 @@
 No line exceeds 100 columns, and there is no time of day and no duration in it: the same input, the same bytes.
 """
 
+import shlex
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -80,7 +82,7 @@ def _lines(result: Result) -> Iterator[str]:
         yield from wrap(remark, WIDTH, "    ")
     for story in _stories(result.verdicts):
         yield ""
-        yield from _story(story)
+        yield from _story(story, result.replay)
     if result.command:
         yield ""
         yield from typed(f"again: {result.command}", WIDTH)
@@ -165,12 +167,12 @@ def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
         runs = [run for _, run in group]
         outcome = "; ".join(dict.fromkeys(run.outcome for run in runs if run.outcome))
         notes = tuple(dict.fromkeys(note for run in runs for note in run.notes))
-        told = Interleaving(runs[0].contexts, runs[0].rows, outcome, runs[0].switches, notes)
+        told = Interleaving(runs[0].contexts, runs[0].rows, outcome, runs[0].switches, notes, runs[0].schedule)
         stories.append(_Story(told, tuple(verdict for verdict, _ in group)))
     return stories
 
 
-def _story(story: _Story) -> Iterator[str]:
+def _story(story: _Story, replay: str) -> Iterator[str]:
     run = story.interleaving
     length = f"{_count(run.switches, 'switch', 'es')}, {_count(len(run.events), 'event', 's')}"
     title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({length})"
@@ -181,6 +183,20 @@ def _story(story: _Story) -> Iterator[str]:
             yield from wrap(f"must hold: {about}{verdict.property.sentence}", WIDTH, "    ")
     yield ""
     yield from render_interleaving(run, WIDTH).splitlines()
+    if replay and run.schedule:
+        yield from _replay(replay, run.schedule)
+
+
+def _replay(command: str, schedule: str) -> Iterator[str]:
+    words = f"--schedule {shlex.quote(schedule)}"
+    whole = f"replay: {command} {words}"
+    if cell_len(whole) <= WIDTH:
+        yield whole
+        return
+    *lines, last = typed(f"replay: {command}", WIDTH - 2)
+    yield from [*lines, f"{last} \\"]
+    # A schedule may be broken between its words, also within quotes.
+    yield from textwrap.wrap(words, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _count(number: int, word: str, plural: str) -> str:

@@ -42,7 +42,7 @@
 #define CTXRACE_PREEMPTION(model)						\
 	_Static_assert(ctxrace_preemption_is_##model, "");			\
 	CTXRACE_RECORD("preemption " #model)
-enum { ctxrace_preemption_is_none = 1, ctxrace_preemption_is_full = 1, ctxrace_preemption_is_rt = 1 };
+enum { ctxrace_preemption_is_none = 1, ctxrace_preemption_is_full = 1 };
 
 /* Properties. body: a function; variable: one with a name of its own, per CPU or not, of any type. */
 #define CTXRACE_EXCLUSIVE(body)		CTXRACE_BODY(body); CTXRACE_RECORD("exclusive " CTXRACE_TEXT(body))
