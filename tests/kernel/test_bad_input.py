@@ -132,11 +132,16 @@ def test_declarations_that_contradict_each_other_are_both_named(build: Build) ->
     assert text.count("case.c:") == 2
     text = message(ScenarioError, lambda: build(GOOD + "CTXRACE_CPUS(1);\nCTXRACE_CPUS(2);"))
     assert "two numbers of CPUs" in text
-    assert "'rt'" in message(ScenarioError, lambda: build(GOOD + "CTXRACE_PREEMPTION(rt);"))
+
+
+def test_an_unknown_preemption_model_is_answered_with_those_that_exist(build: Build) -> None:
+    text = message(ScenarioError, lambda: build(GOOD + "CTXRACE_PREEMPTION(rt);"))
+    assert "unknown preemption model 'rt'" in text
+    assert "ctxrace has: none, full" in text
 
 
 @pytest.mark.parametrize("line", ["CTXRACE_TASKS(0, attempt);", "CTXRACE_TASKS(1, nothere);", "CTXRACE_BALANCED(no);",
-                                  "CTXRACE_PREEMPTION(often);", "CTXRACE_EXCLUSIVE(attempt);"])  # fmt: skip
+                                  "CTXRACE_EXCLUSIVE(attempt);"])  # fmt: skip
 def test_a_declaration_that_the_compiler_can_judge_does_not_compile(build: Build, line: str) -> None:
     with pytest.raises(ToolchainError) as caught:
         build(GOOD + line)

@@ -412,7 +412,6 @@ def test_rcu_that_cannot_be_preempted_turns_preemption_off(tmp_path: Path) -> No
         ("CTXRACE_BALANCED(activ);", "activ"),
         ("CTXRACE_EXCLUSIVE(bdy);", "bdy"),
         ("CTXRACE_TASKS(0, attempt);", "at least one task"),
-        ("CTXRACE_PREEMPTION(ful);", "ctxrace_preemption_is_ful"),
     ],
 )
 def test_wrong_names_do_not_compile(tmp_path: Path, name: str, declaration: str, complaint: str) -> None:

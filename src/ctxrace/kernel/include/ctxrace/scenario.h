@@ -39,10 +39,7 @@
 #define CTXRACE_CPUS(count)							\
 	_Static_assert((count) >= 1, "CTXRACE_CPUS: at least one CPU");		\
 	CTXRACE_RECORD("cpus " CTXRACE_TEXT(count))
-#define CTXRACE_PREEMPTION(model)						\
-	_Static_assert(ctxrace_preemption_is_##model, "");			\
-	CTXRACE_RECORD("preemption " #model)
-enum { ctxrace_preemption_is_none = 1, ctxrace_preemption_is_full = 1 };
+#define CTXRACE_PREEMPTION(model)	CTXRACE_RECORD("preemption " #model)
 
 /* Properties. body: a function; variable: one with a name of its own, per CPU or not, of any type. */
 #define CTXRACE_EXCLUSIVE(body)		CTXRACE_BODY(body); CTXRACE_RECORD("exclusive " CTXRACE_TEXT(body))
