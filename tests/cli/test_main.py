@@ -240,11 +240,17 @@ def test_the_bpf_table_narrows(run: Run) -> None:
     assert out.splitlines()[0].startswith("8 of 8 verdicts hold") or "hold" in out.splitlines()[0]
 
 
-def test_the_readme_shows_what_is_printed(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_readme_shows_what_is_printed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     readme = EXAMPLES.parent / "README.md"
     monkeypatch.chdir(EXAMPLES.parent)
     _, out, _ = run("check", "examples/recursion_counter.c", "--property", "exclusive")
     text = readme.read_text(encoding="utf-8")
+    if request.config.getoption("--regenerate-golden"):
+        before, shown, rest = text.partition("--property exclusive\n")
+        text = before + shown + out + rest[rest.index("```") :]
+        readme.write_text(text, encoding="utf-8")
     assert out in text
     code = (EXAMPLES / "recursion_counter.c").read_text(encoding="utf-8")
     assert code.partition("\n")[2] in text
