@@ -292,7 +292,8 @@ class KernelSystem:
 
     def _leave(self, current: int) -> int | None:
         # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
-        # would preempt it might as well run first. One that has only to return stays, too, and does that first.
+        # would preempt it might as well run first. One that has only to return stays, too, and does that first,
+        # unless interrupts can tell whom they cut in on.
         group, flow, own, begun, attempts = self.tasks.values[current]
         if flow == REST:
             return current
@@ -300,7 +301,8 @@ class KernelSystem:
         count = _preempt_count(self.own.values[own])
         on = self.flows.machine.interrupts_enabled(state)
         model = self.scenario.preemption
-        if not begun or state.pc == EXIT or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
+        stays = not begun or (self.blind and state.pc == EXIT)
+        if stays or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
             return None
         return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts))
 
