@@ -70,6 +70,11 @@ def test_every_violation_of_a_guard_replays(case: Case) -> None:
     assert round_trip(program, scenario) == expected.get(f"{case.guard}-{case.preemption}", 0)
 
 
+def test_a_schedule_replays_on_another_architecture() -> None:
+    program = load(guard_path("arm64-v1", "x86-64"), arch="x86-64")
+    assert round_trip(program, program.scenario) == 1  # progress
+
+
 def test_a_long_schedule_replays() -> None:
     program = load(guard_path("no-exit"))
     scenario = select(override(program.scenario, attempts="unlimited"), ["exclusive"])

@@ -13,11 +13,19 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import load
+from ctxrace.machine.arch import architecture
 
-__all__ = ["GUARDS", "Case", "cases", "guard_path", "run"]
+__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
+
+GUARDS_OF = {
+    "arm64": GUARDS,
+    # The counter is one instruction, so there is only one way to make it; the plain bytes of arm64 are portable C.
+    "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
+}
+"""For each architecture the guards that exist on it."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,7 @@ class Case:
     optimize: str | None = None
     attempts: str | None = None
     limits: Limits = field(default_factory=Limits)
+    arch: str = "arm64"
 
     @property
     def command(self) -> str:
@@ -49,6 +58,7 @@ class Case:
     @property
     def _options(self) -> str:
         words = ["--preemption", self.preemption]
+        words += ["--arch", self.arch] if self.arch != "arm64" else []
         words += [word for name in self.properties for word in ("--property", name)]
         words += ["--tasks", str(self.tasks)] if self.tasks != 2 else []
         words += ["--attempts", self.attempts] if self.attempts else []
@@ -58,7 +68,7 @@ class Case:
 
     def check(self) -> Result:
         """Compile the guard and decide it."""
-        program = load(guard_path(self.guard), cc=self.cc, optimize=self.optimize)
+        program = load(guard_path(self.guard, self.arch), arch=self.arch, cc=self.cc, optimize=self.optimize)
         scenario = override(
             program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
@@ -67,10 +77,12 @@ class Case:
         return replace(result, case=self.guard)
 
 
-def guard_path(guard: str) -> Path:
-    """Return the C file of `guard`; raise `ScenarioError` that lists the guards where there is none."""
-    if guard not in GUARDS:
-        raise ScenarioError(f"no guard {guard!r}; ctxrace has: {', '.join(GUARDS)}")
+def guard_path(guard: str, arch: str = "arm64") -> Path:
+    """Return the C file of `guard`; raise `ScenarioError` that lists the guards of `arch` where there is none."""
+    known = GUARDS_OF[architecture(arch).name]
+    if guard not in known:
+        on = "" if all(guard not in guards for guards in GUARDS_OF.values()) else f" on {arch}"
+        raise ScenarioError(f"no guard {guard!r}{on}; ctxrace has: {', '.join(known)}")
     return Path(__file__).parent / "guards" / f"{guard}.c"
 
 
@@ -84,18 +96,20 @@ def cases(
     optimize: str | None = None,
     attempts: str | None = None,
     limits: Limits | None = None,
+    arch: str = "arm64",
 ) -> list[Case]:
     """Return the cases of every guard under every preemption model, or of those given.
 
-    Raises `ScenarioError` for a guard or a preemption model that does not exist.
+    Raises `ScenarioError` for an architecture or a preemption model that does not exist, or a guard on it.
     """
+    known = GUARDS_OF[architecture(arch).name]
     for guard in guards:
-        guard_path(guard)
+        guard_path(guard, arch)
     models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(map(str, Preemption))
     limits = limits or Limits()
     return [
-        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits)
-        for guard in dict.fromkeys(guards or GUARDS)
+        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch)
+        for guard in dict.fromkeys(guards or known)
         for model in dict.fromkeys(models)
     ]
 

@@ -28,6 +28,7 @@ def bpf(
     wanted: opt.PropertyOption = None,
     tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N", rich_help_panel=_NARROW)] = 2,
     attempts: opt.Attempts = None,
+    arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
     max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
@@ -48,6 +49,7 @@ def bpf(
         optimize=opt.level_of(optimize),
         attempts=attempts,
         limits=opt.limits_of(max_states, timeout),
+        arch=arch,
     )
     with searching(f"exploring {len(chosen)} cases"):
         results = list(run(chosen, jobs or os.cpu_count() or 1))

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import GUARDS, guard_path
+from ctxrace.bpf.guards import GUARDS_OF, guard_path
 from ctxrace.cli import options as opt
 from ctxrace.cli.output import write
 from ctxrace.core.schedule import Schedule
@@ -51,7 +51,7 @@ def replay(
     optimize: opt.Optimize = None,
 ) -> None:
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
-    path = str(guard_path(file)) if file in GUARDS else file
+    path = str(guard_path(file, arch)) if any(file in guards for guards in GUARDS_OF.values()) else file
     program = opt.load_program(path, arch, cc, optimize, flags)
     scenario = opt.scenario_of(
         program.scenario,

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.context import IDLE_PREEMPT_COUNT, Level
+from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
-__all__ = ["LINKER_SCRIPT", "PREEMPT_COUNT", "QUIET", "TASK_STRUCT_SIZE", "Layout"]
+__all__ = ["PREEMPT_COUNT", "QUIET", "TASK_STRUCT_SIZE", "Layout", "linker_script"]
 
-LINKER_SCRIPT = """\
+_LINKER_SCRIPT = """\
 SECTIONS {
-  . = 0xffff800080000000;
+  . = %#x;
   .text : { *(.text .text.*) }
   .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
   .ctxrace : { KEEP(*(.ctxrace)) }
@@ -47,6 +48,11 @@ _SHARED_STACK_SIZE = 0x400
 _GUARD_SIZE = 0x1000
 
 
+def linker_script(arch: Architecture) -> str:
+    """Return how the linker is to place the sections of a kernel image of `arch`."""
+    return _LINKER_SCRIPT % arch.text
+
+
 class Layout:
     """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory.
 
@@ -69,11 +75,20 @@ class Layout:
             blob, kind = (shared, RegionKind.SHARED) if section.writable else (constant, RegionKind.CONSTANT)
             self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
             blob += section.data
+        self._place_percpu_offset(constant)
         if shared_stacks:
             for name, stack in self._stacks():
                 self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
                 shared += bytes(len(stack))
         self.constant, self.shared = bytes(constant), bytes(shared)
+
+    def _place_percpu_offset(self, constant: bytearray) -> None:
+        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), which nobody writes again.
+        symbol = self.image.symbols.get("this_cpu_off")
+        if symbol is not None and self.image.arch.preempt_count_variable:
+            region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
+            self._regions.insert(0, region)
+            constant += self.percpu_offset.to_bytes(8, "little")
 
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctxrace.core.errors import ToolchainError
-from ctxrace.kernel.layout import LINKER_SCRIPT
+from ctxrace.kernel.layout import linker_script
 from ctxrace.kernel.scenario import Scenario, declared_scenario
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image
@@ -58,7 +58,7 @@ def load(
             optimize=optimize or "-O2",
             flags=flags,
             include=[INCLUDE],
-            linker_script=LINKER_SCRIPT,
+            linker_script=linker_script(target),
             cache=cache,
         )
         made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
@@ -68,7 +68,7 @@ def load(
             raise ToolchainError(f"{given} is for C files, and {path} is taken as machine code; leave it out")
         made_by, messages, linked = "not known", "", path
         if path.suffix == ".o":
-            build = link_object(path, target, LINKER_SCRIPT, cache)
+            build = link_object(path, target, linker_script(target), cache)
             messages, linked = build.messages, build.path
     image = load_image(linked, target, headers=(INCLUDE,))
     image.name = str(path)

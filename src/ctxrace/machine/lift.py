@@ -1,5 +1,7 @@
 """Bytes to p-code. The only user of pypcode."""
 
+import re
+
 import pypcode
 
 from ctxrace.core.errors import ExecutionError
@@ -10,6 +12,7 @@ from ctxrace.machine.pcode import Instruction, Op, Varnode
 __all__ = ["Lifter", "lift"]
 
 _LONGEST_INSTRUCTION = 16
+_KERNEL_ADDRESS = re.compile(r"-0x[0-9a-f]{8,16}(?=\])")  # as SLEIGH prints it in x86 operands
 
 
 class Lifter:
@@ -46,7 +49,7 @@ class Lifter:
     def _lift(self, address: int) -> Instruction:
         code = self._code(address)
         try:
-            return self._name_target(lift(self._context, self.arch, address, code))
+            return self._name_variable(self._name_target(lift(self._context, self.arch, address, code)))
         except pypcode.BadDataError:
             raise ExecutionError(
                 f"unknown instruction {code[:4].hex(' ')} at {self.image.where(address)}; either it is not code, "
@@ -67,8 +70,18 @@ class Lifter:
                     return instruction._replace(operands=operands)
         return instruction
 
+    def _name_variable(self, instruction: Instruction) -> Instruction:
+        return instruction._replace(operands=_KERNEL_ADDRESS.sub(self._variable, instruction.operands))
+
+    def _variable(self, spelled: re.Match[str]) -> str:
+        address = int(spelled[0], 16) & 0xFFFF_FFFF_FFFF_FFFF
+        found = self.image.object_at(address)
+        if found is None:
+            return spelled[0]
+        return f"{found.name}+{address - found.address:#x}" if address > found.address else found.name
+
     def _code(self, address: int) -> bytes:
-        for length in (_LONGEST_INSTRUCTION, 4, 2, 1):
+        for length in range(_LONGEST_INSTRUCTION, 0, -1):  # less at the end of a section
             code = self.image.read(address, length)
             if code is not None:
                 return code
@@ -112,4 +125,4 @@ def _signed_hex(address: int) -> str:
 
 
 def _register_space(context: pypcode.Context) -> "pypcode.AddrSpace":
-    return context.registers["pc"].space
+    return next(iter(context.registers.values())).space

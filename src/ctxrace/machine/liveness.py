@@ -128,9 +128,10 @@ def _uses_and_defs(instruction: Instruction) -> tuple[int, int]:
     for position, op in enumerate(instruction.ops):
         for node in op.inputs:
             uses |= _bytes(node) & ~defs
-        if op.opcode == "CBRANCH":
+        if op.opcode in ("CBRANCH", "BRANCH"):
             target = op.inputs[0]
-            jumped_over = position + target.offset if target.space == "const" else len(instruction.ops)
+            to = position + target.offset if target.space == "const" else len(instruction.ops)
+            jumped_over = max(jumped_over, to)
         if op.output is not None and position >= jumped_over:
             defs |= _bytes(op.output)
     return uses, defs

@@ -101,12 +101,14 @@ class Memory:
         self._done: tuple[int, ...] = ()
         self._count = 0
         self._unit: tuple[int, int] | None = None
+        self._touched: set[tuple[int, int]] = set()
         self.made: list[int] = []
 
     def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = ()) -> None:
         """Prepare for one instruction of which the accesses `done` (their values) were steps before."""
         self._private, self._atomic, self._done = private, atomic, done
         self._count, self._unit, self.made = 0, None, []
+        self._touched = set()
         self.lowest = len(self.stack)
 
     def load(self, address: int, size: int) -> int:
@@ -127,7 +129,9 @@ class Memory:
         self.reads[Read(region.kind, offset, size, self._before[region.kind][offset : offset + size])] = None
         if not quiet:
             self.made.append(value)
-            self.touches.append(Touch("read", address, size, value))
+            if (address, size) not in self._touched:  # x86 p-code reads an operand each time that it needs it
+                self.touches.append(Touch("read", address, size, value))
+                self._touched.add((address, size))
         return value
 
     def store(self, address: int, size: int, value: int) -> None:
@@ -147,10 +151,11 @@ class Memory:
         self.writes.append(Write(region.kind, offset, data))
         self.made.append(value)
         self.touches.append(Touch("write", address, size, value))
+        self._touched.add((address, size))
 
     def push_return(self, address: int) -> None:
         """Put the address that the entry returns to on top of the stack, where calls push it."""
-        if not self.stack:
+        if not any(region.kind is RegionKind.STACK for region in self._regions):
             raise ExecutionError("stacks that contexts share are not modelled where calls push return addresses")
         self.stack[-8:] = address.to_bytes(8, "little")
 

@@ -1,6 +1,6 @@
 """What the machine must be told about one instruction set that its p-code does not say."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 
 from ctxrace.machine.pcode import Instruction
@@ -13,6 +13,7 @@ class Architecture:
     """Describe an instruction set. Registers and user operations are named as SLEIGH names them.
 
     name: what users type; language: the SLEIGH language; elf_machine: pyelftools' name of `e_machine`.
+    text: where kernel code is linked to.
     targets: what tells each family of compilers (``zig``, ``clang``) to compile for it;
     gcc: names of GCC cross-compilers; c_flags: what every kernel object of it is built with.
     """
@@ -22,6 +23,7 @@ class Architecture:
     elf_machine: str
     little_endian: bool
     word: int  # bytes in a pointer
+    text: int
     targets: dict[str, str]
     gcc: tuple[str, ...]
     c_flags: tuple[str, ...]
@@ -38,13 +40,13 @@ class Architecture:
     interrupts_on: int  # ... have this value
     unmasked: int  # what the register holds when a task or a softirq begins
     masked: int  # what it holds when a handler of hard interrupts or NMIs begins
-    system_registers: range  # where SLEIGH keeps registers that are more than storage
+    system_registers: Container[int]  # where SLEIGH keeps registers that are more than storage
 
     arms_monitor: frozenset[str]  # mnemonics that arm the exclusive monitor
     atomic: frozenset[str]  # mnemonics whose several accesses hardware makes as one
     without_effect: frozenset[str]  # user operations that do nothing on one CPU: barriers, hints
     traps: frozenset[str]  # user operations that end the run: BUG(), an undefined instruction
-    monitor_clear: str
+    monitor_clear: str  # user operations of the exclusive monitor; empty where there is none
     monitor_pass: str
     monitor_status: str
 

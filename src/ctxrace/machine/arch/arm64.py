@@ -186,6 +186,7 @@ ARM64 = Architecture(
     elf_machine="EM_AARCH64",
     little_endian=True,
     word=8,
+    text=0xFFFF_8000_8000_0000,  # KIMAGE_VADDR with 48-bit addresses
     targets={"zig": "aarch64-freestanding", "clang": "aarch64-linux-gnu"},
     gcc=("aarch64-linux-gnu-gcc",),
     c_flags=("-mgeneral-regs-only",),

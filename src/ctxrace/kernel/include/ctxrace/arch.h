@@ -8,8 +8,10 @@
 
 #if defined(__aarch64__)
 # define CTXRACE_ARCH_HEADER(name) <ctxrace/arch/arm64/name>
+#elif defined(__x86_64__)
+# define CTXRACE_ARCH_HEADER(name) <ctxrace/arch/x86/name>
 #else
-# error "ctxrace has no headers for this architecture yet; compile for arm64, e.g. --target=aarch64-linux-gnu"
+# error "ctxrace has no headers for this architecture; compile for arm64 or x86-64, e.g. --target=aarch64-linux-gnu"
 #endif
 
 #endif

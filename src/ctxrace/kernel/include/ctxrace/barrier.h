@@ -9,8 +9,10 @@
 #include <ctxrace/compiler.h>
 #include CTXRACE_ARCH_HEADER(barrier.h)
 
-#define smp_mb__before_atomic()		smp_mb()
-#define smp_mb__after_atomic()		smp_mb()
+#ifndef smp_mb__before_atomic
+# define smp_mb__before_atomic()	smp_mb()
+# define smp_mb__after_atomic()		smp_mb()
+#endif
 #define smp_mb__after_spinlock()	smp_mb()
 #define smp_store_mb(variable, value)	do { WRITE_ONCE(variable, value); smp_mb(); } while (0)
 

@@ -26,6 +26,13 @@
 	(__typeof__(*__at))__was;								\
 })
 
+#ifndef CTXRACE_ARCH_CMPXCHG_LOCAL
+# define arch_cmpxchg_local_8	arch_cmpxchg_relaxed_8
+# define arch_cmpxchg_local_16	arch_cmpxchg_relaxed_16
+# define arch_cmpxchg_local_32	arch_cmpxchg_relaxed_32
+# define arch_cmpxchg_local_64	arch_cmpxchg_relaxed_64
+#endif
+
 #define CTXRACE_XCHG(order, pointer, value) \
 	CTXRACE_BY_SIZE(arch_xchg##order, pointer, (unsigned long)(value))
 #define CTXRACE_CMPXCHG(order, pointer, old, new) \
@@ -49,12 +56,12 @@
 #define cmpxchg_acquire(pointer, old, new)		CTXRACE_CMPXCHG(_acquire, pointer, old, new)
 #define cmpxchg_release(pointer, old, new)		CTXRACE_CMPXCHG(_release, pointer, old, new)
 #define cmpxchg_relaxed(pointer, old, new)		CTXRACE_CMPXCHG(_relaxed, pointer, old, new)
-#define cmpxchg_local(pointer, old, new)		CTXRACE_CMPXCHG(_relaxed, pointer, old, new)
+#define cmpxchg_local(pointer, old, new)		CTXRACE_CMPXCHG(_local, pointer, old, new)
 
 #define try_cmpxchg(pointer, expected, new)		CTXRACE_TRY_CMPXCHG(, pointer, expected, new)
 #define try_cmpxchg_acquire(pointer, expected, new)	CTXRACE_TRY_CMPXCHG(_acquire, pointer, expected, new)
 #define try_cmpxchg_release(pointer, expected, new)	CTXRACE_TRY_CMPXCHG(_release, pointer, expected, new)
 #define try_cmpxchg_relaxed(pointer, expected, new)	CTXRACE_TRY_CMPXCHG(_relaxed, pointer, expected, new)
-#define try_cmpxchg_local(pointer, expected, new)	CTXRACE_TRY_CMPXCHG(_relaxed, pointer, expected, new)
+#define try_cmpxchg_local(pointer, expected, new)	CTXRACE_TRY_CMPXCHG(_local, pointer, expected, new)
 
 #endif

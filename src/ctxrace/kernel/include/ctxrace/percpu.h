@@ -5,7 +5,7 @@
  * array __per_cpu_offset.
  *
  *	this_cpu_*	safe against every other context of the CPU; how, the architecture says
- *	__this_cpu_*	a plain load, computation and store; the caller keeps others away
+ *	__this_cpu_*	a plain load, computation and store; the caller keeps others away (x86: one instruction all the same)
  *	raw_cpu_*	the same, where the caller does not care which CPU it is on
  */
 #ifndef CTXRACE_PERCPU_H
@@ -46,6 +46,7 @@ extern unsigned long __per_cpu_offset[];
 #define get_cpu_ptr(pointer)		({ preempt_disable(); this_cpu_ptr(pointer); })
 #define put_cpu_ptr(pointer)		do { (void)(pointer); preempt_enable(); } while (0)
 
+#ifndef CTXRACE_ARCH_RAW_CPU
 #define raw_cpu_read(pcp)		({ *raw_cpu_ptr(&(pcp)); })
 #define raw_cpu_write(pcp, value)	do { *raw_cpu_ptr(&(pcp)) = (value); } while (0)
 #define raw_cpu_add(pcp, value)		do { *raw_cpu_ptr(&(pcp)) += (value); } while (0)
@@ -70,6 +71,7 @@ extern unsigned long __per_cpu_offset[];
 		*__pcp = (new);					\
 	__was;							\
 })
+#endif
 
 /* Of unsigned types too the operand is negated in the variable's own type. */
 #define raw_cpu_sub(pcp, value)			raw_cpu_add(pcp, -(__typeof__(pcp))(value))

@@ -1,0 +1,156 @@
+"""x86-64 as Linux uses it in ring 0.
+
+Facts about the instruction set: Intel SDM (vol. 1 and 2). Facts about registers' roles: Linux
+arch/x86/include/asm/percpu.h (GS), current.h and preempt.h (per-CPU variables), irqflags.h (IF).
+"""
+
+from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.pcode import Instruction, Op, Varnode
+
+__all__ = ["X86_64"]
+
+GENERAL = (range(0x40), range(0x80, 0xC0))  # rax to rdi, r8 to r15 in SLEIGH's register space
+SYSTEM = frozenset([*range(0x100, 0x120), *range(0x300, 0x800)])  # segments; debug, control, bounds, shadow stack
+VECTORS = 0x800  # masks, x87, SSE and AVX from here on
+_ADJUST = Varnode("register", 0x204, 1)  # AF, which SLEIGH does not compute
+_OVERFLOW = Varnode("register", 0x20B, 1)
+_RFLAGS = Varnode("register", 0x280, 8)
+_DIVIDE_ERROR = "divideError"
+
+_NO_OPERATION = frozenset(
+    {"nop", "mfence", "lfence", "sfence", "pause", "endbr64", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta"}
+)
+# hlt sleeps; the others need the AF that SLEIGH does not compute, or have a p-code that no test holds against anything.
+_REFUSED = frozenset({"hlt", "lahf", "sahf", "enter", "iret", "iretd", "iretq", "retf", "rdtscp", "xlat", "xlatb"})
+
+
+def repair(instruction: Instruction) -> Instruction:
+    """Mend p-code that differs from the SDM. Each case was found by comparing with a CPU emulator."""
+    name, _, prefix = instruction.mnemonic.lower().partition(".")
+    mnemonic = f"{prefix} {name}" if prefix else name
+    instruction = instruction._replace(mnemonic=mnemonic, operands=instruction.operands.lower())
+    ops = instruction.ops
+    untested = name in _REFUSED or (not ops and name not in _NO_OPERATION)
+    if untested or any(map(_uses_vectors, ops)):
+        return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
+    match name:
+        case "ud2" | "int3":
+            # SLEIGH goes on wherever the exception's handler says, which is for us the end of the run.
+            stop = Op("BRANCH", None, (Varnode("ram", instruction.address, 8),))
+            ops = (*(op for op in ops if op.opcode == "CALLOTHER"), stop)
+        case "call":
+            # To the instruction after it: SLEIGH takes it for the old way to read the instruction pointer.
+            ops = tuple(op._replace(opcode="CALL") if op.opcode == "BRANCH" else op for op in ops)
+        case "div" | "idiv":
+            ops = _check_quotient(ops)
+        case "shr":
+            ops = _shift_right_overflow(ops)
+        case "pushfq":
+            ops = _push_flags(ops)
+        case "popfq":
+            ops = tuple(op for op in ops if op.output != _ADJUST)
+    return instruction._replace(ops=tuple(map(_zero_extend, ops)))
+
+
+def _zero_extend(op: Op) -> Op:
+    # A write to a 32-bit register clears the upper half of the 64-bit one (SDM vol. 1, 3.4.1.1). SLEIGH forgets it
+    # where xadd and xchg put what they found in memory into a register, which is a plain copy.
+    output = op.output
+    if op.opcode == "COPY" and output is not None and output.size == 4 and _is_general(output):
+        return op._replace(opcode="INT_ZEXT", output=output._replace(size=8))
+    return op
+
+
+def _uses_vectors(op: Op) -> bool:
+    # Vectors and floating point are not for kernel code, and no test holds their p-code against anything.
+    nodes = op.inputs if op.output is None else (*op.inputs, op.output)
+    return any(node.space == "register" and node.offset >= VECTORS for node in nodes)
+
+
+def _check_quotient(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    # #DE where the divisor is 0 or the quotient does not fit; SLEIGH cuts the quotient off.
+    at = next(index for index, op in enumerate(ops) if op.opcode in ("INT_DIV", "INT_SDIV"))
+    quotient, divisor = ops[at].output, ops[at].inputs[1]
+    assert quotient is not None
+    kept, wide = _scratch(0, quotient.size // 2), _scratch(2, quotient.size)
+    fits, divides, good = _scratch(4, 1), _scratch(5, 1), _scratch(6, 1)
+    return (
+        *ops[: at + 1],
+        Op("SUBPIECE", kept, (quotient, _constant(0, 4))),
+        Op("INT_ZEXT" if ops[at].opcode == "INT_DIV" else "INT_SEXT", wide, (kept,)),
+        Op("INT_EQUAL", fits, (wide, quotient)),
+        Op("INT_NOTEQUAL", divides, (divisor, _constant(0, divisor.size))),
+        Op("BOOL_AND", good, (fits, divides)),
+        Op("CBRANCH", None, (_constant(2, 4), good)),
+        Op("CALLOTHER", None, (), _DIVIDE_ERROR),
+        *ops[at + 1 :],
+    )
+
+
+def _shift_right_overflow(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    # By one, OF is the highest bit of what was shifted (SDM vol. 2, SAL/SAR/SHL/SHR); SLEIGH clears it.
+    shifted = next(op.inputs[0] for op in ops if op.opcode == "INT_RIGHT" and op.inputs[0] == op.output)
+    return tuple(
+        op._replace(opcode="INT_SLESS", inputs=(shifted, _constant(0, shifted.size)))
+        if op.output == _OVERFLOW and op.opcode == "COPY"
+        else op
+        for op in ops
+    )
+
+
+def _push_flags(ops: tuple[Op, ...]) -> tuple[Op, ...]:
+    # Bit 1 is always set (SDM vol. 1, 3.4.3). AF is pushed as 0, because nobody has computed it.
+    without = tuple(
+        op._replace(inputs=tuple(_constant(0, 1) if node == _ADJUST else node for node in op.inputs)) for op in ops
+    )
+    return (*without[:-1], Op("INT_OR", _RFLAGS, (_RFLAGS, _constant(2, 8))), without[-1])
+
+
+def _is_general(node: Varnode) -> bool:
+    return node.space == "register" and any(node.offset in registers for registers in GENERAL)
+
+
+def _constant(value: int, size: int) -> Varnode:
+    return Varnode("const", value, size)
+
+
+def _scratch(index: int, size: int) -> Varnode:
+    """Return one of the places that SLEIGH does not use: its own ones are below."""
+    return Varnode("unique", 0x1000_0000 + 8 * index, size)
+
+
+X86_64 = Architecture(
+    name="x86-64",
+    language="x86:LE:64:default",
+    elf_machine="EM_X86_64",
+    little_endian=True,
+    word=8,
+    text=0xFFFF_FFFF_8100_0000,  # the kernel's: what -mcmodel=kernel compiles for is in the last 2 GiB
+    targets={"zig": "x86_64-freestanding", "clang": "x86_64-linux-gnu"},
+    gcc=("x86_64-linux-gnu-gcc", "gcc"),
+    c_flags=(
+        *("-mno-red-zone", "-mcmodel=kernel", "-mno-sse", "-mno-sse2", "-mno-mmx", "-mno-avx", "-mno-80387"),
+        "-fcf-protection=none",  # on by default in some distributions' compilers; endbr64 does nothing here
+    ),
+    stack_pointer="RSP",
+    stack_alignment=16,
+    link_register=None,
+    argument="RDI",
+    task_register=None,
+    preempt_count_variable="__preempt_count",
+    percpu_register="GS_OFFSET",
+    interrupt_mask_register="IF",
+    interrupt_bits=1,
+    interrupts_on=1,
+    unmasked=1,
+    masked=0,
+    system_registers=SYSTEM,
+    arms_monitor=frozenset(),
+    atomic=frozenset(),  # of two places in memory no instruction makes one access
+    without_effect=frozenset({"LOCK", "UNLOCK"}),
+    traps=frozenset({"invalidInstructionException", "swi", _DIVIDE_ERROR}),
+    monitor_clear="",
+    monitor_pass="",
+    monitor_status="",
+    repair=repair,
+)

@@ -1,0 +1,206 @@
+"""x86-64: the evaluator held against an independent CPU emulator, instruction by instruction, from random states."""
+
+import random
+import shutil
+import zlib
+from collections.abc import Callable, Iterable
+from itertools import product
+from pathlib import Path
+
+import pytest
+from tests.machine.emulator_x86_64 import CODE, FLAGS, GENERAL, Comparison, State, random_state
+
+from ctxrace.bpf.guards import GUARDS_OF, guard_path
+from ctxrace.core.errors import ExecutionError
+from ctxrace.kernel.program import load
+from ctxrace.machine.arch.x86_64 import X86_64
+from ctxrace.machine.image import load_image
+from ctxrace.machine.toolchain import compile_c, find_compiler
+
+STATES = 25  # for each case
+ROOM = 32  # bytes for each case
+SCRIPT = f"SECTIONS {{ . = {CODE:#x}; .text : {{ *(.text) }} }}"
+COMPILERS = [
+    None,
+    *(
+        pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"no {name} in PATH"))
+        for name in ("clang", *X86_64.gcc)
+    ),
+]
+CONDITIONS = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
+SIZES = (("b", "al", "bl"), ("w", "ax", "bx"), ("l", "eax", "ebx"), ("q", "rax", "rbx"))
+WIDE = SIZES[1:]
+
+# Unicorn 2.1.4 writes 32-bit operands of cmpxchg that hardware leaves alone, and looks at the wrong value for lock neg.
+UNICORN_IS_WRONG = {"cmpxchgl %ebx, %ebx", "movl (%rdi), %eax; btsq $40, %rax; cmpxchgl %ebx, (%rdi)"}
+
+Assemble = Callable[[list[str]], bytes]
+
+
+def _each(*templates: str, sizes: Iterable[tuple[str, str, str]] = SIZES, **values: Iterable[object]) -> list[str]:
+    """Fill in every combination: {s} is a size's suffix, {a} and {b} are registers of it."""
+    return [
+        template.format(s=s, a=f"%{a}", b=f"%{b}", **dict(zip(values, choice, strict=True)))
+        for template in templates
+        for s, a, b in sizes
+        for choice in product(*values.values())
+    ]
+
+
+GROUPS = {
+    "arithmetic": [
+        *_each("{op}{s} {a}, {b}", "{op}{s} {a}, (%rdi)", "{op}{s} (%rdi), {a}", "{op}{s} $-3, {a}",
+               "{op}{s} $5, (%rsi)", op=("add", "sub", "adc", "sbb", "cmp", "and", "or", "xor")),
+        *_each("test{s} {a}, {b}", "test{s} $6, (%rdi)"),
+        *_each("{op}{s} {a}", "{op}{s} (%rdi)", "lock {op}{s} (%rdi)", op=("inc", "dec", "neg", "not")),
+        *_each("{op}b %ah, %bl", "{op}b %cl, %bh", "{op}b %ah, %al", sizes=SIZES[:1], op=("add", "sub", "xor", "mov")),
+        *_each("lock {op}{s} {a}, (%rdi)", "lock {op}{s} $1, (%rdi)", op=("add", "sub", "and", "or", "xor")),
+    ],
+    "shifts": _each("{op}{s} {a}", "{op}{s} $3, {a}", "{op}{s} %cl, {a}", "{op}{s} $1, (%rdi)", "{op}{s} %cl, (%rdi)",
+                    op=("shl", "shr", "sar", "rol", "ror")),
+    "multiplication": [
+        *_each("mul{s} {b}", "imul{s} {b}", "mul{s} (%rdi)"),
+        *_each("imul{s} {b}, {a}", "imul{s} $-7, {b}, {a}", "imul{s} (%rdi), {a}", sizes=WIDE),
+        *_each("div{s} {b}", "idiv{s} {b}", "div{s} (%rdi)"),
+        *_each("xorl %edx, %edx; div{s} {b}", sizes=WIDE),
+        *("xorl %edx, %edx; cqto; idivq %rbx", "cltd; idivl %ebx", "cwtd; idivw %bx", "movzbl %al, %eax; divb %bl"),
+    ],
+    "atomics": [
+        *_each("xadd{s} {a}, {b}", "xadd{s} {a}, (%rdi)", "lock xadd{s} {a}, (%rdi)", "xadd{s} {a}, {a}"),
+        *_each("xchg{s} {a}, {b}", "xchg{s} {a}, (%rdi)", "xchg{s} {b}, (%rdi)"),
+        *_each("mov{s} (%rdi), {a}; btsq $40, %rax; cmpxchg{s} {b}, (%rdi)", "cmpxchg{s} {b}, (%rdi)",
+               "lock cmpxchg{s} {b}, (%rdi)", "mov{s} (%rdi), {a}; lock cmpxchg{s} {b}, (%rdi)"),
+        *_each("mov{s} {b}, {a}; cmpxchg{s} {a}, {b}", "cmpxchg{s} {b}, {b}"),
+    ],
+    "bits": [
+        *_each("{op}{s} {a}, {b}", "{op}{s} $5, {a}", "{op}{s} $9, (%rdi)", sizes=WIDE,
+               op=("bt", "bts", "btr", "btc")),
+        *_each("movzbl %al, %eax; {op}{s} {a}, (%rdi)", sizes=WIDE, op=("bt", "bts", "btr", "btc")),
+        *_each("movsbq %al, %rax; lock {op}{s} {a}, (%rdi)", sizes=WIDE[1:], op=("bts", "btr")),
+        *_each("orl $1, %ebx; {op}{s} {b}, {a}", sizes=WIDE, op=("bsf", "bsr")),
+        *("bswapl %eax", "bswapq %rbx"),
+    ],
+    "conditions": [
+        *_each("set{c} %al", "set{c} %ah", "set{c} (%rdi)", "j{c} .+16", sizes=SIZES[:1], c=CONDITIONS),
+        *_each("cmov{c}{s} {a}, {b}", "cmov{c}{s} (%rdi), {b}", sizes=WIDE, c=CONDITIONS),
+        *("clc", "stc", "cmc", "cld", "std", "cli", "sti", "jmp .+8", "jmp *%rbx"),
+    ],
+    "moves": [
+        *_each("mov{s} {a}, {b}", "mov{s} (%rdi), {a}", "mov{s} {a}, 8(%rdi)", "mov{s} $-2, {b}", "mov{s} $-2, (%rsi)"),
+        *("movzbl %al, %ebx", "movzbl %ah, %ebx", "movzwl %ax, %ebx", "movzbw %al, %bx", "movzbl (%rdi), %eax"),
+        *("movsbl %al, %ebx", "movsbq %al, %rbx", "movswl %ax, %ebx", "movswq (%rdi), %rax", "movslq %eax, %rbx"),
+        *("movslq (%rdi), %rax", "movsbw %al, %bx", "movzwl (%rdi), %eax", "movb %ah, %bh"),
+        "movabsq $0x123456789abc, %rax",
+        *("cltq", "cqto", "cltd", "cwtl", "cbtw", "cwtd"),
+        *("leaq 8(%rdi,%rcx,4), %rax", "leal 1(%rax,%rbx,8), %ecx", "leaq 0x10(%rip), %rax", "leaw (%rdi), %ax"),
+        *("movl -4(%rdi,%rsi,1), %eax; nop", "xorl %ecx, %ecx; movl (%rdi,%rcx,8), %eax"),
+    ],
+    "stack": [
+        *("pushq %rax", "pushq %rsp", "popq %rax", "popq %rsp", "pushq $-5", "pushq (%rdi)", "popq (%rdi)", "leave"),
+        *("call .+16", "call .+5", "call *%rbx", "call *(%rdi)", "ret", "ret $16", "pushq %rbx; ret"),
+        *("pushq $0xad7; popfq", "pushq $0x202; popfq; pushfq; popq %rax", "pushw %ax", "popw %ax"),
+    ],
+    "per-CPU": [
+        *_each("{op}{s} %gs:0x1234", "{op}{s} %gs:(%rdi)", op=("inc", "dec")),
+        *_each("add{s} {a}, %gs:0x2000", "xadd{s} {a}, %gs:0x2010", "cmpxchg{s} {b}, %gs:0x2020",
+               "mov{s} %gs:0x2040, {a}", "mov{s} {a}, %gs:0x2048", "and{s} $3, %gs:8(%rdi)", "or{s} {b}, %gs:(%rsi)",
+               "mov{s} %gs:0x2020, {a}; cmpxchg{s} {b}, %gs:0x2020"),
+        *("addq %gs:0x3000, %rax", "incl %gs:0x40(%rip)", "movl %gs:0x40(%rip), %eax"),
+    ],
+    "others": ["nop", "mfence", "lfence", "sfence", "pause", "endbr64", "ud2", "prefetcht0 (%rdi)",
+               "nopl 8(%rax,%rax,1)", "data16 nopw 8(%rax,%rax,1)", "xchgw %ax, %ax", "lock addl $0, (%rsp)"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
+    """Assemble cases with zig's clang, `ROOM` bytes for each."""
+    cache = tmp_path_factory.mktemp("x86-64")
+    compiler = find_compiler(None, X86_64, cache=cache)
+
+    def assemble(cases: list[str]) -> bytes:
+        source = cache / "cases.s"
+        lines = [".text", *(f".balign {ROOM}, 0x90\n{case}" for case in cases), f".balign {ROOM}, 0x90"]
+        source.write_text("\n".join(lines) + "\n")
+        build = compile_c(source, arch=X86_64, compiler=compiler, linker_script=SCRIPT, cache=cache)
+        text = load_image(build.path, X86_64).section(".text")
+        assert text is not None
+        return text.data
+
+    return assemble
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_awkward_instructions(group: str, assemble: Assemble) -> None:
+    cases = [case for case in GROUPS[group] if case not in UNICORN_IS_WRONG and not case.startswith("lock neg")]
+    comparison = Comparison(assemble(cases))
+    wrong = []
+    for index, case in enumerate(cases):
+        rng = random.Random(zlib.crc32(case.encode()))
+        for _ in range(STATES):
+            try:
+                difference = comparison.run(CODE + index * ROOM, case.count(";") + 1, random_state(rng))
+            except ExecutionError as error:
+                difference = str(error)
+            if difference:
+                wrong.append(f"{case}: {difference}")
+                break
+    assert not wrong, "\n".join(wrong)
+    assert comparison.states >= STATES * len(cases)
+
+
+def test_what_unicorn_has_wrong_by_hand(assemble: Assemble) -> None:
+    """The expected values are those of an x86-64 CPU, by running the same instructions on it."""
+    code = assemble(["cmpxchgl %ecx, %ebx", "lock cmpxchgl %ecx, (%rdi)", "lock negl (%rdi)"])
+    comparison = Comparison(code)
+    blank = State((0,) * 16, dict.fromkeys(FLAGS, 0), 0)
+
+    def state(**values: int) -> State:
+        return blank._replace(general=tuple(values.get(name, 0) for name in GENERAL))
+
+    # A comparison that fails writes the accumulator and nothing else, one that succeeds writes the destination.
+    failed = comparison.evaluate(CODE, state(RAX=0x1000000007F, RBX=0xCB7370DE3ED841FE, RCX=9))
+    assert failed.general == state(RAX=0x3ED841FE, RBX=0xCB7370DE3ED841FE, RCX=9).general
+    succeeded = comparison.evaluate(CODE, state(RAX=0x1000000007F, RBX=0xAA0000007F, RCX=9))
+    assert succeeded.general == state(RAX=0x1000000007F, RBX=9, RCX=9).general
+    # At the end of the code are nops: 0x90909090.
+    nops = CODE + len(code)
+    stored = comparison.evaluate(CODE + ROOM, state(RAX=0x190909090, RCX=9, RDI=nops))
+    assert (stored.general, stored.flags["ZF"]) == (state(RAX=0x190909090, RCX=9, RDI=nops).general, 1)
+    negated = comparison.evaluate(CODE + 2 * ROOM, state(RDI=nops))  # 0x6f6f6f70
+    assert {name for name, value in negated.flags.items() if value} == {"CF"}
+
+
+@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("optimize", ["-O0", "-O1", "-O2", "-O3", "-Os"])
+def test_every_instruction_of_the_guards(optimize: str, cc: str | None, tmp_path: Path) -> None:
+    done: set[bytes] = set()
+    for guard in GUARDS_OF["x86-64"]:
+        path = guard_path(guard, "x86-64")
+        text = load(path, arch="x86-64", cc=cc, optimize=optimize, cache=tmp_path).image.section(".text")
+        assert text is not None
+        comparison = Comparison(text.data)
+        address = text.address
+        assert address == CODE
+        while address < text.address + len(text.data):
+            instruction = comparison.instruction(address)
+            if instruction.code not in done:
+                done.add(instruction.code)
+                rng = random.Random(address)
+                for _ in range(10):
+                    assert comparison.run(address, 1, random_state(rng)) == "", f"{guard} at {address:#x}"
+            address += len(instruction.code)
+    assert len(done) > 20
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        *("movd %eax, %xmm0", "fld1", "hlt", "lahf", "cpuid", "rdtsc", "inb $4, %al", "movups (%rdi), %xmm1"),
+        *("wrmsr", "invlpg (%rdi)", "wbinvd", "swapgs", "iretq"),
+    ],
+)
+def test_what_is_refused(case: str, assemble: Assemble) -> None:
+    comparison = Comparison(assemble([case]))
+    with pytest.raises(ExecutionError, match="lacks the instruction"):
+        comparison.run(CODE, 1, random_state(random.Random(0)))
