@@ -414,3 +414,10 @@ def test_a_result_never_exceeds_100_columns(shown: Result) -> None:
 @given(st.lists(results, max_size=4), words, words)
 def test_a_table_never_exceeds_100_columns(shown: list[Result], noun: str, hint: str) -> None:
     assert_fits(render_table(shown, noun, hint), 100)
+
+
+def test_a_violation_that_may_not_be_the_shortest_says_so() -> None:
+    run = Interleaving(("A",), (Event("A", 0, "nop"),), "both run")
+    verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, "the search ended before")
+    text = render_result(Result("guard.c", "arm64", "clang", "full", 2, (), (verdict,)))
+    assert "\nviolated: exclusive(body): the search ended before\n" in text

@@ -12,21 +12,19 @@ from ctxrace.cli import options as opt
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.search import Limits
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result, render_table
 
 __all__ = ["bpf"]
 
-_NARROW = "Narrow the table"
-
 
 def bpf(
     context: typer.Context,
-    guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME", rich_help_panel=_NARROW)] = None,
-    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full",
-                                                         rich_help_panel=_NARROW)] = None,
+    guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME")] = None,
+    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full")] = None,
     wanted: opt.PropertyOption = None,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N", rich_help_panel=_NARROW)] = 2,
+    tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
     attempts: opt.Attempts = None,
     arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
@@ -48,7 +46,7 @@ def bpf(
         cc=cc,
         optimize=opt.level_of(optimize),
         attempts=attempts,
-        limits=opt.limits_of(max_states, timeout),
+        limits=Limits(max_states, timeout),
         arch=arch,
     )
     with searching(f"exploring {len(chosen)} cases"):

@@ -9,6 +9,7 @@ from ctxrace.cli import options as opt
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.replay import without_limits
+from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check as decide
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result
@@ -63,7 +64,7 @@ def check(
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *without_limits(words[1:])])
     with searching(f"exploring {file}") as shown:
-        limits = opt.limits_of(max_states, timeout)
+        limits = Limits(max_states, timeout)
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again)
     if json:
         sys.stdout.write(to_json([result]))

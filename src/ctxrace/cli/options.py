@@ -8,12 +8,11 @@ import typer
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
-from ctxrace.explore.search import Limits
 from ctxrace.kernel.override import override, parse_property, select
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["DEFAULT_MAX_STATES", "level_of", "limits_of", "load_program", "scenario_of"]
+__all__ = ["DEFAULT_MAX_STATES", "level_of", "load_program", "scenario_of"]
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
 
@@ -105,11 +104,6 @@ def level_of(optimize: str | None) -> str | None:
     if optimize not in ("0", "1", "2", "3", "s", "z", "g"):
         raise ScenarioError(f"-O takes 0, 1, 2, 3, s, z or g, got {optimize!r}")
     return f"-O{optimize}"
-
-
-def limits_of(max_states: int, timeout: float | None) -> Limits:
-    """Return where the search is to stop."""
-    return Limits(max_states, timeout)
 
 
 def scenario_of(

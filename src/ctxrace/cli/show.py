@@ -3,6 +3,7 @@
 from ctxrace.cli import options as opt
 from ctxrace.cli.output import write
 from ctxrace.cli.progress import searching
+from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.listing import listing
 from ctxrace.kernel.scenario import validate
@@ -22,12 +23,9 @@ def show(
 ) -> None:
     """Show the instructions that FILE's contexts can reach, which are events, and why."""
     program = opt.load_program(file, arch, cc, optimize, flags)
-    # Without properties to find broken, the search goes everywhere.
     scenario = validate(program.scenario, program.image)
     with searching(f"exploring {file}") as shown:
-        limits = opt.limits_of(max_states, timeout)
+        limits = Limits(max_states, timeout)
         system, exploration = explore(program, scenario, limits, shown, everything=True)
     remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
     write(render_listing(program.name, program.compiler, listing(system), remark))
-
-

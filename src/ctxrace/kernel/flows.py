@@ -174,8 +174,8 @@ class Flows:
     ) -> tuple[Flow | str, Memory]:
         layout, machine = self.layout, self.machine
         stack = layout.stack(role.level, identity)
-        content = (flow.stack if flow else b"") if not layout.shared_stacks else b""
-        private = bytes(len(stack) - len(content)) + content if not layout.shared_stacks else bytes(len(stack))
+        content = b"" if flow is None or layout.shared_stacks else flow.stack
+        private = bytes(len(stack) - len(content)) + content
         memory = Memory(
             layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=QUIET
         )

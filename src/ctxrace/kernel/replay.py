@@ -59,9 +59,8 @@ def _follow(system: KernelSystem, schedule: Schedule) -> list[tuple[Position, St
         state = step.state
 
     for number, stint in enumerate(schedule.stints, 1):
-        steps = expand(system, state)
         if narrator.running() != stint.who:
-            begins = {narrator.who(step.label): step for step in steps if step.label != EVENT}
+            begins = {narrator.who(step.label): step for step in expand(system, state) if step.label != EVENT}
             if stint.who not in begins:
                 raise _impossible(number, str(stint), narrator.running(), list(begins))
             take(begins[stint.who])

@@ -42,7 +42,7 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
         "notes": list(result.notes),
         "command": result.command,
     }
-    if verdict.outcome is Outcome.INCOMPLETE:
+    if verdict.reason or verdict.outcome is Outcome.INCOMPLETE:
         entry["reason"] = verdict.reason
     if verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None:
         entry["interleaving"] = _interleaving(verdict.interleaving)

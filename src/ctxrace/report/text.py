@@ -70,9 +70,9 @@ def _lines(result: Result) -> Iterator[str]:
         yield from _verdicts(result.verdicts)
     remarks = [
         *(
-            f"incomplete: {verdict.property}: {verdict.reason}"
+            f"{verdict.outcome}: {verdict.property}: {verdict.reason}"
             for verdict in result.verdicts
-            if verdict.outcome is Outcome.INCOMPLETE and verdict.reason
+            if verdict.reason
         ),
         *(f"note: {note}" for note in dict.fromkeys(result.notes)),
     ]
