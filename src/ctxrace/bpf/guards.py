@@ -12,7 +12,7 @@ from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
-from ctxrace.kernel.program import load
+from ctxrace.kernel.program import configuration, load
 from ctxrace.machine.arch import architecture
 
 __all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "run"]
@@ -26,6 +26,10 @@ GUARDS_OF = {
     "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
 }
 """For each architecture the guards that exist on it."""
+
+
+MODELS = (str(Preemption.NONE), str(Preemption.FULL))
+"""The preemption models of the table; the others are one of these as far as guards are concerned, or rt."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,13 @@ class Case:
 
     def check(self) -> Result:
         """Compile the guard and decide it."""
-        program = load(guard_path(self.guard, self.arch), arch=self.arch, cc=self.cc, optimize=self.optimize)
+        program = load(
+            guard_path(self.guard, self.arch),
+            arch=self.arch,
+            cc=self.cc,
+            optimize=self.optimize,
+            flags=configuration(preemption=self.preemption),
+        )
         scenario = override(
             program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
@@ -105,7 +115,7 @@ def cases(
     known = GUARDS_OF[architecture(arch).name]
     for guard in guards:
         guard_path(guard, arch)
-    models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(map(str, Preemption))
+    models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(MODELS)
     limits = limits or Limits()
     return [
         Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch)

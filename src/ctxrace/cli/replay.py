@@ -38,8 +38,11 @@ def replay(
     softirq: opt.Softirq = None,
     hardirq: opt.Hardirq = None,
     nmi: opt.Nmi = None,
+    fifo_tasks: opt.FifoTasks = None,
     cpus: opt.Cpus = None,
     preemption: opt.PreemptionOption = None,
+    rcu: opt.Rcu = None,
+    entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     exclusive: opt.Exclusive = None,
     balanced: opt.Balanced = None,
@@ -52,7 +55,7 @@ def replay(
 ) -> None:
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
     path = str(guard_path(file, arch)) if any(file in guards for guards in GUARDS_OF.values()) else file
-    program = opt.load_program(path, arch, cc, optimize, flags)
+    program = opt.load_program(path, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,
@@ -67,6 +70,8 @@ def replay(
         cpus=cpus,
         preemption=preemption,
         attempts=attempts,
+        fifo_tasks=fifo_tasks,
+        entry_window=entry_window,
     )
     told, broken = run_again(program, Schedule.parse(schedule), scenario)
     sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")
