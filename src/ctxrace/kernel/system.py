@@ -253,7 +253,9 @@ class KernelSystem:
         accounted = self.layout.with_preempt_count(mine, self.layout.preempt_count(mine) + role.accounting)
         if not self.blind:
             return accounted, 0
-        return self.layout.with_run_context(accounted, UNTOLD), self.layout.run_context(mine)
+        run_context = self.layout.run_context(mine)
+        self.flows.hide(run_context)
+        return self.layout.with_run_context(accounted, UNTOLD), run_context
 
     def conclude(
         self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
