@@ -178,6 +178,7 @@ class KernelSystem:
             used[tasks[task].group] += number
         startable = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
+        passing = [task for task in startable if self._may_pass(task)]
         for task, number in waiting:
             if task == left and (left == current or number == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task
@@ -186,13 +187,24 @@ class KernelSystem:
                 steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), arrivals), 1, 0))
             elif tasks[task].attempts:
                 steps.append(self._start(state, task, rest, preempts))
-        if preempts and left != current and startable:
+                passing += [task] if self._may_pass(task) else []
+        if preempts and left != current and passing:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
-            steps.append(Step(Glance(startable[0]), state._replace(current=left), 2, 0))
+            steps.append(Step(Glance(passing[0]), state._replace(current=left), 2, 0))
         if preempts and all(self.sleeps(task) for task, _ in waiting):
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
+
+    def _may_pass(self, task: int) -> bool:
+        """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
+        group = self.tasks.values[task].group
+        move = self.first_move(task, self.role_of_task(group))
+        if move.flow == REST or move.shared == CRASHED:
+            return False
+        calls = self.flows.machine.sleeping.get(self.flows.numbers.values[move.flow][1].pc)
+        model, fifo = self.scenario.preemption, self.groups[group].fifo
+        return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
 
     def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
         group, _, _, _, attempts = self.tasks.values[task]
