@@ -11,7 +11,7 @@ from hashlib import sha256
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, Sleep, may_arrive, may_be_preempted, may_sleep
+from ctxrace.kernel.context import Level, Preemption, Sleep, may_arrive, may_be_preempted, may_sleep
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
 from ctxrace.kernel.groups import fresh_own, groups_of
 from ctxrace.kernel.layout import UNTOLD, Layout
@@ -66,6 +66,8 @@ class KernelSystem:
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
         self.flows = Flows(machine, self.layout, identities, highest, self.blind)
         self.groups = groups_of(scenario, self.layout, folded)
+        # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
+        self.tells = not self.blind or scenario.preemption is Preemption.RT
         self.shared: Interner[bytes] = Interner()
         self.own: Interner[bytes] = Interner()
         self.tasks: Interner[Task] = Interner()
@@ -309,7 +311,7 @@ class KernelSystem:
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         group, flow, own, begun, left = self.tasks.values[current]
-        begun |= not self.blind  # the interrupt may have seen who runs
+        begun |= self.tells
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
@@ -340,7 +342,7 @@ class KernelSystem:
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        if not begun or (self.blind and state.pc == EXIT):
+        if not begun or (not self.tells and state.pc == EXIT):
             return None
         machine = self.flows.machine
         if not may_be_preempted(
