@@ -146,6 +146,10 @@ class Layout:
         at = PREEMPT_COUNT.start
         return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]
 
+    def softirq_disable_count(self, own: bytes) -> int:
+        """Return the softirq_disable_cnt in a task_struct."""
+        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], "little")
+
     def run_context(self, own: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
         return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], "little")

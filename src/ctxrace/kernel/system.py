@@ -11,7 +11,7 @@ from hashlib import sha256
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, Preemption, Sleep, may_arrive, may_be_preempted, may_sleep
+from ctxrace.kernel.context import BLOCKS, Level, Preemption, Sleep, may_arrive, may_be_preempted, may_sleep
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
 from ctxrace.kernel.groups import fresh_own, groups_of
 from ctxrace.kernel.layout import UNTOLD, Layout
@@ -277,10 +277,8 @@ class KernelSystem:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
         layout, first = self.layout, self.own.values[began]
-        if any(kind == "sleeps" for kind, _ in outcome.notes):
-            count = layout.preempt_count(mine)
-            if not may_sleep(role.level, interrupts_on=not outcome.masked, preempt_count=count):
-                broken.append(SLEEP)
+        if any(kind == "sleeps" and not self._may_sleep(role, what, outcome, mine) for kind, what in outcome.notes):
+            broken.append(SLEEP)
         mine = outcome.apply(mine, RegionKind.OWN)
         if outcome.fault:
             broken.append(FAULT)
@@ -295,6 +293,15 @@ class KernelSystem:
         shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
         return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
+
+    def _may_sleep(self, role: Role, calls: str, outcome: Outcome, mine: bytes) -> bool:
+        return may_sleep(
+            role.level,
+            calls=calls,
+            interrupts_on=not outcome.masked,
+            preempt_count=self.layout.preempt_count(mine),
+            softirq_disable_count=self.layout.softirq_disable_count(mine),
+        )
 
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
@@ -404,8 +411,8 @@ class KernelSystem:
         return all(self.tasks.values[task].flow == REST or self.sleeps(task) for task, _ in state.others)
 
     def sleeps(self, task: int) -> bool:
-        """Return whether a task that does not run is not at rest because it sleeps, in schedule()."""
-        return self.tasks.values[task].flow == REST or self.calls_to_sleep(task) == Sleep.SCHEDULE
+        """Return whether a task that does not run is at rest, or sleeps."""
+        return self.tasks.values[task].flow == REST or self.calls_to_sleep(task) in BLOCKS
 
     def calls_to_sleep(self, task: int) -> str | None:
         """Return the `Sleep` function before whose first step a task in flight stands, if it does."""
