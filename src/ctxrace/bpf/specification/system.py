@@ -1,0 +1,300 @@
+"""CPUs on which tasks and interrupts make attempts: what may happen next, and what it does."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+from ctxrace.bpf.specification.code import Active, Context, Line, schedule, this_cpu_ptr
+from ctxrace.bpf.specification.guards import GUARDS, SELECTIONS, Attempt, attempt, trampoline
+from ctxrace.bpf.specification.narrate import narrate
+from ctxrace.bpf.specification.rules import Model, may_arrive_over, rctx_of, where_it_gives_way
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
+from ctxrace.core.system import Step
+from ctxrace.kernel.context import Level
+
+__all__ = ["BALANCED", "EXCLUSIVE", "INTERRUPTS", "NOBODY", "PROGRESS", "RECOVERS", "Choice", "Specification", "State"]
+
+EXCLUSIVE = Property("exclusive", ("body",), "on one CPU, body is never active twice, nested or interleaved")
+BALANCED = Property("balanced", ("active",), "whenever the CPU is idle, active has its initial value again")
+RECOVERS = Property("recovers", ("attempt", "body"), "whenever the CPU is idle, one more undisturbed attempt runs body")
+PROGRESS = Property(
+    "progress", ("attempt", "body"), "between two idle moments with attempt in between, body ran at least once"
+)
+
+INTERRUPTS = (Level.SOFTIRQ, Level.HARDIRQ, Level.NMI)
+NOBODY = -1
+
+
+class State(NamedTuple):
+    """The CPUs between two events.
+
+    active: their counters, one CPU's after the other's.
+    contexts: the tasks, then the interrupt handlers by level. current: for each CPU the task that ran last, while its
+    attempt is in flight and switches are counted, else `NOBODY`: what may happen next does not hang on it.
+    entered, overlapped: since the CPUs were last idle, whether body was entered, whether attempts have overlapped.
+    """
+
+    active: Active
+    contexts: tuple[Context, ...]
+    current: tuple[int, ...] = (NOBODY,)
+    entered: bool = False
+    overlapped: bool = False
+
+
+class Choice(NamedTuple):
+    """Who takes the next event, on which CPU; early: as an interrupt that the preempt count does not tell of.
+
+    A step's label is this, or where only `who` is left to say, that number.
+    """
+
+    who: int
+    cpu: int = 0
+    early: bool = False
+
+
+class Specification:
+    """CPUs on which tasks and interrupt handlers make attempts.
+
+    guard: one of `GUARDS` or `SELECTIONS`. preemption: one of `Model`. interrupts: the levels that have a handler.
+    attempts: how many each context makes, None for what the guard says.
+    switches: whether they count: 1 where a task is preempted for another one, where a preempted task goes on, and
+    where an interrupt arrives. If not, a state does not say which task ran last either.
+    sleepable: whether the program may sleep; it does, in the middle, in a task: `blocking` is how.
+    rcu_preemptible: whether rcu_read_lock() leaves the preempt count alone.
+    cpus: their number; each has handlers of its own. migrate_disable: whether enter calls it.
+    fifo: how many tasks, the last ones, are never preempted by others.
+    entry_window: whether the traced function may also be called before an interrupt is accounted for, or after.
+    bits: the width of each counter, None for 8 bits of a byte and 32 of an int.
+    Raises `ScenarioError` for a guard or a preemption model that does not exist, and for impossible numbers.
+    """
+
+    properties = (EXCLUSIVE, BALANCED, RECOVERS, PROGRESS)
+
+    def __init__(
+        self,
+        guard: str,
+        preemption: str = "full",
+        tasks: int = 2,
+        interrupts: Sequence[Level] = INTERRUPTS,
+        *,
+        attempts: float | None = None,
+        switches: bool = True,
+        sleepable: bool = False,
+        blocking: Line = schedule,
+        rcu_preemptible: bool = True,
+        cpus: int = 1,
+        migrate_disable: bool = True,
+        fifo: int = 0,
+        entry_window: bool = False,
+        bits: int | None = None,
+    ) -> None:
+        _check(guard, preemption, tasks, cpus, fifo, bits)
+        if guard in SELECTIONS:
+            guard = "atomic" if SELECTIONS[guard](sleepable, rcu_preemptible) else "v1"
+        made = partial(
+            attempt,
+            GUARDS[guard],
+            sleepable=sleepable,
+            rcu_preemptible=rcu_preemptible,
+            pinned=migrate_disable,
+            cpus=cpus,
+        )
+        runs_on = made()
+        blocks = made((blocking,)) if sleepable else runs_on
+        self.guard, self.preemption, self.switches = runs_on.guard, Model(preemption), switches
+        self.cpus, self.entry_window = range(cpus), entry_window
+        self.bits = bits or (8 if self.guard.counters > 1 else 32)
+        homes = [(level, cpu) for level in sorted(interrupts) for cpu in self.cpus]
+        self.levels = (*[Level.TASK] * tasks, *(level for level, _ in homes))
+        self.home = (*[NOBODY] * tasks, *(cpu for _, cpu in homes))  # where a context must stay
+        self.names = (
+            *(chr(ord("A") + number) for number in range(tasks)),
+            *(f"{level}@{cpu}" if cpus > 1 else str(level) for level, cpu in homes),
+        )
+        self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)
+        threads = tasks + (self.levels.count(Level.SOFTIRQ) if self.preemption is Model.RT else 0)
+        self.tasks, self.handlers = range(threads), range(threads, len(self.levels))
+        self.handlers_of = tuple([who for who in self.handlers if self.home[who] == cpu] for cpu in self.cpus)
+        self.attempts = self.guard.attempts if attempts is None else attempts
+        self.code = tuple(blocks if level is Level.TASK else runs_on for level in self.levels)
+        self.gives_way = tuple(
+            where_it_gives_way(code.lines, self.preemption, fifo=tasks - fifo <= who < tasks)
+            for who, code in enumerate(self.code)
+        )
+        self._pointer_lives = tuple(_pointer_lives(code) for code in self.code)
+        self._recovers: dict[Active, bool] = {}
+
+    def initial(self) -> State:
+        """Return the idle CPUs, all counters 0."""
+        counters = (0,) * self.guard.counters * len(self.cpus)
+        return State(counters, (Context(left=self.attempts),) * len(self.levels), (NOBODY,) * len(self.cpus))
+
+    def steps(self, state: State) -> list[Step]:
+        """Return the next event of everybody who may run now."""
+        contexts = state.contexts
+        choices: list[Choice] = []
+        for cpu in self.cpus:
+            running = [who for who in self.handlers_of[cpu] if contexts[who].at][-1:] or self.runnable(contexts, cpu)
+            choices += [Choice(who, cpu) for who in running]
+            for who in self.handlers_of[cpu]:
+                if contexts[who].left and self.may_arrive(who, contexts, cpu):
+                    choices += [Choice(who, cpu, early) for early in ((False, True) if self.entry_window else (False,))]
+        return [self._step(state, choice) for choice in choices]
+
+    def narrate(self, run: Sequence[tuple[State, Step]]) -> Interleaving:
+        """Tell `run` event by event."""
+        return narrate(self, run)
+
+    # Who may run.
+
+    def runnable(self, contexts: Sequence[Context], cpu: int = 0) -> Sequence[int]:
+        """Return the tasks that may run on `cpu` while there is no interrupt: the one that must go on, or all."""
+        for who in self.tasks:
+            me = contexts[who]
+            if me.at and me.cpu == cpu and not self.may_lose_the_cpu(who, me):
+                return (who,)
+        return [who for who in self.tasks if self._may_run(who, contexts[who], cpu)]
+
+    def _may_run(self, who: int, me: Context, cpu: int) -> bool:
+        if not me.at:
+            return me.left > 0 and self.home[who] in (NOBODY, cpu)
+        return me.cpu == cpu or (self.home[who] == NOBODY and not me.pinned and self.may_lose_the_cpu(who, me))
+
+    def may_lose_the_cpu(self, who: int, me: Context) -> bool:
+        """Return whether another task may be switched in before the next event of task `who`."""
+        return me.off == 0 and self.gives_way[who][me.at]
+
+    def may_arrive(self, who: int, contexts: Sequence[Context], cpu: int = 0) -> bool:
+        """Return whether the handler `who` may cut in."""
+        over = [(self.levels[other], contexts[other].early) for other in self.handlers_of[cpu] if contexts[other].at]
+        return may_arrive_over(self.levels[who], over)
+
+    # What an event does.
+
+    def _step(self, state: State, choice: Choice) -> Step:
+        who, cpu, early = choice
+        before = state.contexts
+        me = self.taking(state, choice)
+        active, after = self.act(state.active, who, me, self.rctx_now(before, who, me))
+        contexts = (*before[:who], after, *before[who + 1 :])
+        inside = self.is_inside(who, after)
+        enters = inside and not self.is_inside(who, me)
+        moves = me.at != 0 and cpu != before[who].cpu
+        overlapped = state.overlapped or (me.at == 0 and any(other.at for other in before))
+        switches, current = self._switch(state, who, cpu, after) if self.switches else (0, state.current)
+        broken: list[Property] = []
+        if (enters or (moves and self.is_inside(who, me))) and self._is_occupied(before, who, cpu):
+            broken = [EXCLUSIVE]
+        entered = state.entered or enters
+        if not any(context.at for context in contexts):
+            broken = self._broken_when_idle(active, entered)
+            entered = overlapped = False
+        label = choice if early or len(self.cpus) > 1 else who
+        return Step(label, State(active, contexts, current, entered, overlapped), switches, 1, tuple(broken))
+
+    def is_inside(self, who: int, context: Context) -> bool:
+        """Return whether `context` of `who` has entered body and not left it."""
+        return context.at in self.code[who].inside
+
+    def _is_occupied(self, contexts: Sequence[Context], but: int, cpu: int) -> bool:
+        return any(other.cpu == cpu and who != but and self.is_inside(who, other) for who, other in enumerate(contexts))
+
+    def choice(self, step: Step) -> Choice:
+        """Return the choice that led to `step`."""
+        if isinstance(step.label, Choice):
+            return step.label
+        assert isinstance(step.label, int)
+        return Choice(step.label)
+
+    def taking(self, state: State, choice: Choice) -> Context:
+        """Return the context that takes the next event by `choice`, on the CPU where it does."""
+        me = state.contexts[choice.who]
+        return me._replace(cpu=choice.cpu, early=choice.early or me.early)
+
+    def rctx_now(self, contexts: Sequence[Context], who: int, me: Context) -> int:
+        """Return what interrupt_context_level() returns in `who`: the highest level that is accounted for."""
+        if not me.early:
+            return self.rctx[who]
+        below = [it for it in self.handlers_of[me.cpu] if it < who and contexts[it].at and not contexts[it].early]
+        return max((self.rctx[it] for it in below), default=0)
+
+    def act(self, active: Active, who: int, me: Context, rctx: int) -> tuple[Active, Context]:
+        """Return counters and context after the next event of `who`."""
+        code = self.code[who]
+        line = code.lines[me.at]
+        first, end = self.counters(line, me)
+        mine = active[first:end]
+        counters, after = line.do(mine, rctx, me)
+        if counters is not mine:
+            wrapped = (value % (1 << self.bits) for value in counters)
+            active = (*active[:first], *wrapped, *active[end:])
+        at = trampoline(code, me.at, after.ok)
+        if not at:
+            return active, Context(left=me.left - (me.at == 0))
+        return active, after._replace(
+            at=at,
+            ok=after.ok and at < code.inside.start,
+            left=me.left - (me.at == 0),
+            pointer=after.pointer if self._pointer_lives[who][at] else 0,
+        )
+
+    def counters(self, line: Line, me: Context) -> tuple[int, int]:
+        """Return where in the state the counters begin and end that `line` is about."""
+        first = self.guard.counters * (me.pointer if line.through_pointer else me.cpu)
+        return first, first + self.guard.counters
+
+    def _switch(self, state: State, who: int, cpu: int, after: Context) -> tuple[int, tuple[int, ...]]:
+        """Return what the change to `who` counts, and who are the current tasks after its event."""
+        begins = state.contexts[who].at == 0
+        if who in self.handlers:
+            return int(begins), state.current
+        there = state.current[cpu]
+        changes = who != there and not (begins and there == NOBODY)
+        current = [NOBODY if task == who else task for task in state.current]
+        current[cpu] = who if after.at else NOBODY
+        return int(changes), tuple(current)
+
+    def _broken_when_idle(self, active: Active, entered: bool) -> list[Property]:
+        holds = {BALANCED: not any(active), RECOVERS: self.recovers(active), PROGRESS: entered}
+        return [broken for broken, held in holds.items() if not held]
+
+    def recovers(self, active: Active) -> bool:
+        """Return whether a task that is left alone with these counters runs the body, whatever its CPU."""
+        if active not in self._recovers:
+            self._recovers[active] = all(self._runs_body(active, cpu) for cpu in self.cpus)
+        return self._recovers[active]
+
+    def _runs_body(self, active: Active, cpu: int) -> bool:
+        counters, me = self.act(active, 0, Context(cpu=cpu), 0)
+        while 0 < me.at < self.code[0].inside.start:
+            counters, me = self.act(counters, 0, me, 0)
+        return self.is_inside(0, me)
+
+
+def _pointer_lives(code: Attempt) -> tuple[bool, ...]:
+    """Return for each line whether `active` will still be looked at from there on."""
+
+    def used(rest: Sequence[Line]) -> bool:
+        looked = next((line for line in rest if line is this_cpu_ptr or line.through_pointer), None)
+        return looked is not None and looked.through_pointer
+
+    return tuple(used(code.lines[at:]) for at in range(len(code.lines)))
+
+
+def _check(guard: str, preemption: str, tasks: int, cpus: int, fifo: int, bits: int | None) -> None:
+    for kind, name, known in (
+        ("guard", guard, [*GUARDS, *SELECTIONS]),
+        ("preemption model", preemption, list(map(str, Model))),
+    ):
+        if name not in known:
+            raise ScenarioError(f"no {kind} {name!r}; the specification has: {', '.join(known)}")
+    if not 1 <= tasks <= 26:
+        raise ScenarioError(f"{tasks} tasks: the specification has 1 to 26, called A to Z")
+    if cpus < 1:
+        raise ScenarioError(f"{cpus} CPUs: the specification has 1 or more")
+    if not 0 <= fifo <= tasks:
+        raise ScenarioError(f"{fifo} real-time tasks of {tasks}: the specification has 0 to {tasks}")
+    if bits is not None and not 1 <= bits <= 32:
+        raise ScenarioError(f"counters of {bits} bits: the specification has 1 to 32")
