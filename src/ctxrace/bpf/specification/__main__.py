@@ -2,12 +2,13 @@
 
 from itertools import product
 
-from ctxrace.bpf.specification import GUARDS, INTERRUPTS, Specification
+from ctxrace.bpf.specification import GUARDS, INTERRUPTS, SELECTIONS, Specification
+from ctxrace.bpf.specification.table import configurations, rows
 from ctxrace.explore.search import search
 
 
 def main() -> None:
-    """Print how many states there are, and what holds."""
+    """Print the state counts, and the tables of what holds."""
     print("one attempt each, preemption full: states / transitions")
     for guard, (tasks, interrupts) in product(("atomic", "v1", "merged"), ((2, ()), (3, ()), (2, INTERRUPTS))):
         found = search(Specification(guard, "full", tasks, interrupts, attempts=1, switches=False), frozenset())
@@ -25,6 +26,11 @@ def main() -> None:
                 told = system.narrate(found.runs[wanted])
                 cells[number] = f"VIOLATED {told.switches}/{len(told.events)}"
         print(f"  {guard:14}{preemption:12}" + "".join(f"{cell:16}" for cell in cells) + f"{found.states:,}")
+    print("\n2 tasks alone: every kernel and program; s/e: violated, in s switches and e events\n")
+    kinds = "".join(f"{wanted.kind:10}" for wanted in Specification.properties).rstrip()
+    print(f"  {'guard':27}{'CPUs':21}{'program':15}{'RCU':17}{'preemption':17} states  {kinds}")
+    print(*rows(configurations(("atomic", "v1", "merged"))), sep="\n")
+    print(*rows(configurations(SELECTIONS, [(1, True)])), sep="\n")
 
 
 if __name__ == "__main__":
