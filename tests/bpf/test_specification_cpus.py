@@ -87,6 +87,15 @@ def test_on_which_side_of_preempt_disable_the_pointer_is_taken_changes_no_verdic
         assert it.decide().lengths == (HOLDS if pinned else POINTER_INSIDE.get((model, sleepable), HOLDS))
 
 
+def test_the_states_of_two_cpus_counted_by_hand() -> None:
+    # Two tasks, an attempt each, which nobody can preempt. A task has not begun, is in body or before exit, on either
+    # CPU, or has finished. None in flight: 2 * 2 states. One in flight (4 places) and the other not begun: 2 * 4; or
+    # finished, having overlapped or not: 2 * 4 * 2. Both in flight, on different CPUs: 4 * 2.
+    system = Specification("atomic", "none", 2, (), cpus=2, migrate_disable=False, attempts=1, switches=False)
+    found = search(system, frozenset())
+    assert (found.exhausted, found.states) == (True, 4 + 8 + 16 + 8)
+
+
 # Who runs where.
 
 

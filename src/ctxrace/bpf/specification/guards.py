@@ -1,7 +1,7 @@
 """The guards, and how a program's enter, body and exit are put together from one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import inf
 
@@ -106,37 +106,68 @@ class Attempt:
 
     before, after: what enter does before the guard's enter, and exit after the guard's exit.
     body: the lines of the program; the last event of enter enters it, its own last line leaves it.
+    recursive: whether the program first calls the traced function itself, which is another enter and exit: a body
+    that would be entered there is active twice, and what comes of that is not followed.
+    programs: how many are attached, each with counters of its own; the trampoline calls one after the other.
     """
 
     guard: Guard
     before: tuple[Line, ...] = ()
     body: tuple[Line, ...] = (body,)
     after: tuple[Line, ...] = ()
+    recursive: bool = False
+    programs: int = 1
+
+    @cached_property
+    def one(self) -> tuple[tuple[str, Line], ...]:
+        """The lines of one program, each with the name of the part it belongs to."""
+        enter = [("enter", line) for line in (*self.before, *self.guard.enter)]
+        # What was taken round the guard is given back in any case: the guard is on trial here, not RCU.
+        exit_ = [("exit", line) for line in (*self.guard.exit, *self.after)]
+        refused = exit_[0 if self.guard.always_exits else len(self.guard.exit) :]
+        nested = [*enter, *refused] if self.recursive else []
+        return (*enter, *nested, *(("body", line) for line in self.body), *exit_)
 
     @cached_property
     def lines(self) -> tuple[Line, ...]:
         """All lines in order."""
-        return (*self.before, *self.guard.enter, *self.body, *self.guard.exit, *self.after)
+        return tuple(line for _, line in self.one) * self.programs
 
     @cached_property
     def inside(self) -> range:
-        """The numbers of the body's lines."""
+        """The numbers, in a program, of the lines before which its body is active."""
         first = len(self.before) + len(self.guard.enter)
-        return range(first, first + len(self.body))
+        return range(first, len(self.one) - len(self.guard.exit) - len(self.after))
 
     @cached_property
     def refused(self) -> int:
-        """The number of the line after an enter that said no."""
-        # What was taken round the guard is given back in any case: the guard is on trial here, not RCU.
+        """The number, in a program, of the line after an enter that said no."""
         return self.inside.stop + (0 if self.guard.always_exits else len(self.guard.exit))
+
+    @cached_property
+    def program(self) -> tuple[int, ...]:
+        """The program of each line."""
+        return tuple(at // len(self.one) for at in range(len(self.lines)))
+
+    @cached_property
+    def active(self) -> tuple[int, ...]:
+        """The program whose body is active before each line, -1 for none."""
+        return tuple(number if at % len(self.one) in self.inside else -1 for at, number in enumerate(self.program))
+
+    @cached_property
+    def answers(self) -> frozenset[int]:
+        """The lines that have the answer of an enter before them: the first ones of bodies, and of nested exits."""
+        each = {self.inside.start, 2 * self.inside.start} if self.recursive else {self.inside.start}
+        return frozenset(at for at in range(len(self.lines)) if at % len(self.one) in each)
 
 
 def trampoline(attempt: Attempt, at: int, ok: bool) -> int:
     """Return the line after number `at`: those of enter, the body if enter said `ok`, those of exit; at the end 0."""
-    following = at + 1
+    program, line = divmod(at, len(attempt.one))
+    following = line + 1
     if following == attempt.inside.start and not ok:
         following = attempt.refused
-    return following % len(attempt.lines)
+    return (program * len(attempt.one) + following) % len(attempt.lines)
 
 
 def attempt(
@@ -147,6 +178,8 @@ def attempt(
     rcu_preemptible: bool = True,
     pinned: bool = True,
     cpus: int = 1,
+    recursive: bool = False,
+    programs: int = 1,
 ) -> Attempt:
     """Return the attempt that runs a program under `guard`.
 
@@ -155,6 +188,7 @@ def attempt(
     the former takes the preempt count instead of migrate_disable(); rcu_read_lock_trace() lets anybody run anywhere.
 
     inside: what the program does before its last line. pinned: whether migrate_disable() is not left out.
+    recursive, programs: see `Attempt`.
     """
     before: tuple[Line, ...] = (migrate_disable,) if pinned else ()
     after: tuple[Line, ...] = (migrate_enable,) if pinned else ()
@@ -164,5 +198,5 @@ def attempt(
     def events(lines: tuple[Line, ...]) -> tuple[Line, ...]:
         return tuple(line for line in lines if cpus > 1 or not line.across_cpus)
 
-    kept = Guard(events(guard.enter), events(guard.exit), guard.counters, guard.always_exits, guard.attempts)
-    return Attempt(kept, events(before), (*inside, body), events(after))
+    kept = replace(guard, enter=events(guard.enter), exit=events(guard.exit))
+    return Attempt(kept, events(before), (*inside, body), events(after), recursive, programs)

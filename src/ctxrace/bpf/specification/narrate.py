@@ -86,16 +86,16 @@ class _Narrator:
 
     def _event(self, state: "State", who: int, me: Context, after: "State") -> None:
         system, code = self.system, self.system.code[who]
-        then = after.contexts[who].at
-        function = "enter" if me.at < code.inside.start else "body" if me.at in code.inside else "exit"
-        notes: tuple[str, ...] = ()
-        if function == "body":
-            notes = () if then in code.inside else ("leaves body",)
-        elif then in code.inside:
-            notes = ("enters body",)
-        elif function == "enter" and then != me.at + 1:
-            notes = ("refused",)
         rctx = system.rctx_now(state.contexts, who, me)
+        enters = system.act(state.active, who, me, rctx)[2]
+        function = code.one[me.at % len(code.one)][0]
+        notes: tuple[str, ...] = ()
+        if enters:
+            notes = ("enters body",)
+        elif me.at + 1 in code.answers:
+            notes = ("refused",)
+        elif system.inside(who, me) not in (-1, system.inside(who, after.contexts[who])):
+            notes = ("leaves body",)
         accesses = tuple(self._access(kind, state, who, me, after) for kind in code.lines[me.at].touches)
         text = system.guard.spell(code.lines[me.at], str(rctx))
         self.rows.append(Event(system.names[who], 0, text, function, None, accesses, notes))
@@ -106,7 +106,7 @@ class _Narrator:
             now = before + after.contexts[who].off - me.off
             return Access("write", "current", 0, 4, now, before, "preempt_count")
         system = self.system
-        first, end = system.counters(system.code[who].lines[me.at], me)
+        first, end = system.counters(who, me)
         if kind == "word":
             name = self._name("active", first)
             return Access("read", "active", 0, 4, int.from_bytes(state.active[first:end], "little"), None, name)
@@ -120,8 +120,10 @@ class _Narrator:
         return Access("write", "active", rctx, size, after.active[slot], state.active[slot], name)
 
     def _name(self, name: str, first: int) -> str:
-        """Return what to call a counter of the CPU whose counters begin at `first`."""
-        return f"{name}@{first // self.system.guard.counters}" if self.many else name
+        """Return what to call a counter among those that begin at `first`."""
+        cpu, program = divmod(first // self.system.guard.counters, len(self.system.programs))
+        whose = f"prog{program + 1}->" if len(self.system.programs) > 1 else ""
+        return f"{whose}{name}" + (f"@{cpu}" if self.many else "")
 
     def _preempt_count(self, state: "State", me: Context) -> int:
         """Return the current task's preempt count: interrupts over it count in it, too."""

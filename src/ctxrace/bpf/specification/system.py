@@ -30,16 +30,17 @@ NOBODY = -1
 class State(NamedTuple):
     """The CPUs between two events.
 
-    active: their counters, one CPU's after the other's.
+    active: their counters, one CPU's after the other's, and on each one program's after the other's.
     contexts: the tasks, then the interrupt handlers by level. current: for each CPU the task that ran last, while its
     attempt is in flight and switches are counted, else `NOBODY`: what may happen next does not hang on it.
-    entered, overlapped: since the CPUs were last idle, whether body was entered, whether attempts have overlapped.
+    entered, overlapped: since the CPUs were last idle, the programs whose body was entered, a bit for each, and whether
+    attempts have overlapped.
     """
 
     active: Active
     contexts: tuple[Context, ...]
     current: tuple[int, ...] = (NOBODY,)
-    entered: bool = False
+    entered: int = 0
     overlapped: bool = False
 
 
@@ -67,6 +68,7 @@ class Specification:
     fifo: how many tasks, the last ones, are never preempted by others.
     entry_window: whether the traced function may also be called before an interrupt is accounted for, or after.
     bits: the width of each counter, None for 8 bits of a byte and 32 of an int.
+    recursive: whether the program calls the traced function. programs: how many are attached there.
     Raises `ScenarioError` for a guard or a preemption model that does not exist, and for impossible numbers.
     """
 
@@ -89,8 +91,10 @@ class Specification:
         fifo: int = 0,
         entry_window: bool = False,
         bits: int | None = None,
+        recursive: bool = False,
+        programs: int = 1,
     ) -> None:
-        _check(guard, preemption, tasks, cpus, fifo, bits)
+        _check(guard, preemption, tasks, cpus, programs, fifo, bits)
         if guard in SELECTIONS:
             guard = "atomic" if SELECTIONS[guard](sleepable, rcu_preemptible) else "v1"
         made = partial(
@@ -100,12 +104,14 @@ class Specification:
             rcu_preemptible=rcu_preemptible,
             pinned=migrate_disable,
             cpus=cpus,
+            recursive=recursive,
+            programs=programs,
         )
         runs_on = made()
         blocks = made((blocking,)) if sleepable else runs_on
         self.guard, self.preemption, self.switches = runs_on.guard, Model(preemption), switches
-        self.cpus, self.entry_window = range(cpus), entry_window
-        self.bits = bits or (8 if self.guard.counters > 1 else 32)
+        self.cpus, self.programs, self.entry_window = range(cpus), range(programs), entry_window
+        self.bits = bits if bits is not None else (8 if self.guard.counters > 1 else 32)
         homes = [(level, cpu) for level in sorted(interrupts) for cpu in self.cpus]
         self.levels = (*[Level.TASK] * tasks, *(level for level, _ in homes))
         self.home = (*[NOBODY] * tasks, *(cpu for _, cpu in homes))  # where a context must stay
@@ -128,7 +134,7 @@ class Specification:
 
     def initial(self) -> State:
         """Return the idle CPUs, all counters 0."""
-        counters = (0,) * self.guard.counters * len(self.cpus)
+        counters = (0,) * self.guard.counters * len(self.programs) * len(self.cpus)
         return State(counters, (Context(left=self.attempts),) * len(self.levels), (NOBODY,) * len(self.cpus))
 
     def steps(self, state: State) -> list[Step]:
@@ -177,29 +183,31 @@ class Specification:
         who, cpu, early = choice
         before = state.contexts
         me = self.taking(state, choice)
-        active, after = self.act(state.active, who, me, self.rctx_now(before, who, me))
+        active, after, enters = self.act(state.active, who, me, self.rctx_now(before, who, me))
         contexts = (*before[:who], after, *before[who + 1 :])
-        inside = self.is_inside(who, after)
-        enters = inside and not self.is_inside(who, me)
-        moves = me.at != 0 and cpu != before[who].cpu
         overlapped = state.overlapped or (me.at == 0 and any(other.at for other in before))
         switches, current = self._switch(state, who, cpu, after) if self.switches else (0, state.current)
+        was_in = self.inside(who, me)
+        program = self.code[who].program[after.at] if enters else was_in
+        comes = enters or cpu != before[who].cpu  # into the body, or with it to this CPU
         broken: list[Property] = []
-        if (enters or (moves and self.is_inside(who, me))) and self._is_occupied(before, who, cpu):
+        if comes and program != NOBODY and ((enters and was_in != NOBODY) or self._is_in(program, before, who, cpu)):
             broken = [EXCLUSIVE]
-        entered = state.entered or enters
+        entered = state.entered | enters << max(program, 0)
         if not any(context.at for context in contexts):
             broken = self._broken_when_idle(active, entered)
-            entered = overlapped = False
+            entered, overlapped = 0, False
         label = choice if early or len(self.cpus) > 1 else who
         return Step(label, State(active, contexts, current, entered, overlapped), switches, 1, tuple(broken))
 
-    def is_inside(self, who: int, context: Context) -> bool:
-        """Return whether `context` of `who` has entered body and not left it."""
-        return context.at in self.code[who].inside
+    def inside(self, who: int, context: Context) -> int:
+        """Return the program whose body `context` of `who` has entered and not left, or `NOBODY`."""
+        return self.code[who].active[context.at]
 
-    def _is_occupied(self, contexts: Sequence[Context], but: int, cpu: int) -> bool:
-        return any(other.cpu == cpu and who != but and self.is_inside(who, other) for who, other in enumerate(contexts))
+    def _is_in(self, program: int, contexts: Sequence[Context], but: int, cpu: int) -> bool:
+        return any(
+            other.cpu == cpu and who != but and self.inside(who, other) == program for who, other in enumerate(contexts)
+        )
 
     def choice(self, step: Step) -> Choice:
         """Return the choice that led to `step`."""
@@ -220,29 +228,34 @@ class Specification:
         below = [it for it in self.handlers_of[me.cpu] if it < who and contexts[it].at and not contexts[it].early]
         return max((self.rctx[it] for it in below), default=0)
 
-    def act(self, active: Active, who: int, me: Context, rctx: int) -> tuple[Active, Context]:
-        """Return counters and context after the next event of `who`."""
+    def act(self, active: Active, who: int, me: Context, rctx: int) -> tuple[Active, Context, bool]:
+        """Return counters and context after the next event of `who`, and whether it enters a body."""
         code = self.code[who]
         line = code.lines[me.at]
-        first, end = self.counters(line, me)
+        first, end = self.counters(who, me)
         mine = active[first:end]
         counters, after = line.do(mine, rctx, me)
         if counters is not mine:
             wrapped = (value % (1 << self.bits) for value in counters)
             active = (*active[:first], *wrapped, *active[end:])
-        at = trampoline(code, me.at, after.ok)
+        ok = after.ok
+        at = trampoline(code, me.at, ok)
         if not at:
-            return active, Context(left=me.left - (me.at == 0))
-        return active, after._replace(
+            return active, Context(left=me.left - (me.at == 0)), False
+        answered = at in code.answers
+        after = after._replace(
             at=at,
-            ok=after.ok and at < code.inside.start,
+            ok=after.ok and not answered,
             left=me.left - (me.at == 0),
             pointer=after.pointer if self._pointer_lives[who][at] else 0,
         )
+        return active, after, answered and ok
 
-    def counters(self, line: Line, me: Context) -> tuple[int, int]:
-        """Return where in the state the counters begin and end that `line` is about."""
-        first = self.guard.counters * (me.pointer if line.through_pointer else me.cpu)
+    def counters(self, who: int, me: Context) -> tuple[int, int]:
+        """Return where in the state the counters begin and end that the next line of `who` is about."""
+        code = self.code[who]
+        cpu = me.pointer if code.lines[me.at].through_pointer else me.cpu
+        first = self.guard.counters * (cpu * len(self.programs) + code.program[me.at])
         return first, first + self.guard.counters
 
     def _switch(self, state: State, who: int, cpu: int, after: Context) -> tuple[int, tuple[int, ...]]:
@@ -256,21 +269,27 @@ class Specification:
         current[cpu] = who if after.at else NOBODY
         return int(changes), tuple(current)
 
-    def _broken_when_idle(self, active: Active, entered: bool) -> list[Property]:
-        holds = {BALANCED: not any(active), RECOVERS: self.recovers(active), PROGRESS: entered}
+    def _broken_when_idle(self, active: Active, entered: int) -> list[Property]:
+        holds = {
+            BALANCED: not any(active),
+            RECOVERS: self.recovers(active),
+            PROGRESS: entered == (1 << len(self.programs)) - 1,
+        }
         return [broken for broken, held in holds.items() if not held]
 
     def recovers(self, active: Active) -> bool:
-        """Return whether a task that is left alone with these counters runs the body, whatever its CPU."""
+        """Return whether a task that is left alone with these counters runs every body, whatever its CPU."""
         if active not in self._recovers:
-            self._recovers[active] = all(self._runs_body(active, cpu) for cpu in self.cpus)
+            self._recovers[active] = all(self._runs_bodies(active, cpu) for cpu in self.cpus)
         return self._recovers[active]
 
-    def _runs_body(self, active: Active, cpu: int) -> bool:
-        counters, me = self.act(active, 0, Context(cpu=cpu), 0)
-        while 0 < me.at < self.code[0].inside.start:
-            counters, me = self.act(counters, 0, me, 0)
-        return self.is_inside(0, me)
+    def _runs_bodies(self, active: Active, cpu: int) -> bool:
+        entered = {NOBODY}
+        counters, me, _ = self.act(active, 0, Context(cpu=cpu), 0)
+        while me.at:
+            entered.add(self.inside(0, me))
+            counters, me, _ = self.act(counters, 0, me, 0)
+        return len(entered) == 1 + len(self.programs)
 
 
 def _pointer_lives(code: Attempt) -> tuple[bool, ...]:
@@ -283,7 +302,7 @@ def _pointer_lives(code: Attempt) -> tuple[bool, ...]:
     return tuple(used(code.lines[at:]) for at in range(len(code.lines)))
 
 
-def _check(guard: str, preemption: str, tasks: int, cpus: int, fifo: int, bits: int | None) -> None:
+def _check(guard: str, preemption: str, tasks: int, cpus: int, programs: int, fifo: int, bits: int | None) -> None:
     for kind, name, known in (
         ("guard", guard, [*GUARDS, *SELECTIONS]),
         ("preemption model", preemption, list(map(str, Model))),
@@ -294,6 +313,8 @@ def _check(guard: str, preemption: str, tasks: int, cpus: int, fifo: int, bits: 
         raise ScenarioError(f"{tasks} tasks: the specification has 1 to 26, called A to Z")
     if cpus < 1:
         raise ScenarioError(f"{cpus} CPUs: the specification has 1 or more")
+    if programs < 1:
+        raise ScenarioError(f"{programs} programs: the specification has 1 or more")
     if not 0 <= fifo <= tasks:
         raise ScenarioError(f"{fifo} real-time tasks of {tasks}: the specification has 0 to {tasks}")
     if bits is not None and not 1 <= bits <= 32:
