@@ -10,7 +10,7 @@ from itertools import product
 
 import pytest
 
-from ctxrace.bpf.specification import EXCLUSIVE, INTERRUPTS, Choice, Specification
+from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, INTERRUPTS, Choice, Specification
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.context import Level
@@ -67,18 +67,46 @@ def test_with_2_to_the_bits_in_flight_the_merged_bytes_let_any_level_in() -> Non
         assert run[-1][0].active[0] == 0  # all the tasks' increments together
 
 
-def test_with_the_width_of_a_byte_257_attempts_in_flight_are_one_too_many() -> None:
-    # The very run of the narrow counters: 26 tasks are all that it can name, so the byte starts near its end.
-    system = Specification("merged", "full", 3, NMI)
-    assert system.bits == 8 and Specification("atomic").bits == 32
-    near = system.initial()._replace(active=(254, 0, 0, 0))  # as 254 attempts that are preempted in exit leave it
-    state = near
-    for who in (0, 0, 0, 0, 0, 1, 1, 1, 1, 1):
-        state = next(step.state for step in system.steps(state) if step.label == who)
-    assert state.active[0] == 0
-    for _ in range(5):
-        state = next(step.state for step in system.steps(state) if step.label == 3)
-    assert system.inside(3, state.contexts[3]) == 0
+# At the real width of a byte, tasks folded: they hold; one more, of any level, violates. States, events.
+BYTE = {
+    ("atomic", "nobody"): (256, 515, 257),
+    ("atomic", "softirq"): (255, 1_025, 257),
+    ("merged", "nobody"): (256, 4_095, 1_285),
+    ("merged", "nmi"): (255, 36_705, 1_283),
+}
+
+
+@pytest.mark.parametrize(
+    ("guard", "over"), [pytest.param(*it, marks=[pytest.mark.slow] if it == ("merged", "nmi") else []) for it in BYTE]
+)
+def test_256_attempts_in_flight_hold_and_257_do_not(guard: str, over: str) -> None:
+    most, states, events = BYTE[guard, over]
+    holds = search(Specification(guard, "full", most, OVER[over], bits=8, folded=True))
+    assert (holds.exhausted, holds.runs, holds.states) == (True, {}, states)
+    system = Specification(guard, "full", most + 1, OVER[over], bits=8, folded=True)
+    run = search(system, frozenset({EXCLUSIVE})).runs[EXCLUSIVE]
+    told = system.narrate(run)
+    assert (told.outcome, told.switches, len(told.events)) == ("body is active twice on one CPU", 256, events)
+    assert sum(it.at > 0 for it in run[-1][1].state.contexts) == 257
+
+
+@pytest.mark.parametrize(("guard", "tasks", "levels"), list(product(GUARDS, (1, 2, 3), (0, 1))))
+def test_folding_tasks_changes_no_verdict_and_no_length(guard: str, tasks: int, levels: int) -> None:
+    def found(folded: bool) -> tuple[int, dict[str, int]]:
+        system = Specification(guard, "full", tasks, INTERRUPTS[:levels], switches=False, folded=folded, bits=2)
+        result = search(system)
+        assert result.exhausted or set(result.runs) == set(system.properties)
+        if folded:
+            for broken, run in result.runs.items():  # told apart again, the run breaks the same, in as many events
+                plain, apart = system.unfold(run)
+                assert broken in apart[-1][1].broken
+                again = follow(plain, [step.label for _, step in apart])
+                assert [step.state for _, step in again] == [step.state for _, step in apart]
+        return result.states, {broken.kind: len(run) for broken, run in result.runs.items()}
+
+    (fewer, folded), (more, apart) = found(True), found(False)
+    assert folded == apart
+    assert (fewer < more) == (tasks > 1)
 
 
 def test_an_early_interrupt_counts_among_the_tasks() -> None:

@@ -1,6 +1,7 @@
 """CPUs on which tasks and interrupts make attempts: what may happen next, and what it does."""
 
 from collections.abc import Sequence
+from copy import copy
 from functools import partial
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ PROGRESS = Property(
 
 INTERRUPTS = (Level.SOFTIRQ, Level.HARDIRQ, Level.NMI)
 NOBODY = -1
+MANY = 1024  # tasks, folded: states are linear in their number, and so is each
 
 
 class State(NamedTuple):
@@ -69,6 +71,7 @@ class Specification:
     entry_window: whether the traced function may also be called before an interrupt is accounted for, or after.
     bits: the width of each counter, None for 8 bits of a byte and 32 of an int.
     recursive: whether the program calls the traced function. programs: how many are attached there.
+    folded: whether tasks that stand at the same place count as one another; then switches are not counted.
     Raises `ScenarioError` for a guard or a preemption model that does not exist, and for impossible numbers.
     """
 
@@ -93,8 +96,9 @@ class Specification:
         bits: int | None = None,
         recursive: bool = False,
         programs: int = 1,
+        folded: bool = False,
     ) -> None:
-        _check(guard, preemption, tasks, cpus, programs, fifo, bits)
+        _check(guard, preemption, tasks, cpus, programs, fifo, bits, folded)
         if guard in SELECTIONS:
             guard = "atomic" if SELECTIONS[guard](sleepable, rcu_preemptible) else "v1"
         made = partial(
@@ -109,14 +113,16 @@ class Specification:
         )
         runs_on = made()
         blocks = made((blocking,)) if sleepable else runs_on
-        self.guard, self.preemption, self.switches = runs_on.guard, Model(preemption), switches
+        self.guard, self.preemption = runs_on.guard, Model(preemption)
+        self.folded, self.switches = folded, switches and not folded
+        self.alike = (range(tasks - fifo), range(tasks - fifo, tasks))
         self.cpus, self.programs, self.entry_window = range(cpus), range(programs), entry_window
         self.bits = bits if bits is not None else (8 if self.guard.counters > 1 else 32)
         homes = [(level, cpu) for level in sorted(interrupts) for cpu in self.cpus]
         self.levels = (*[Level.TASK] * tasks, *(level for level, _ in homes))
         self.home = (*[NOBODY] * tasks, *(cpu for _, cpu in homes))  # where a context must stay
         self.names = (
-            *(chr(ord("A") + number) for number in range(tasks)),
+            *(chr(ord("A") + number) if number < 26 else f"T{number + 1}" for number in range(tasks)),
             *(f"{level}@{cpu}" if cpus > 1 else str(level) for level, cpu in homes),
         )
         self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)
@@ -143,6 +149,8 @@ class Specification:
         choices: list[Choice] = []
         for cpu in self.cpus:
             running = [who for who in self.handlers_of[cpu] if contexts[who].at][-1:] or self.runnable(contexts, cpu)
+            if self.folded:
+                running = list({contexts[who]: who for who in reversed(running)}.values())
             choices += [Choice(who, cpu) for who in running]
             for who in self.handlers_of[cpu]:
                 if contexts[who].left and self.may_arrive(who, contexts, cpu):
@@ -151,7 +159,7 @@ class Specification:
 
     def narrate(self, run: Sequence[tuple[State, Step]]) -> Interleaving:
         """Tell `run` event by event."""
-        return narrate(self, run)
+        return narrate(*self.unfold(run)) if self.folded else narrate(self, run)
 
     # Who may run.
 
@@ -197,6 +205,8 @@ class Specification:
         if not any(context.at for context in contexts):
             broken = self._broken_when_idle(active, entered)
             entered, overlapped = 0, False
+        if self.folded:
+            contexts = self.fold(contexts)
         label = choice if early or len(self.cpus) > 1 else who
         return Step(label, State(active, contexts, current, entered, overlapped), switches, 1, tuple(broken))
 
@@ -208,6 +218,26 @@ class Specification:
         return any(
             other.cpu == cpu and who != but and self.inside(who, other) == program for who, other in enumerate(contexts)
         )
+
+    def fold(self, contexts: tuple[Context, ...]) -> tuple[Context, ...]:
+        """Return `contexts` with the tasks of each kind in order, so that it is the same whoever stands where."""
+        ordered = [sorted(contexts[kind.start : kind.stop]) for kind in self.alike]
+        return (*ordered[0], *ordered[1], *contexts[self.alike[1].stop :])
+
+    def unfold(self, run: Sequence[tuple[State, Step]]) -> tuple["Specification", list[tuple[State, Step]]]:
+        """Return the system in which tasks are told apart, and `run` in it."""
+        plain = copy(self)
+        plain.folded, plain.switches = False, True
+        state, told = plain.initial(), []
+        for before, step in run:
+            choice = self.choice(step)
+            me = before.contexts[choice.who]
+            same = [kind for kind in self.alike if choice.who in kind]
+            able = [who for kind in same for who in kind if state.contexts[who] == me] or [choice.who]
+            who = next((who for who in state.current if who in able), able[0])
+            told.append((state, plain._step(state, choice._replace(who=who))))
+            state = told[-1][1].state
+        return plain, told
 
     def choice(self, step: Step) -> Choice:
         """Return the choice that led to `step`."""
@@ -302,14 +332,18 @@ def _pointer_lives(code: Attempt) -> tuple[bool, ...]:
     return tuple(used(code.lines[at:]) for at in range(len(code.lines)))
 
 
-def _check(guard: str, preemption: str, tasks: int, cpus: int, programs: int, fifo: int, bits: int | None) -> None:
+def _check(
+    guard: str, preemption: str, tasks: int, cpus: int, programs: int, fifo: int, bits: int | None, folded: bool
+) -> None:
     for kind, name, known in (
         ("guard", guard, [*GUARDS, *SELECTIONS]),
         ("preemption model", preemption, list(map(str, Model))),
     ):
         if name not in known:
             raise ScenarioError(f"no {kind} {name!r}; the specification has: {', '.join(known)}")
-    if not 1 <= tasks <= 26:
+    if folded and not 1 <= tasks <= MANY:
+        raise ScenarioError(f"{tasks} tasks: the specification has 1 to {MANY}, folded")
+    if not folded and not 1 <= tasks <= 26:
         raise ScenarioError(f"{tasks} tasks: the specification has 1 to 26, called A to Z")
     if cpus < 1:
         raise ScenarioError(f"{cpus} CPUs: the specification has 1 or more")
