@@ -1,6 +1,6 @@
 """The specification under every preemption model and RCU flavour, for both kinds of programs, and real-time tasks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 import pytest
@@ -67,6 +67,7 @@ INTERRUPTED: dict[tuple[str, str, bool, bool], tuple[int, Lengths]] = {  # guard
     ("early-return", "none", True, True): (1_700, ((1, 4), (2, 8), (2, 8), (2, 10))),
     ("early-return", "full", True, True): (5_172, ((1, 4), (2, 8), (2, 8), (2, 10))),
 }
+SLOW = {("merged", "none", False, False), ("merged", "none", True, True), ("merged", "full", False, True)}
 THE_SAME = {"none": "voluntary", "full": "lazy"}
 
 
@@ -83,7 +84,12 @@ def taking_turns(system: Specification, labels: Sequence[int]) -> list[object]:
     return [step.label for step in system.steps(state)]
 
 
-@pytest.mark.parametrize("case", INTERRUPTED)
+def interrupted() -> Iterator[object]:
+    for case in INTERRUPTED:
+        yield pytest.param(case, marks=[pytest.mark.slow] if case in SLOW else [])
+
+
+@pytest.mark.parametrize("case", list(interrupted()))
 def test_verdicts_lengths_and_states_with_interrupts(case: tuple[str, str, bool, bool]) -> None:
     states, expected = INTERRUPTED[case]
     assert Configuration(*case).decide(2, INTERRUPTS) == Decided(states, expected)
