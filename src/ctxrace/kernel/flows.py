@@ -177,7 +177,13 @@ class Flows:
         content = b"" if flow is None or layout.shared_stacks else flow.stack
         private = bytes(len(stack) - len(content)) + content
         memory = Memory(
-            layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=QUIET
+            layout.regions(role.level, identity),
+            layout.constant,
+            shared,
+            own,
+            private,
+            quiet=QUIET,
+            byte_order=machine.arch.byte_order,
         )
         system = layout.system_registers(identity)
         try:

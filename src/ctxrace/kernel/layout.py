@@ -35,7 +35,7 @@ _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
 _STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
 
 TASK_STRUCT_SIZE = 128
-PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h)
+PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h), all of its 64 bits
 PID_OFFSET = 16
 CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
 QUIET = frozenset([*PREEMPT_COUNT, *CURRENT])
@@ -65,6 +65,7 @@ class Layout:
         self.idle = tasks
         self.shared_stacks = shared_stacks
         self.percpu_offset = 0
+        self._order = image.arch.byte_order
         self._regions: list[Region] = []
         constant, shared = bytearray(), bytearray()
         for section in image.sections:
@@ -88,7 +89,7 @@ class Layout:
         if symbol is not None and self.image.arch.preempt_count_variable:
             region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
             self._regions.insert(0, region)
-            constant += self.percpu_offset.to_bytes(8, "little")
+            constant += self.percpu_offset.to_bytes(8, self._order)
 
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""
@@ -103,11 +104,20 @@ class Layout:
     def own(self, identity: int) -> bytes:
         """Return the task_struct of a task that is between two entries."""
         fresh = bytearray(CURRENT.stop)
-        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, "little")
-        count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
-        fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
+        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, self._order)
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
-        return bytes(fresh)
+        return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
+
+    def preempt_count(self, own: bytes) -> int:
+        """Return the preempt count in a task_struct."""
+        # Of the 8 bytes, as one number, the lower half: a big-endian arm64 has it at the higher address.
+        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
+
+    def with_preempt_count(self, own: bytes, count: int) -> bytes:
+        """Return a task_struct with another preempt count."""
+        whole = int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
+        whole += (count & 0xFFFF_FFFF) - (whole & 0xFFFF_FFFF)
+        return own[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + own[PREEMPT_COUNT.stop :]
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
@@ -202,8 +212,8 @@ class Layout:
     def _relocate_words(self, data: bytes, start: int, source: int, target: int) -> bytes:
         moved = bytearray(data)
         for at in range(start, len(data) - 7, 8):
-            value = int.from_bytes(data[at : at + 8], "little")
-            moved[at : at + 8] = self.relocate(value, source, target).to_bytes(8, "little")
+            value = int.from_bytes(data[at : at + 8], self._order)
+            moved[at : at + 8] = self.relocate(value, source, target).to_bytes(8, self._order)
         return bytes(moved)
 
     def _stacks(self) -> list[tuple[str, range]]:
@@ -217,4 +227,4 @@ class Layout:
         return address
 
     def _pid(self, identity: int) -> bytes:
-        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, "little")
+        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, self._order)

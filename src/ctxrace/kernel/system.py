@@ -13,7 +13,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import ACCOUNTING, Level, may_arrive, may_be_preempted
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
-from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.layout import Layout
 from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED, Monitor
 from ctxrace.kernel.narrate import narrate
 from ctxrace.kernel.position import (
@@ -151,7 +151,7 @@ class KernelSystem:
         if interrupts:
             interrupts = (*interrupts[:-1], interrupted)
         if move.flow != REST:
-            count = _preempt_count(self.own.values[self.tasks.values[current].own])
+            count = self.layout.preempt_count(self.own.values[self.tasks.values[current].own])
             interrupts = (*interrupts, self.frames(Frame(move.flow, count)))
         since_idle |= self.monitor.attempted[self.scenario.handlers[label.handler].entry]
         if arrivals:
@@ -229,7 +229,7 @@ class KernelSystem:
         if move is None:
             mine = self.own.values[self.tasks.values[task].own]
             outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
-            expected = _preempt_count(mine)
+            expected = self.layout.preempt_count(mine)
             move = self._starts[key] = self._conclude(role, outcome, self.layout.shared, mine, expected)
         return move
 
@@ -241,9 +241,9 @@ class KernelSystem:
             broken.append(FAULT)
         elif outcome.finished:
             self.finished.add(role.entry)
-            if _preempt_count(mine) != expected or outcome.masked != (role.level >= Level.HARDIRQ):
+            if self.layout.preempt_count(mine) != expected or outcome.masked != (role.level >= Level.HARDIRQ):
                 broken.append(RESTORED)
-            mine = _with_preempt_count(mine, expected - ACCOUNTING.get(role.level, 0))
+            mine = self.layout.with_preempt_count(mine, expected - ACCOUNTING.get(role.level, 0))
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         crashed = FAULT in broken or RESTORED in broken
         shared = CRASHED if crashed else self.shared(outcome.apply(memory, RegionKind.SHARED))
@@ -272,7 +272,7 @@ class KernelSystem:
             role, state = self.flows.numbers.values[running]
             over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
         mine = self.own.values[own]
-        count = _preempt_count(mine)
+        count = self.layout.preempt_count(mine)
         interrupted = top
         if top != REST:
             interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
@@ -283,7 +283,7 @@ class KernelSystem:
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
             self.arrived.add((str(handler.level), over))
-            accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
+            accounted = self.own(self.layout.with_preempt_count(mine, count + ACCOUNTING[handler.level]))
             task = self.tasks(Task(group, flow, accounted, begun, left))
             move = self.first_move(task, Role(handler.level, handler.entry))
             after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun, left))
@@ -298,7 +298,7 @@ class KernelSystem:
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        count = _preempt_count(self.own.values[own])
+        count = self.layout.preempt_count(self.own.values[own])
         on = self.flows.machine.interrupts_enabled(state)
         model = self.scenario.preemption
         stays = not begun or (self.blind and state.pc == EXIT)
@@ -369,14 +369,15 @@ class KernelSystem:
             if handler.entry == entry:
                 group, _, own, _, _ = tasks[state.current]
                 mine = self.own.values[own]
-                accounted = _with_preempt_count(mine, _preempt_count(mine) + ACCOUNTING[handler.level])
+                count = self.layout.preempt_count(mine) + ACCOUNTING[handler.level]
+                accounted = self.layout.with_preempt_count(mine, count)
                 begins.append((self.tasks(Task(group, REST, self.own(accounted))), Role(handler.level, entry)))
         return all(self._runs_undisturbed(task, role, state.shared, body) for task, role in begins)
 
     def _runs_undisturbed(self, task: int, role: Role, shared: int, body: str) -> bool:
         move = self.first_move(task, role)
         mine, seen = self.own.values[self.tasks.values[task].own], set()
-        expected, memory = _preempt_count(mine), self.shared.values[shared]
+        expected, memory = self.layout.preempt_count(mine), self.shared.values[shared]
         while body not in move.enters:
             where = (move.flow, move.own, memory)
             if move.flow == REST or where in seen:
@@ -408,12 +409,3 @@ def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
 def _without(tasks: tuple[int, ...], task: int) -> tuple[int, ...]:
     at = tasks.index(task)
     return tasks[:at] + tasks[at + 1 :]
-
-
-def _preempt_count(own: bytes) -> int:
-    return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4], "little")
-
-
-def _with_preempt_count(own: bytes, count: int) -> bytes:
-    at = PREEMPT_COUNT.start
-    return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]

@@ -7,7 +7,7 @@ context is never evaluated twice.
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 
@@ -36,7 +36,7 @@ class Region(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A read outside the stack: `value` is what memory held before the step, as little-endian bytes."""
+    """A read outside the stack: `value` is what memory held before the step."""
 
     kind: RegionKind
     offset: int
@@ -81,9 +81,17 @@ class Memory:
     """The bus of one step. `constant`, `shared`, `own` and `stack` are the blobs that `regions` point into."""
 
     def __init__(
-        self, regions: Iterable[Region], constant: bytes, shared: bytes, own: bytes, stack: bytes, quiet: frozenset[int]
+        self,
+        regions: Iterable[Region],
+        constant: bytes,
+        shared: bytes,
+        own: bytes,
+        stack: bytes,
+        quiet: frozenset[int],
+        byte_order: Literal["little", "big"] = "little",
     ) -> None:
         """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back."""
+        self._order = byte_order
         self._regions = tuple(regions)
         self._quiet = quiet
         self._constant = constant
@@ -116,16 +124,16 @@ class Memory:
         region = self._locate(address, size)
         offset = address - region.base + region.start
         if region.kind is RegionKind.CONSTANT:
-            return int.from_bytes(self._constant[offset : offset + size], "little")
+            return int.from_bytes(self._constant[offset : offset + size], self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
-            return int.from_bytes(self.stack[offset : offset + size], "little")
+            return int.from_bytes(self.stack[offset : offset + size], self._order)
         quiet = region.kind is RegionKind.OWN and offset in self._quiet and offset + size - 1 in self._quiet
         if not quiet:
             made = self._shared_access(address, size)
             if made is not None:
                 return made
-        value = int.from_bytes(self._blobs[region.kind][offset : offset + size], "little")
+        value = int.from_bytes(self._blobs[region.kind][offset : offset + size], self._order)
         self.reads[Read(region.kind, offset, size, self._before[region.kind][offset : offset + size])] = None
         if not quiet:
             self.made.append(value)
@@ -138,7 +146,7 @@ class Memory:
         """Write `value` to `address`; raise `Fault` where that is not possible."""
         region = self._locate(address, size)
         offset = address - region.base + region.start
-        data = value.to_bytes(size, "little")
+        data = value.to_bytes(size, self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
             self.stack[offset : offset + size] = data
@@ -157,11 +165,11 @@ class Memory:
         """Put the address that the entry returns to on top of the stack, where calls push it."""
         if not any(region.kind is RegionKind.STACK for region in self._regions):
             raise ExecutionError("stacks that contexts share are not modelled where calls push return addresses")
-        self.stack[-8:] = address.to_bytes(8, "little")
+        self.stack[-8:] = address.to_bytes(8, self._order)
 
     def return_address(self, offset: int) -> int:
         """Return the 8 bytes at `offset` in the stack: where a function that was just called will return to."""
-        return int.from_bytes(self.stack[offset : offset + 8], "little")
+        return int.from_bytes(self.stack[offset : offset + 8], self._order)
 
     def arm_monitor(self, address: int) -> None:
         """Remember that a load-exclusive read `address`."""

@@ -223,7 +223,7 @@ def _machine(command: Sequence[str], key: Sequence[str], cache: Path) -> str:
 
 
 def _check_gcc(cc: str, machine: str, arch: Architecture) -> None:
-    if machine.partition("-")[0] != arch.targets["clang"].partition("-")[0]:
+    if machine.partition("-")[0] not in {name.partition("-")[0] for name in arch.gcc}:
         raise ToolchainError(
             f"--cc {cc!r} compiles for {machine}, not for {arch.name}; "
             f"use {' or '.join(arch.gcc)}, or leave out --cc to use the clang that comes with ctxrace"

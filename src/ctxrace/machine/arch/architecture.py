@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Literal
 
-from ctxrace.machine.pcode import Instruction
+from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["Architecture"]
+
+
+def _as_it_is(varnode: Varnode) -> Varnode:
+    return varnode
 
 
 @dataclass(frozen=True)
@@ -14,6 +19,7 @@ class Architecture:
 
     name: what users type; language: the SLEIGH language; elf_machine: pyelftools' name of `e_machine`.
     text: where kernel code is linked to.
+    little_endian: how memory holds numbers; instructions of every architecture here are little-endian.
     targets: what tells each family of compilers (``zig``, ``clang``) to compile for it;
     gcc: names of GCC cross-compilers; c_flags: what every kernel object of it is built with.
     """
@@ -51,6 +57,13 @@ class Architecture:
     monitor_status: str
 
     repair: Callable[[Instruction], Instruction]  # mends p-code that differs from the manual
+    # Where we keep what SLEIGH keeps in a register or a temporary: in a small register file, lowest byte first.
+    place: Callable[[Varnode], Varnode] = _as_it_is
+
+    @property
+    def byte_order(self) -> Literal["little", "big"]:
+        """The order of a number's bytes in memory, as `int.from_bytes` calls it."""
+        return "little" if self.little_endian else "big"
 
     @property
     def known_system_registers(self) -> frozenset[str]:
