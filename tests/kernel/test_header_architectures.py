@@ -25,7 +25,6 @@ from tests.kernel.test_header import (
     STOP,
     TASK,
     VALUES,
-    ZIG,
     Image,
     check_checks,
     check_context,
@@ -34,10 +33,11 @@ from tests.kernel.test_header import (
     run,
     swapped,
 )
-from unicorn import arm64_const, x86_const
+from unicorn import arm64_const, riscv_const, x86_const
 
 from ctxrace.kernel.program import INCLUDE
 from ctxrace.machine.arch import architecture
+from ctxrace.machine.toolchain import find_compiler
 
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-ffreestanding", "-nostdlib", "-fno-pic"]
 
@@ -68,6 +68,11 @@ def x86_64(machine: "Machine") -> None:
     machine.variables += [(symbols["current_task"], TASK), (symbols["this_cpu_off"], PER_CPU_OFFSET)]
 
 
+def riscv64(machine: "Machine") -> None:
+    machine.uc.reg_write(riscv_const.UC_RISCV_REG_TP, TASK)
+    machine.moved[PREEMPT_COUNT] = PREEMPT_COUNT, 4  # the CPU's number comes after it
+
+
 CPUS = {
     "arm64-be": Cpu(
         "arm64-be",
@@ -78,6 +83,16 @@ CPUS = {
         (arm64_const.UC_ARM64_REG_X0, arm64_const.UC_ARM64_REG_X1),
         arm64_const.UC_ARM64_REG_X0,
         arm64,
+    ),
+    "riscv64": Cpu(
+        "riscv64",
+        unicorn.UC_ARCH_RISCV,
+        unicorn.UC_MODE_RISCV64,
+        riscv_const.UC_RISCV_REG_SP,
+        riscv_const.UC_RISCV_REG_RA,
+        (riscv_const.UC_RISCV_REG_A0, riscv_const.UC_RISCV_REG_A1),
+        riscv_const.UC_RISCV_REG_A0,
+        riscv64,
     ),
     "x86-64": Cpu(
         "x86-64",
@@ -140,9 +155,9 @@ def build(tmp_path: Path, name: str, compiler: str, flags: list[str]) -> Image:
     """Compile and link the header cases for the architecture called `name`."""
     arch = architecture(name)
     command = {
-        "zig": [*ZIG, "cc", "-target", arch.targets["zig"], "-fno-sanitize=all"],
-        "clang": ["clang", f"--target={arch.targets['clang']}"],
-    }.get(compiler, [compiler])
+        "zig": find_compiler(None, arch, cache=tmp_path).command,
+        "clang": ("clang", f"--target={arch.targets['clang']}", "-Qunused-arguments"),
+    }.get(compiler, (compiler,))
     if shutil.which(command[0]) is None:
         pytest.skip(f"no {command[0]} here")
     script, relocatable, linked = tmp_path / "script.ld", tmp_path / "cases.o", tmp_path / "cases.elf"
@@ -178,6 +193,12 @@ def values(arch: str) -> dict[str, Callable[[int, int], int]]:
         ("arm64-be", "zig", "-O0 -DCTXRACE_LSE=1"),
         ("arm64-be", "zig", "-O2 -DCTXRACE_LSE=0"),
         ("arm64-be", "aarch64-linux-gnu-gcc", "-O2 -DCTXRACE_LSE=1"),
+        ("riscv64", "zig", "-O0"),
+        ("riscv64", "zig", "-O2"),
+        ("riscv64", "zig", "-O2 -DCTXRACE_PERCPU_ATOMIC=1"),
+        ("riscv64", "zig", "-Os -DCTXRACE_PERCPU_ATOMIC=1 -DCTXRACE_LRSC=1"),
+        ("riscv64", "clang", "-O1 -march=rv64imac -DCTXRACE_PERCPU_ATOMIC=1"),
+        ("riscv64", "riscv64-linux-gnu-gcc", "-O2 -DCTXRACE_PERCPU_ATOMIC=1"),
         ("x86-64", "zig", "-O0"),
         ("x86-64", "zig", "-O2"),
         ("x86-64", "x86_64-linux-gnu-gcc", "-O2"),

@@ -84,12 +84,16 @@ class Layout:
         self.constant, self.shared = bytes(constant), bytes(shared)
 
     def _place_percpu_offset(self, constant: bytearray) -> None:
-        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), which nobody writes again.
-        symbol = self.image.symbols.get("this_cpu_off")
-        if symbol is not None and self.image.arch.preempt_count_variable:
-            region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
-            self._regions.insert(0, region)
-            constant += self.percpu_offset.to_bytes(8, self._order)
+        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), and who has no register for
+        # it finds it in an array (asm-generic/percpu.h). Nobody writes either again.
+        arch = self.image.arch
+        kept = {"this_cpu_off": arch.preempt_count_variable, "__per_cpu_offset": arch.percpu_register is None}
+        for name in (name for name, used in kept.items() if used):
+            symbol = self.image.symbols.get(name)
+            if symbol is not None:
+                region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
+                self._regions.insert(0, region)
+                constant += self.percpu_offset.to_bytes(8, self._order)
 
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""

@@ -51,6 +51,9 @@ class Lifter:
         try:
             return self._name_variable(self._name_target(lift(self._context, self.arch, address, code)))
         except pypcode.BadDataError:
+            known = self.arch.unknown(address, code)
+            if known is not None:
+                return known
             raise ExecutionError(
                 f"unknown instruction {code[:4].hex(' ')} at {self.image.where(address)}; either it is not code, "
                 f"or an extension of {self.arch.name} that SLEIGH does not know: compile without it"
@@ -91,8 +94,14 @@ class Lifter:
 def lift(context: pypcode.Context, arch: Architecture, address: int, code: bytes) -> Instruction:
     """Lift the first instruction of `code`, as it stands at `address`; raise `pypcode.BadDataError`."""
     shown = context.disassemble(code, address, max_instructions=1).instructions[0]
+    operands = _readable(shown.body)
+    try:
+        translated = context.translate(code, address, max_instructions=1).ops
+    except pypcode.UnimplError:
+        refused = Op("CALLOTHER", None, (), f"{shown.mnem}: SLEIGH has no p-code for it")
+        return Instruction(address, code[: shown.length], shown.mnem, operands, (refused,))
     ops = []
-    for op in context.translate(code, address, max_instructions=1).ops:
+    for op in translated:
         output = None if op.output is None else _place(arch, op.output)
         inputs = tuple(_place(arch, node) for node in op.inputs)
         match op.opcode.name:
@@ -105,7 +114,6 @@ def lift(context: pypcode.Context, arch: Architecture, address: int, code: bytes
                 ops.append(Op("CALLOTHER", output, inputs[1:], user))
             case opcode:
                 ops.append(Op(opcode, output, inputs))
-    operands = _readable(shown.body)
     return arch.repair(Instruction(address, code[: shown.length], shown.mnem, operands, tuple(ops)))
 
 

@@ -9,6 +9,10 @@ from ctxrace.machine.pcode import Instruction, Varnode
 __all__ = ["Architecture"]
 
 
+def _unknown(_address: int, _code: bytes) -> Instruction | None:
+    return None
+
+
 def _as_it_is(varnode: Varnode) -> Varnode:
     return varnode
 
@@ -40,7 +44,7 @@ class Architecture:
     argument: str  # the first argument of a call
     task_register: str | None  # `current`; None: it is the per-CPU variable current_task
     preempt_count_variable: str | None  # a per-CPU variable; None: it is in the thread_info
-    percpu_register: str  # this CPU's offset of per-CPU variables
+    percpu_register: str | None  # this CPU's offset of per-CPU variables; None: it is __per_cpu_offset[its number]
     interrupt_mask_register: str
     interrupt_bits: int  # hard interrupts arrive while these bits of it ...
     interrupts_on: int  # ... have this value
@@ -59,6 +63,9 @@ class Architecture:
     repair: Callable[[Instruction], Instruction]  # mends p-code that differs from the manual
     # Where we keep what SLEIGH keeps in a register or a temporary: in a small register file, lowest byte first.
     place: Callable[[Varnode], Varnode] = _as_it_is
+    # What bytes at an address are that SLEIGH does not know, None where we do not know it, either.
+    unknown: Callable[[int, bytes], Instruction | None] = _unknown
+    link_flags: tuple[str, ...] = ("--no-relax",)  # the linker leaves the compiler's instructions alone
 
     @property
     def byte_order(self) -> Literal["little", "big"]:

@@ -6,6 +6,7 @@
  * and locks are not here yet.
  *
  * CTXRACE_LSE          1: arm64's single-instruction atomics, 0: exclusive loads and stores (see arch/arm64/atomic.h)
+ * CTXRACE_PERCPU_ATOMIC, CTXRACE_LRSC  riscv64's ways of this_cpu_*() (see arch/riscv/percpu.h and atomic.h)
  * CTXRACE_PREEMPT_RCU  1: rcu_read_lock() leaves preemption on, 0: it turns it off (see rcupdate.h)
  */
 #ifndef CTXRACE_KERNEL_H

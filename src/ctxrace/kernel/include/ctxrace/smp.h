@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands for Linux v6.19 include/linux/smp.h. As on arm64, the CPU's number is a per-CPU variable; it is
- * weak, so that every object may bring it, and 0, the only CPU there is so far.
+ * Stands for Linux v6.19 include/linux/smp.h. The CPU's number is a per-CPU variable, as on arm64, unless
+ * the architecture's percpu.h has another place for it. It is weak, so that every object may bring it, and 0, the only
+ * CPU there is so far.
  */
 #ifndef CTXRACE_SMP_H
 #define CTXRACE_SMP_H
 
 #include <ctxrace/percpu.h>
 
+#ifndef raw_smp_processor_id
 __weak DEFINE_PER_CPU_READ_MOSTLY(int, cpu_number);
 
-#define raw_smp_processor_id()	(*raw_cpu_ptr(&cpu_number))
+# define raw_smp_processor_id()	(*raw_cpu_ptr(&cpu_number))
+#endif
 #define smp_processor_id()	raw_smp_processor_id()
 
 #define get_cpu()		({ preempt_disable(); smp_processor_id(); })
