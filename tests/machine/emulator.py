@@ -12,10 +12,11 @@ import pypcode
 import unicorn
 from unicorn import arm64_const as registers_of
 
+from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.lift import lift
-from ctxrace.machine.pcode import Instruction
+from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["CODE", "DATA", "TRAPS", "Comparison", "State", "random_state"]
 
@@ -49,7 +50,8 @@ class State(NamedTuple):
 class _Bus:
     """The evaluator's memory. `undo` holds what the stores have overwritten."""
 
-    def __init__(self, code: bytes, data: bytes) -> None:
+    def __init__(self, code: bytes, data: bytes, arch: Architecture) -> None:
+        self._order = arch.byte_order
         self.code = code
         self.data = bytearray(data)
         self.undo: list[tuple[int, bytes]] = []
@@ -57,14 +59,14 @@ class _Bus:
 
     def load(self, address: int, size: int) -> int:
         if CODE <= address <= CODE + len(self.code) - size:
-            return int.from_bytes(self.code[address - CODE : address - CODE + size], "little")
+            return int.from_bytes(self.code[address - CODE : address - CODE + size], self._order)
         offset = self._offset(address, size)
-        return int.from_bytes(self.data[offset : offset + size], "little")
+        return int.from_bytes(self.data[offset : offset + size], self._order)
 
     def store(self, address: int, size: int, value: int) -> None:
         offset = self._offset(address, size)
         self.undo.append((offset, bytes(self.data[offset : offset + size])))
-        self.data[offset : offset + size] = value.to_bytes(size, "little")
+        self.data[offset : offset + size] = value.to_bytes(size, self._order)
 
     def arm_monitor(self, address: int) -> None:
         self.monitor = address
@@ -83,20 +85,23 @@ class _Bus:
 
 
 class Comparison:
-    """Run instructions of `code` in both, each from states of the caller's choice."""
+    """Run instructions of `code` in both, each from states of the caller's choice; arch: arm64 or arm64-be."""
 
-    def __init__(self, code: bytes, seed: int = 0) -> None:
+    def __init__(self, code: bytes, seed: int = 0, arch: Architecture = ARM64) -> None:
+        self.arch = arch
         code += bytes(-len(code) % _PAGE)
         self.code = code
         self.states = 0
         self._pristine = _edgy_bytes(random.Random(seed), DATA_SIZE)
-        self._bus = _Bus(code, self._pristine)
-        self._context = pypcode.Context(ARM64.language)
+        self._bus = _Bus(code, self._pristine, arch)
+        self._context = pypcode.Context(arch.language)
         self._lifted: dict[int, Instruction] = {}
         self._places = [self._place(f"x{index}") for index in range(31)] + [self._place("sp")]
         self._flags = [self._place(name) for name in ("NG", "ZR", "CY", "OV")]
         self._system = [self._place(name) for name in ("daif", "sp_el0", "tpidr_el1")]
-        self._unicorn = unicorn.Uc(unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM)
+        self._unicorn = unicorn.Uc(
+            unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM if arch.little_endian else unicorn.UC_MODE_BIG_ENDIAN
+        )
         self._unicorn.ctl_set_cpu_model(registers_of.UC_CPU_ARM64_MAX)
         self._unicorn.mem_map(CODE, len(code))
         self._unicorn.mem_write(CODE, code)
@@ -112,7 +117,7 @@ class Comparison:
         """Return what the lifter makes of the instruction at `address`; raise `pypcode.BadDataError`."""
         if address not in self._lifted:
             code = self.code[address - CODE : address - CODE + 4]
-            self._lifted[address] = lift(self._context, ARM64, address, code)
+            self._lifted[address] = lift(self._context, self.arch, address, code)
         return self._lifted[address]
 
     def encoding(self, address: int) -> int:
@@ -121,7 +126,7 @@ class Comparison:
 
     def data(self, address: int, size: int) -> int:
         """Return what the data area holds before a run."""
-        return int.from_bytes(self._pristine[address - DATA : address - DATA + size], "little")
+        return int.from_bytes(self._pristine[address - DATA : address - DATA + size], self.arch.byte_order)
 
     def run(self, address: int, steps: int, state: State) -> str:
         """Run up to `steps` instructions in both from `state`, and say how they differ: nothing if they agree.
@@ -151,14 +156,14 @@ class Comparison:
         """Execute one instruction with the evaluator alone; return the state and the data area after it."""
         registers = self._model(state)
         self.states += 1
-        execute(self.instruction(address), registers, self._bus, ARM64)
+        execute(self.instruction(address), registers, self._bus, self.arch)
         memory = bytes(self._bus.data)
         self._restore(False)
         return self._model_state(registers), memory
 
     def _step(self, address: int, registers: Registers) -> tuple[str, int]:
         try:
-            model = f"{execute(self.instruction(address), registers, self._bus, ARM64):#x}"
+            model = f"{execute(self.instruction(address), registers, self._bus, self.arch):#x}"
         except Trap:
             model = "trap"
         except IndexError as error:
@@ -232,7 +237,8 @@ class Comparison:
 
     def _place(self, name: str) -> tuple[int, int]:
         found = self._context.registers[name]
-        return found.offset, found.size
+        placed = self.arch.place(Varnode("register", found.offset, found.size))
+        return placed.offset, placed.size
 
 
 def random_state(rng: random.Random, comparison: Comparison, addresses: Sequence[int]) -> State:

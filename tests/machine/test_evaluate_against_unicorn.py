@@ -137,7 +137,7 @@ def test_random_encodings(seed: int) -> None:
     words: list[int] = []
     while len(words) < 4096:
         word = rng.getrandbits(32)
-        if _is_general(word) and not _is_unpredictable(word):
+        if is_general(word) and not is_unpredictable(word):
             words.append(word)
     comparison = Comparison(b"".join(word.to_bytes(4, "little") for word in words))
     agreed = 0
@@ -173,13 +173,13 @@ def _signed(value: int, size: int) -> int:
     return int.from_bytes((value & (1 << 8 * size) - 1).to_bytes(size, "little"), "little", signed=True)
 
 
-def _is_general(word: int) -> bool:
+def is_general(word: int) -> bool:
     """Return whether it is data processing, a branch, or a load or store of general registers."""
     group = word >> 25 & 15
     return group in (8, 9, 10, 11) or group & 7 == 5 or (group & 5 == 4 and not word >> 26 & 1)
 
 
-def _is_unpredictable(word: int) -> bool:
+def is_unpredictable(word: int) -> bool:
     """Return whether the Arm ARM lets a CPU do one of several things (two writes to one register, and the like)."""
     kind, target, base, second, status = word >> 24 & 0x3F, word & 31, word >> 5 & 31, word >> 10 & 31, word >> 16 & 31
     if kind & 0x3A == 0x28:  # pairs

@@ -22,6 +22,11 @@ GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", 
 
 GUARDS_OF = {
     "arm64": GUARDS,
+    "arm64-be": GUARDS,
+    "riscv64": (
+        *("generic-irqsave", "generic-amo", "generic-lrsc"),
+        *(guard for guard in GUARDS if not guard.startswith("generic-")),
+    ),
     # The counter is one instruction, so there is only one way to make it; the plain bytes of arm64 are portable C.
     "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
 }

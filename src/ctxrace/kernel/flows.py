@@ -199,7 +199,14 @@ class Flows:
         content = b"" if flow is None or layout.shared_stacks else flow.stack
         private = bytes(len(stack) - len(content)) + content
         memory = Memory(
-            layout.regions(role.level, identity), layout.constant, shared, own, private, QUIET, self._saved
+            layout.regions(role.level, identity),
+            layout.constant,
+            shared,
+            own,
+            private,
+            quiet=QUIET,
+            saved=self._saved,
+            byte_order=machine.arch.byte_order,
         )
         system = layout.system_registers(identity)
         try:
@@ -257,7 +264,8 @@ class Flows:
             own = layout.with_run_context(own, pointer)
         result, memory = self._run(role, None if flow is None else told(flow), identity, shared, own)
         expected = found.fault or told(self.numbers.values[found.flow][1])
-        writes = [write._replace(data=_data_told(write.data, pointer)) for write in seen.writes]
+        hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (UNTOLD, pointer))
+        writes = [write._replace(data=shown) if write.data == hidden else write for write in seen.writes]
         did, found_out = (memory.writes, memory.touches, memory.notes), (writes, seen.touches, seen.notes)
         if result != expected or did != found_out:
             raise CurrentSeen
@@ -283,7 +291,3 @@ class Flows:
 
 def _told(value: int, pointer: int) -> int:
     return pointer if value == UNTOLD else value
-
-
-def _data_told(data: bytes, pointer: int) -> bytes:
-    return pointer.to_bytes(8, "little") if data == UNTOLD.to_bytes(8, "little") else data

@@ -92,6 +92,7 @@ class Layout:
         self.idle = tasks
         self.shared_stacks = shared_stacks
         self.cpus, self.cpu = cpus, cpu
+        self._order = image.arch.byte_order
         self._template = image.section(_PERCPU_SECTION)
         self.percpu_offset = self._percpu_offset(cpu)
         self._regions: list[Region] = []
@@ -120,19 +121,25 @@ class Layout:
     def _number_cpus(self, shared: bytearray) -> None:
         for name, size, value in (("cpu_number", 4, int), ("__per_cpu_offset", 8, self._percpu_offset)):
             symbol = self.image.symbols.get(name)
+            if symbol is not None and symbol.size < size * (self.cpus if size == 8 else 1):
+                continue
             for cpu in range(self.cpus if symbol is not None else 0):
                 assert symbol is not None
                 address = symbol.address + 8 * cpu if size == 8 else self._on_cpu(symbol.address, cpu)
                 at = self.locate_shared(address)
-                shared[at : at + size] = value(cpu).to_bytes(size, "little")
+                shared[at : at + size] = value(cpu).to_bytes(size, self._order)
 
     def _place_percpu_offset(self, constant: bytearray) -> None:
-        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), which nobody writes again.
-        symbol = self.image.symbols.get("this_cpu_off")
-        if symbol is not None and self.image.arch.preempt_count_variable:
-            region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
-            self._regions.insert(0, region)
-            constant += self.percpu_offset.to_bytes(8, "little")
+        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), and who has no register for
+        # it finds it in an array (asm-generic/percpu.h). Nobody writes either again.
+        arch = self.image.arch
+        kept = {"this_cpu_off": arch.preempt_count_variable, "__per_cpu_offset": arch.percpu_register is None}
+        for name in (name for name, used in kept.items() if used):
+            symbol = self.image.symbols.get(name)
+            if symbol is not None:
+                region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
+                self._regions.insert(0, region)
+                constant += self.percpu_offset.to_bytes(8, self._order)
 
     def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
         for name in names:
@@ -155,22 +162,22 @@ class Layout:
     def own(self, identity: int, softirq_disable_count: int = 0) -> bytes:
         """Return the task_struct of a task that is between two entries."""
         fresh = bytearray(CURRENT.stop)
-        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, "little")
-        count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
-        fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
+        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, self._order)
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
         at = slice(SOFTIRQ_DISABLE_COUNT.start, SOFTIRQ_DISABLE_COUNT.stop)
-        fresh[at] = softirq_disable_count.to_bytes(4, "little")
-        return bytes(fresh)
+        fresh[at] = softirq_disable_count.to_bytes(4, self._order)
+        return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
 
     def preempt_count(self, own: bytes) -> int:
         """Return the preempt count in a task_struct."""
-        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4], "little")
+        # Of the 8 bytes, as one number, the lower half: a big-endian arm64 has it at the higher address.
+        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
 
     def with_preempt_count(self, own: bytes, count: int) -> bytes:
         """Return a task_struct with another preempt count."""
-        at = PREEMPT_COUNT.start
-        return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]
+        whole = int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
+        whole += (count & 0xFFFF_FFFF) - (whole & 0xFFFF_FFFF)
+        return own[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + own[PREEMPT_COUNT.stop :]
 
     def may_migrate(self, own: bytes) -> bool:
         """Return whether the task whose task_struct this is may go on on another CPU."""
@@ -178,15 +185,15 @@ class Layout:
 
     def softirq_disable_count(self, own: bytes) -> int:
         """Return the softirq_disable_cnt in a task_struct."""
-        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], "little")
+        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], self._order)
 
     def run_context(self, own: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
-        return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], "little")
+        return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], self._order)
 
     def with_run_context(self, own: bytes, pointer: int) -> bytes:
         """Return a task_struct with another bpf_ctx."""
-        return own[: RUN_CONTEXT.start] + pointer.to_bytes(8, "little") + own[RUN_CONTEXT.stop :]
+        return own[: RUN_CONTEXT.start] + pointer.to_bytes(8, self._order) + own[RUN_CONTEXT.stop :]
 
     def put_back(self, own: bytes) -> bytes:
         """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
@@ -284,7 +291,7 @@ class Layout:
         registers = ((offset, change(value)) for offset, value in flow.registers)
         return flow._replace(
             registers=tuple((offset, value) for offset, value in registers if value),
-            stack=_change_words(flow.stack, len(flow.stack) % 8, change),
+            stack=self._change_words(flow.stack, len(flow.stack) % 8, change),
             monitor=tuple(map(change, flow.monitor)),
             active=tuple(activation._replace(stack=change(activation.stack)) for activation in flow.active),
             done=tuple(map(change, flow.done)),
@@ -292,7 +299,7 @@ class Layout:
 
     def relocate_own(self, own: bytes, source: int, target: int) -> bytes:
         """Return a task_struct as it would be with task `target` in the place of `source`."""
-        moved = bytearray(_change_words(own, 0, lambda value: self.relocate(value, source, target)))
+        moved = bytearray(self._change_words(own, 0, lambda value: self.relocate(value, source, target)))
         if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
             moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
         return bytes(moved)
@@ -301,7 +308,15 @@ class Layout:
         """Return a write as it would be with task `target` in the place of `source`."""
         if write.kind is not RegionKind.OWN or len(write.data) != 8:
             return write
-        return write._replace(data=_change_words(write.data, 0, lambda value: self.relocate(value, source, target)))
+        data = self._change_words(write.data, 0, lambda value: self.relocate(value, source, target))
+        return write._replace(data=data)
+
+    def _change_words(self, data: bytes, start: int, change: Callable[[int], int]) -> bytes:
+        changed = bytearray(data)
+        for at in range(start, len(data) - 7, 8):
+            value = int.from_bytes(data[at : at + 8], self._order)
+            changed[at : at + 8] = change(value).to_bytes(8, self._order)
+        return bytes(changed)
 
     def _stacks(self) -> list[tuple[str, range]]:
         tasks = [(f"task {i}'s stack", self.stack(Level.TASK, i)) for i in range(self.tasks)]
@@ -317,16 +332,8 @@ class Layout:
         return address
 
     def _pid(self, identity: int) -> bytes:
-        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, "little")
+        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, self._order)
 
 
 def _percpu_area(cpu: int) -> int:
     return _PERCPU_AREA + cpu * _PERCPU_STRIDE
-
-
-def _change_words(data: bytes, start: int, change: Callable[[int], int]) -> bytes:
-    changed = bytearray(data)
-    for at in range(start, len(data) - 7, 8):
-        value = int.from_bytes(data[at : at + 8], "little")
-        changed[at : at + 8] = change(value).to_bytes(8, "little")
-    return bytes(changed)

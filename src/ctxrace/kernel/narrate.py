@@ -266,14 +266,15 @@ class Narrator:
         shared = bytearray(system.shared.values[state.shared])
         own = bytearray(system.own.values[system.tasks.values[state.current].own])
         identity = system.identity(state.current)
+        order = system.image.arch.byte_order
         accesses = []
         for touch in touches:
             kind, at = system.layout.locate(touch.address, identity)
             blob = own if kind is RegionKind.OWN else shared
             before = None
             if touch.kind == "write":
-                before = int.from_bytes(blob[at : at + touch.size], "little")
-                blob[at : at + touch.size] = touch.value.to_bytes(touch.size, "little")
+                before = int.from_bytes(blob[at : at + touch.size], order)
+                blob[at : at + touch.size] = touch.value.to_bytes(touch.size, order)
             symbol, offset, name = place_of(system, touch.address, touch.size, identity)
             accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
         return tuple(accesses)
@@ -356,7 +357,7 @@ def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
 
 def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
     found: dict[str, None] = {}
-    copies = system.layout.copies(variable)
+    copies, order = system.layout.copies(variable), system.image.arch.byte_order
     for cpu, place in enumerate(copies):
         first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
         whose = f"CPU {cpu}'s " if len(copies) > 1 else ""
@@ -366,7 +367,7 @@ def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
                 at += 1
                 continue
             start, size, name = _piece_at(system, variable, at, len(now))
-            value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
+            value, was = (int.from_bytes(blob[start : start + size], order) for blob in (now, first))
             found[f"{whose}{name} is {value}, not {was}"] = None
             at = start + size
     told = list(found)

@@ -246,10 +246,10 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
 def _validate_cpus(scenario: Scenario, image: Image) -> None:
     if scenario.cpus > MOST_CPUS:
         raise ScenarioError(f"{scenario.cpus} CPUs are declared; ctxrace takes at most {MOST_CPUS}")
-    if not image.arch.atomic_between_cpus:
+    if image.arch.one_cpu_because:
         raise ScenarioError(
-            f"{scenario.cpus} CPUs are declared, and on {image.arch.name} an instruction without a lock prefix that "
-            "reads and writes memory is two accesses to other CPUs, which is not modelled; pass --cpus 1"
+            f"{scenario.cpus} CPUs are declared, and more than one is not modelled on {image.arch.name}: "
+            f"{image.arch.one_cpu_because}; pass --cpus 1"
         )
 
 

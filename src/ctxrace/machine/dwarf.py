@@ -57,7 +57,7 @@ class DebugInformation:
         self._path = path
         self._elf = elf
         self._code = code
-        self._layouts = _Layouts(elf.elfclass // 8)
+        self._layouts = _Layouts(elf.elfclass // 8, elf.little_endian)
 
     def line_at(self, address: int) -> Line | None:
         """Return where the instruction at `address` comes from; raise `ImageError` where DWARF is damaged."""
@@ -141,8 +141,9 @@ def reading(path: Path, what: str) -> Iterator[None]:
 class _Layouts:
     """Turns DWARF types into layouts, each once."""
 
-    def __init__(self, word: int) -> None:
+    def __init__(self, word: int, little_endian: bool) -> None:
         self._word = word
+        self._little_endian = little_endian
         self._known: dict[int, Layout | None] = {}
 
     def of(self, die: DIE) -> Layout:
@@ -182,8 +183,10 @@ class _Layouts:
         if bits is not None:
             first = _number(die, "DW_AT_data_bit_offset")
             if first is None:  # before DWARF 4: counted from the top of the member's storage
-                first = 8 * (offset + (_number(die, "DW_AT_byte_size") or layout.size))
-                first -= (_number(die, "DW_AT_bit_offset") or 0) + bits
+                first = _number(die, "DW_AT_bit_offset") or 0
+                if self._little_endian:
+                    first = 8 * (_number(die, "DW_AT_byte_size") or layout.size) - first - bits
+                first += 8 * offset
             yield Member(name, first // 8, layout, (first % 8, bits))
         elif name:
             yield Member(name, offset, layout)

@@ -62,7 +62,10 @@ def check_header(data: bytes, path: Path, arch: Architecture, *, linked: bool) -
         raise ImageError(f"{path} is 32 bit code; {arch.name} is 64 bit: build it for {arch.name}")
     if data[5] != (1 if arch.little_endian else 2):
         found, expected = ("big", "little") if arch.little_endian else ("little", "big")
-        raise ImageError(f"{path} is {found}-endian; {arch.name} is {expected}-endian: build it for {arch.name}")
+        raise ImageError(
+            f"{path} is {found}-endian; {arch.name} is {expected}-endian: build it for {arch.name}, "
+            "or name its own architecture"
+        )
     kind, number = struct.unpack_from("<HH" if arch.little_endian else ">HH", data, 16)
     machine = next((name for name, value in ENUM_E_MACHINE.items() if value == number), f"machine {number}")
     if machine != arch.elf_machine:

@@ -23,6 +23,8 @@ class Lifter:
         self.arch: Architecture = image.arch
         self._context = pypcode.Context(self.arch.language)
         self._lifted: dict[int, Instruction] = {}
+        registers = self._context.registers.items()
+        self._names = {_place(self.arch, register): str(name) for name, register in registers}
 
     def __getitem__(self, address: int) -> Instruction:
         """Return the instruction at `address`; raise `ExecutionError` where there is none that SLEIGH knows."""
@@ -34,23 +36,24 @@ class Lifter:
     @property
     def register_file_size(self) -> int:
         """The bytes of SLEIGH's register file."""
-        return max(int(place.offset + place.size) for place in self._context.registers.values())
+        return max(place.offset + place.size for place in self._names)
 
     def register(self, name: str) -> Varnode:
         """Return where SLEIGH keeps the register called `name`."""
-        found = self._context.registers[name]
-        return Varnode("register", found.offset, found.size)
+        return _place(self.arch, self._context.registers[name])
 
     def register_name(self, varnode: Varnode) -> str:
         """Return SLEIGH's name of a register, or its offset where it has none."""
-        name = self._context.getRegisterName(_register_space(self._context), varnode.offset, varnode.size)
-        return str(name) or f"register {varnode.offset:#x}"
+        return self._names.get(varnode) or f"register {varnode.offset:#x}"
 
     def _lift(self, address: int) -> Instruction:
         code = self._code(address)
         try:
             return self._name_variable(self._name_target(lift(self._context, self.arch, address, code)))
         except pypcode.BadDataError:
+            known = self.arch.unknown(address, code)
+            if known is not None:
+                return known
             raise ExecutionError(
                 f"unknown instruction {code[:4].hex(' ')} at {self.image.where(address)}; either it is not code, "
                 f"or an extension of {self.arch.name} that SLEIGH does not know: compile without it"
@@ -91,28 +94,31 @@ class Lifter:
 def lift(context: pypcode.Context, arch: Architecture, address: int, code: bytes) -> Instruction:
     """Lift the first instruction of `code`, as it stands at `address`; raise `pypcode.BadDataError`."""
     shown = context.disassemble(code, address, max_instructions=1).instructions[0]
+    operands = _readable(shown.body)
+    try:
+        translated = context.translate(code, address, max_instructions=1).ops
+    except pypcode.UnimplError:
+        refused = Op("CALLOTHER", None, (), f"{shown.mnem}: SLEIGH has no p-code for it")
+        return Instruction(address, code[: shown.length], shown.mnem, operands, (refused,))
     ops = []
-    for op in context.translate(code, address, max_instructions=1).ops:
+    for op in translated:
+        output = None if op.output is None else _place(arch, op.output)
+        inputs = tuple(_place(arch, node) for node in op.inputs)
         match op.opcode.name:
             case "IMARK":
                 continue
             case "LOAD" | "STORE":  # the first input only names the address space
-                ops.append(Op(op.opcode.name, _varnode(op.output), tuple(map(_place, op.inputs[1:]))))
+                ops.append(Op(op.opcode.name, output, inputs[1:]))
             case "CALLOTHER":
                 user = op.inputs[0].getUserDefinedOpName()
-                ops.append(Op("CALLOTHER", _varnode(op.output), tuple(map(_place, op.inputs[1:])), user))
+                ops.append(Op("CALLOTHER", output, inputs[1:], user))
             case opcode:
-                ops.append(Op(opcode, _varnode(op.output), tuple(map(_place, op.inputs))))
-    operands = _readable(shown.body)
+                ops.append(Op(opcode, output, inputs))
     return arch.repair(Instruction(address, code[: shown.length], shown.mnem, operands, tuple(ops)))
 
 
-def _varnode(varnode: "pypcode.Varnode | None") -> Varnode | None:
-    return None if varnode is None else _place(varnode)
-
-
-def _place(varnode: "pypcode.Varnode") -> Varnode:
-    return Varnode(varnode.space.name, varnode.offset, varnode.size)
+def _place(arch: Architecture, varnode: "pypcode.Varnode") -> Varnode:
+    return arch.place(Varnode(varnode.space.name, varnode.offset, varnode.size))
 
 
 def _readable(operands: str) -> str:
@@ -122,7 +128,3 @@ def _readable(operands: str) -> str:
 
 def _signed_hex(address: int) -> str:
     return f"{address:#x}" if address < 1 << 63 else f"-{(1 << 64) - address:#x}"
-
-
-def _register_space(context: pypcode.Context) -> "pypcode.AddrSpace":
-    return next(iter(context.registers.values())).space

@@ -7,7 +7,7 @@ context is never evaluated twice.
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 
@@ -38,7 +38,7 @@ class Region(NamedTuple):
 
 
 class Read(NamedTuple):
-    """A read outside the stack: `value` is what memory held before the step, as little-endian bytes."""
+    """A read outside the stack: `value` is what memory held before the step."""
 
     kind: RegionKind
     offset: int
@@ -101,11 +101,13 @@ class Memory:
         stack: bytes,
         quiet: frozenset[int],
         saved: frozenset[int] = frozenset(),
+        byte_order: Literal["little", "big"] = "little",
     ) -> None:
         """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back.
 
         Saved bytes of it may also be written without an event: whoever comes between puts them back, blindly.
         """
+        self._order = byte_order
         self._regions = tuple(regions)
         self._quiet = quiet | saved
         self._saved = saved
@@ -139,16 +141,16 @@ class Memory:
         region = self._locate(address, size)
         offset = address - region.base + region.start
         if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC):
-            return int.from_bytes(self._constant[offset : offset + size], "little")
+            return int.from_bytes(self._constant[offset : offset + size], self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
-            return int.from_bytes(self.stack[offset : offset + size], "little")
+            return int.from_bytes(self.stack[offset : offset + size], self._order)
         quiet = region.kind is RegionKind.OWN and offset in self._quiet and offset + size - 1 in self._quiet
         if not quiet:
             made = self._shared_access(address, size)
             if made is not None:
                 return made
-        value = int.from_bytes(self._blobs[region.kind][offset : offset + size], "little")
+        value = int.from_bytes(self._blobs[region.kind][offset : offset + size], self._order)
         self.reads[Read(region.kind, offset, size, self._before[region.kind][offset : offset + size])] = None
         if not quiet:
             self.made.append(value)
@@ -161,7 +163,7 @@ class Memory:
         """Write `value` to `address`; raise `Fault` where that is not possible."""
         region = self._locate(address, size)
         offset = address - region.base + region.start
-        data = value.to_bytes(size, "little")
+        data = value.to_bytes(size, self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
             self.stack[offset : offset + size] = data
@@ -185,11 +187,11 @@ class Memory:
         """Put the address that the entry returns to on top of the stack, where calls push it."""
         if not any(region.kind is RegionKind.STACK for region in self._regions):
             raise ExecutionError("stacks that contexts share are not modelled where calls push return addresses")
-        self.stack[-8:] = address.to_bytes(8, "little")
+        self.stack[-8:] = address.to_bytes(8, self._order)
 
     def return_address(self, offset: int) -> int:
         """Return the 8 bytes at `offset` in the stack: where a function that was just called will return to."""
-        return int.from_bytes(self.stack[offset : offset + 8], "little")
+        return int.from_bytes(self.stack[offset : offset + 8], self._order)
 
     def arm_monitor(self, address: int) -> None:
         """Remember that a load-exclusive read `address`."""

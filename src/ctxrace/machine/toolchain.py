@@ -25,7 +25,7 @@ from ctxrace.machine.image import ELF_MAGIC, check_header
 __all__ = ["Build", "Compiler", "compile_c", "default_cache", "find_compiler", "link_object"]
 
 ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
-LINK = (*ZIG, "ld.lld", "--no-relax", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
+LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
 NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
 CLANG_VERSION = r"clang version (\S+)"
@@ -154,7 +154,7 @@ def compile_c(
         status, messages = _run([*compiler.command, *wanted])
         if status:
             raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
-        messages += _link(target, work, linker_script, str(source))
+        messages += _link(target, work, arch, linker_script, str(source))
         return messages, [source, *_dependencies(makefile)]
 
     path, messages = remembered(key, cache, build)
@@ -174,7 +174,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     def build(work: Path) -> tuple[str, list[Path]]:
         target = work / _object_name(path)
         target.write_bytes(data)
-        return _link(target, work, linker_script, "the file that it is compiled from"), []
+        return _link(target, work, arch, linker_script, "the file that it is compiled from"), []
 
     linked, messages = remembered(key, cache or default_cache(), build)
     return Build(linked, messages, None, "")
@@ -223,7 +223,7 @@ def _machine(command: Sequence[str], key: Sequence[str], cache: Path) -> str:
 
 
 def _check_gcc(cc: str, machine: str, arch: Architecture) -> None:
-    if machine.partition("-")[0] != arch.targets["clang"].partition("-")[0]:
+    if machine.partition("-")[0] not in {name.partition("-")[0] for name in arch.gcc}:
         raise ToolchainError(
             f"--cc {cc!r} compiles for {machine}, not for {arch.name}; "
             f"use {' or '.join(arch.gcc)}, or leave out --cc to use the clang that comes with ctxrace"
@@ -279,10 +279,10 @@ def _object_name(path: Path) -> str:
     return path.stem.lstrip("-@") + ".o"  # lld would take those for a flag and a file of arguments
 
 
-def _link(target: Path, work: Path, script: str, source: str) -> str:
+def _link(target: Path, work: Path, arch: Architecture, script: str, source: str) -> str:
     (work / "script").write_text(script)
     # In its directory, so that lld's messages name `race.o` and not a place in the cache.
-    status, messages = _run([*LINK, "-T", "script", "-o", "linked", target.name], cwd=work)
+    status, messages = _run([*LINK, *arch.link_flags, "-T", "script", "-o", "linked", target.name], cwd=work)
     if not status:
         return messages
     missing = _undefined(messages)

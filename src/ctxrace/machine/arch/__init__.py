@@ -3,11 +3,13 @@
 from ctxrace.core.errors import ScenarioError
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.arch.arm64 import ARM64
+from ctxrace.machine.arch.arm64_be import ARM64_BE
+from ctxrace.machine.arch.riscv64 import RISCV64
 from ctxrace.machine.arch.x86_64 import X86_64
 
 __all__ = ["ARCHITECTURES", "Architecture", "architecture"]
 
-ARCHITECTURES: dict[str, Architecture] = {arch.name: arch for arch in (ARM64, X86_64)}
+ARCHITECTURES: dict[str, Architecture] = {arch.name: arch for arch in (ARM64, ARM64_BE, RISCV64, X86_64)}
 
 
 def architecture(name: str) -> Architecture:

@@ -2,10 +2,19 @@
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Literal
 
-from ctxrace.machine.pcode import Instruction
+from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["Architecture"]
+
+
+def _unknown(_address: int, _code: bytes) -> Instruction | None:
+    return None
+
+
+def _as_it_is(varnode: Varnode) -> Varnode:
+    return varnode
 
 
 @dataclass(frozen=True)
@@ -14,6 +23,7 @@ class Architecture:
 
     name: what users type; language: the SLEIGH language; elf_machine: pyelftools' name of `e_machine`.
     text: where kernel code is linked to.
+    little_endian: how memory holds numbers; instructions of every architecture here are little-endian.
     targets: what tells each family of compilers (``zig``, ``clang``) to compile for it;
     gcc: names of GCC cross-compilers; c_flags: what every kernel object of it is built with.
     """
@@ -34,7 +44,7 @@ class Architecture:
     argument: str  # the first argument of a call
     task_register: str | None  # `current`; None: it is the per-CPU variable current_task
     preempt_count_variable: str | None  # a per-CPU variable; None: it is in the thread_info
-    percpu_register: str  # this CPU's offset of per-CPU variables
+    percpu_register: str | None  # this CPU's offset of per-CPU variables; None: it is __per_cpu_offset[its number]
     interrupt_mask_register: str
     interrupt_bits: int  # hard interrupts arrive while these bits of it ...
     interrupts_on: int  # ... have this value
@@ -50,9 +60,19 @@ class Architecture:
     monitor_pass: str
     monitor_status: str
 
-    atomic_between_cpus: bool  # whether an instruction that reads and writes memory is one access to other CPUs, too
+    one_cpu_because: str  # why more than one CPU is not modelled; empty where it is
 
     repair: Callable[[Instruction], Instruction]  # mends p-code that differs from the manual
+    # Where we keep what SLEIGH keeps in a register or a temporary: in a small register file, lowest byte first.
+    place: Callable[[Varnode], Varnode] = _as_it_is
+    # What bytes at an address are that SLEIGH does not know, None where we do not know it, either.
+    unknown: Callable[[int, bytes], Instruction | None] = _unknown
+    link_flags: tuple[str, ...] = ("--no-relax",)  # the linker leaves the compiler's instructions alone
+
+    @property
+    def byte_order(self) -> Literal["little", "big"]:
+        """The order of a number's bytes in memory, as `int.from_bytes` calls it."""
+        return "little" if self.little_endian else "big"
 
     @property
     def known_system_registers(self) -> frozenset[str]:

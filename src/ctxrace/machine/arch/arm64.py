@@ -9,7 +9,9 @@ import re
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.pcode import Instruction, Op, Varnode
 
-__all__ = ["ARM64"]
+__all__ = ["ARM64", "SCRATCH", "repair"]
+
+SCRATCH = 0x1000_0000  # in the space of temporaries: SLEIGH's own ones are below
 
 GENERAL = range(0x4000, 0x4100)  # x0 to x30 in SLEIGH's register space
 VECTORS = 0x5000  # from here on
@@ -25,7 +27,7 @@ _NARROW_SIGNED_LOADS = re.compile(r"ld(r|ur|tr|apur)s[bh]")
 _WRONG = re.compile(r"rmif|crc32.*|(ld|st)64b.*|irg|gmi|addg|subg|subps?|ldgm?|stz?2?gm?|stgp")
 
 
-def repair(instruction: Instruction) -> Instruction:
+def repair(instruction: Instruction, big_endian: bool = False) -> Instruction:
     """Mend p-code that differs from the Arm ARM. Each case was found by comparing with a CPU emulator."""
     ops = instruction.ops
     encoding = int.from_bytes(instruction.code, "little")
@@ -40,7 +42,8 @@ def repair(instruction: Instruction) -> Instruction:
             ops = _second_half(ops)
         case "casp" | "caspa" | "caspl" | "caspal":
             # SLEIGH copies the two pairs of X registers a second time, swapped; for W registers it is wrong all over.
-            ops = ops[:4] + ops[8:] if encoding >> 30 & 1 else _compare_and_swap_words(encoding)
+            twice = encoding >> 30 & 1 and not big_endian
+            ops = ops[:4] + ops[8:] if twice else _compare_and_swap_pair(encoding, big_endian)
         case name if _EXTREMES.fullmatch(name):
             ops = _extreme(name, encoding)
         case name if _NARROW_SIGNED_LOADS.fullmatch(name) and encoding >> 22 & 1:
@@ -102,21 +105,23 @@ def _second_half(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     )
 
 
-def _compare_and_swap_words(encoding: int) -> tuple[Op, ...]:
-    address, expected, wanted = _base(encoding), _scratch(1, 8), _scratch(2, 8)
-    found, differs, low, high = _scratch(3, 8), _scratch(4, 1), _scratch(5, 4), _scratch(6, 4)
+def _compare_and_swap_pair(encoding: int, big_endian: bool) -> tuple[Op, ...]:
+    size = 4 << (encoding >> 30 & 1)
+    address, expected, wanted, found = _base(encoding), *(_scratch(index, 2 * size) for index in (0, 2, 4))
+    differs, low, high = _scratch(6, 1), _scratch(7, size), _scratch(8, size)
     first, second = encoding >> 16, encoding
+    upper = not big_endian  # which register of a pair is the upper half of the number: the one at the higher address
     return (
-        Op("PIECE", expected, (_general(first + 1, 4), _general(first, 4))),
-        Op("PIECE", wanted, (_general(second + 1, 4), _general(second, 4))),
+        Op("PIECE", expected, (_general(first + upper, size), _general(first + (not upper), size))),
+        Op("PIECE", wanted, (_general(second + upper, size), _general(second + (not upper), size))),
         Op("LOAD", found, (address,)),
         Op("INT_NOTEQUAL", differs, (found, expected)),
         Op("CBRANCH", None, (_constant(2, 4), differs)),
         Op("STORE", None, (address, wanted)),
         Op("SUBPIECE", low, (found, _constant(0, 4))),
-        Op("SUBPIECE", high, (found, _constant(4, 4))),
-        Op("INT_ZEXT", _general(first, 8), (low,)),
-        Op("INT_ZEXT", _general(first + 1, 8), (high,)),
+        Op("SUBPIECE", high, (found, _constant(size, 4))),
+        Op("INT_ZEXT", _general(first + (not upper), 8), (low,)),
+        Op("INT_ZEXT", _general(first + upper, 8), (high,)),
     )
 
 
@@ -176,8 +181,8 @@ def _constant(value: int, size: int) -> Varnode:
 
 
 def _scratch(index: int, size: int) -> Varnode:
-    """Return one of the places that SLEIGH does not use: its own ones are below."""
-    return Varnode("unique", 0x1000_0000 + 8 * index, size)
+    """Return one of the places that SLEIGH does not use."""
+    return Varnode("unique", SCRATCH + 8 * index, size)
 
 
 ARM64 = Architecture(
@@ -224,6 +229,6 @@ ARM64 = Architecture(
     monitor_clear="ClearExclusiveLocal",
     monitor_pass="ExclusiveMonitorPass",
     monitor_status="ExclusiveMonitorsStatus",
-    atomic_between_cpus=True,
+    one_cpu_because="",
     repair=repair,
 )

@@ -152,6 +152,6 @@ X86_64 = Architecture(
     monitor_clear="",
     monitor_pass="",
     monitor_status="",
-    atomic_between_cpus=False,
+    one_cpu_because="an instruction without a lock prefix that reads and writes memory is two accesses to other CPUs",
     repair=repair,
 )

@@ -9,7 +9,11 @@
 #include <ctxrace/scenario.h>
 #include <ctxrace/types.h>
 
-#define BUG()			__builtin_trap()
+#ifdef __riscv	/* arch/riscv/include/asm/bug.h; the builtin is an illegal instruction for some compilers */
+# define BUG()			do { __asm__ __volatile__("ebreak"); unreachable(); } while (0)
+#else
+# define BUG()			__builtin_trap()
+#endif
 #define BUG_ON(condition)	do { if (unlikely(condition)) BUG(); } while (0)
 
 #define WARN_ON(condition) ({					\

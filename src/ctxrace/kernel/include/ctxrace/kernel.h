@@ -7,6 +7,7 @@
  *
  * CTXRACE_LSE          1: arm64's single-instruction atomics, 0: exclusive loads and stores (see arch/arm64/atomic.h)
  * CTXRACE_PREEMPT_RCU, CTXRACE_PREEMPT_RT, CTXRACE_SMP: the kernel's configuration, see config.h
+ * CTXRACE_PERCPU_ATOMIC, CTXRACE_LRSC  riscv64's ways of this_cpu_*() (see arch/riscv/percpu.h and atomic.h)
  */
 #ifndef CTXRACE_KERNEL_H
 #define CTXRACE_KERNEL_H

@@ -8,9 +8,11 @@
 
 #include <ctxrace/percpu.h>
 
+#ifndef raw_smp_processor_id
 __weak DEFINE_PER_CPU_READ_MOSTLY(int, cpu_number);
 
-#define raw_smp_processor_id()	(*raw_cpu_ptr(&cpu_number))
+# define raw_smp_processor_id()	(*raw_cpu_ptr(&cpu_number))
+#endif
 #define smp_processor_id()	raw_smp_processor_id()
 
 #define get_cpu()		({ preempt_disable(); smp_processor_id(); })
