@@ -100,10 +100,10 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
-    def own(self, identity: int) -> bytes:
-        """Return the task_struct of a task that is between two entries."""
+    def own(self, identity: int, address: int) -> bytes:
+        """Return the task_struct of a task that is between two entries, at the address of task `address`'s."""
         fresh = bytearray(CURRENT.stop)
-        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, "little")
+        fresh[CURRENT.start : CURRENT.stop] = self.task_address(address).to_bytes(8, "little")
         count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
         fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)

@@ -389,7 +389,9 @@ class KernelSystem:
         return True
 
     def _fresh_own(self, group: int) -> bytes:
-        return self.layout.own(self.layout.idle if group == len(self.groups) - 1 else self.groups[group].identity)
+        # Folded, the idle task has the address of another one, also where `current` is a variable in memory.
+        identity = self.groups[group].identity
+        return self.layout.own(self.layout.idle if group == len(self.groups) - 1 else identity, identity)
 
 
 def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
