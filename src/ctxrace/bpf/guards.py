@@ -6,16 +6,18 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
-from ctxrace.kernel.program import load
+from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "run"]
+__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
@@ -33,6 +35,7 @@ class Case:
     """One cell row of the table: a guard under a preemption model, compiled in one way.
 
     properties: kinds to decide, empty for all. attempts: None for what the guard's file declares.
+    caller: who calls the guard.
     """
 
     guard: str
@@ -44,6 +47,12 @@ class Case:
     attempts: str | None = None
     limits: Limits = field(default_factory=Limits)
     arch: str = "arm64"
+    caller: Caller = ALONE
+
+    @property
+    def label(self) -> str:
+        """What the case is called in a table."""
+        return f"{self.guard} {self.caller}".rstrip()
 
     @property
     def command(self) -> str:
@@ -59,6 +68,7 @@ class Case:
     def _options(self) -> str:
         words = ["--preemption", self.preemption]
         words += ["--arch", self.arch] if self.arch != "arm64" else []
+        words += self.caller.options
         words += [word for name in self.properties for word in ("--property", name)]
         words += ["--tasks", str(self.tasks)] if self.tasks != 2 else []
         words += ["--attempts", self.attempts] if self.attempts else []
@@ -66,15 +76,40 @@ class Case:
         words += [self.optimize] if self.optimize else []
         return shlex.join(words)
 
-    def check(self) -> Result:
-        """Compile the guard and decide it."""
-        program = load(guard_path(self.guard, self.arch), arch=self.arch, cc=self.cc, optimize=self.optimize)
+    def load(self) -> tuple[Program, Scenario]:
+        """Compile the guard with its caller, and return the program and what is to be decided of it."""
+        program = load_guard(self.guard, self.arch, self.caller, cc=self.cc, optimize=self.optimize)
         scenario = override(
             program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
-        wanted = select(scenario, self.properties)
-        result = check(program, wanted, limits=self.limits, command=self.command, replay=self.replay)
-        return replace(result, case=self.guard)
+        return program, select(scenario, self.properties)
+
+    def check(self) -> Result:
+        """Compile the guard with its caller, and decide it."""
+        program, scenario = self.load()
+        result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
+        return replace(result, case=self.label)
+
+
+def load_guard(
+    guard: str,
+    arch: str = "arm64",
+    caller: Caller = ALONE,
+    *,
+    cc: str | None = None,
+    optimize: str | None = None,
+    flags: Sequence[str] = (),
+) -> Program:
+    """Compile a guard with whoever calls it; the program's scenario has the interrupts that reach it.
+
+    cc, optimize, flags: as for `ctxrace.kernel.program.load`. Raises `ScenarioError`, with what exists, for what does
+    not fit together.
+    """
+    path = guard_path(guard, arch)
+    caller.check(arch)
+    flags, more = [*caller.flags(guard), *flags], caller.sources(arch)
+    program = load(path, arch=arch, cc=cc, optimize=optimize, flags=flags, more=more)
+    return replace(program, scenario=caller.scenario(program.scenario))
 
 
 def guard_path(guard: str, arch: str = "arm64") -> Path:
@@ -97,19 +132,23 @@ def cases(
     attempts: str | None = None,
     limits: Limits | None = None,
     arch: str = "arm64",
+    callers: Sequence[Caller] = (ALONE,),
 ) -> list[Case]:
-    """Return the cases of every guard under every preemption model, or of those given.
+    """Return the cases of every guard under every preemption model, or of those given, with each of `callers`.
 
-    Raises `ScenarioError` for an architecture or a preemption model that does not exist, or a guard on it.
+    Raises `ScenarioError` for an architecture or a preemption model that does not exist, or what is not on it.
     """
     known = GUARDS_OF[architecture(arch).name]
     for guard in guards:
         guard_path(guard, arch)
+    for caller in callers:
+        caller.check(arch)
     models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(map(str, Preemption))
     limits = limits or Limits()
     return [
-        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch)
+        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch, caller)
         for guard in dict.fromkeys(guards or known)
+        for caller in dict.fromkeys(callers)
         for model in dict.fromkeys(models)
     ]
 
