@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.core.errors import ScenarioError
-from ctxrace.core.verdict import Result
+from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
@@ -86,7 +87,10 @@ class Case:
 
     def check(self) -> Result:
         """Compile the guard with its caller, and decide it."""
-        program, scenario = self.load()
+        return self.decide(*self.load())
+
+    def decide(self, program: Program, scenario: Scenario) -> Result:
+        """Decide what `load` returned."""
         result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
         return replace(result, case=self.label)
 
@@ -159,17 +163,40 @@ def run(wanted: Sequence[Case], jobs: int) -> Iterator[Result]:
     Ctrl-C ends the searches that run, as incomplete, and begins no others.
     """
     if jobs == 1 or len(wanted) == 1:
-        yield from map(Case.check, wanted)
+        yield from _check_all(wanted)
         return
-    with ProcessPoolExecutor(min(jobs, len(wanted))) as pool:
-        futures: list[Future[Result]] = [pool.submit(case.check) for case in wanted]
+    # Guards may compile to the same code, so those with the same caller go to the same process.
+    alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
+    keys = [(case.arch, case.caller, case.preemption, number) for case, number in zip(wanted, alone, strict=True)]
+    groups = [[case for case, _ in group] for _, group in groupby(zip(wanted, keys, strict=True), lambda pair: pair[1])]
+    with ProcessPoolExecutor(min(jobs, len(groups))) as pool:
+        futures: list[Future[list[Result]]] = [pool.submit(_check_all, group) for group in groups]
         for future in futures:
             try:
-                yield future.result()
+                yield from future.result()
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield from (other.result() for other in futures if other.done() and not other.cancelled())
+                for other in futures:
+                    if other.done() and not other.cancelled():
+                        yield from other.result()
                 return
+
+
+def _check_all(wanted: Sequence[Case]) -> list[Result]:
+    """Check the cases one after another; what is the same machine code, and holds, is searched once."""
+    known: dict[tuple[object, ...], Result] = {}
+    results = []
+    for case in wanted:
+        program, scenario = case.load()
+        loaded = tuple((s.address, s.data) for s in program.image.sections if s.name != ".ctxrace")
+        key = (loaded, scenario, case.limits, case.arch, program.compiler)
+        if key not in known:
+            known[key] = case.decide(program, scenario)
+        result = known[key]
+        if result.outcome is not Outcome.HOLDS:  # an interleaving names the guard's own lines
+            del known[key]
+        results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+    return results
 
 
 def _known(preemptions: Sequence[str]) -> bool:
