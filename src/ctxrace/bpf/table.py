@@ -1,4 +1,4 @@
-"""The whole system as one table: guard by architecture, trampoline, number of programs, sleepable or not."""
+"""The whole system as one table: guard by architecture, trampoline, sleepable or not, and how many programs."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,6 +12,7 @@ __all__ = ["cells", "system_cases"]
 
 def system_cases(
     archs: Sequence[str] = (),
+    programs: Sequence[int] = (1,),
     *,
     tasks: int = 2,
     cc: str | None = None,
@@ -20,14 +21,14 @@ def system_cases(
 ) -> list[Case]:
     """Return a case for each cell of the table: under full preemption, as what holds there holds under all models.
 
-    archs: none for all that have trampolines. The cases of one trampoline follow one another.
+    archs: none for all that have trampolines; programs: how many are attached. The cases of one trampoline follow one another.
     """
     found = []
     for arch in archs or GUARDS_OF:
         for trampoline in trampolines_of(arch):
             for sleepable in (False, True):
-                for programs in (1, 2):
-                    callers = [Caller(trampoline, programs, sleepable)]
+                for number in programs:
+                    callers = [Caller(trampoline, number, sleepable)]
                     found += cases(
                         preemptions=["full"], tasks=tasks, cc=cc, optimize=optimize, limits=limits, arch=arch,
                         callers=callers,
@@ -38,9 +39,10 @@ def system_cases(
 def cells(
     wanted: Sequence[Case], results: Sequence[Result]
 ) -> Mapping[tuple[tuple[str, str], tuple[str, str]], list[Result]]:
-    """Return the results by row (guard, whether it sleeps) and column (architecture, trampoline); one and two programs
-    share a cell.
-    """  # fmt: skip
+    """Return the results by row (guard, whether it sleeps) and column (architecture, trampoline).
+
+    One program and two share a cell.
+    """
     found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result]] = {}
     guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
     pairs = zip(wanted, results, strict=False)

@@ -6,9 +6,20 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import GUARDS_OF, guard_path
+from ctxrace.bpf.guards import GUARDS_OF, load_guard
 from ctxrace.cli import options as opt
+from ctxrace.cli.callers import (
+    Defines,
+    Interrupts,
+    Programs,
+    Rcu,
+    Sleepable,
+    TrampolineOptions,
+    Trampolines,
+    caller_of,
+)
 from ctxrace.cli.output import write
+from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
@@ -34,6 +45,12 @@ def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="as for check; or the name of a guard of ctxrace bpf")],
     schedule: Annotated[str, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")],
     flags: opt.Flags = None,
+    trampoline: Trampolines = None,
+    programs: Programs = None,
+    sleepable: Sleepable = None,
+    rcu: Rcu = None,
+    interrupts: Interrupts = None,
+    define: Defines = None,
     tasks: opt.TaskOption = None,
     softirq: opt.Softirq = None,
     hardirq: opt.Hardirq = None,
@@ -51,8 +68,14 @@ def replay(
     optimize: opt.Optimize = None,
 ) -> None:
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
-    path = str(guard_path(file, arch)) if any(file in guards for guards in GUARDS_OF.values()) else file
-    program = opt.load_program(path, arch, cc, optimize, flags)
+    given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
+    if any(file in guards for guards in GUARDS_OF.values()):
+        level = opt.level_of(optimize)
+        program = load_guard(file, arch, caller_of(given), cc=cc, optimize=level, flags=flags or ())
+    elif given.any:
+        raise ScenarioError(f"{file} is no guard of ctxrace bpf; leave out --trampoline and its like, which need one")
+    else:
+        program = opt.load_program(file, arch, cc, optimize, flags)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,

@@ -148,11 +148,15 @@ def compile_c(
     key = digest(*texts, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
 
     def build(work: Path) -> tuple[str, list[Path]]:
-        messages, dependencies, targets = "", [], []
+        messages = ""
+        dependencies: list[Path] = []
+        targets: list[Path] = []
         for number, path in enumerate(sources):
             target = work / (f"{number}-{_object_name(path)}" if number else _object_name(path))
             said, read = _compile(path, target, compiler, options)
-            messages, dependencies, targets = messages + said, [*dependencies, path, *read], [*targets, target]
+            messages += said
+            dependencies += [path, *read]
+            targets.append(target)
         messages += _link(targets, work, linker_script, str(source))
         return messages, dependencies
 

@@ -63,9 +63,8 @@ def _letter(kind: str) -> str:
 
 
 def _legend(results: Sequence[Result]) -> Iterator[str]:
-    broken = dict.fromkeys(
-        verdict.property.kind for result in results for verdict in result.verdicts if verdict.outcome is Outcome.VIOLATED
-    )
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    broken = dict.fromkeys(verdict.property.kind for verdict in verdicts if verdict.outcome is Outcome.VIOLATED)
     if broken:
         yield "violated: " + ", ".join(f"{_letter(kind)} {kind}" for kind in broken)
     for note in dict.fromkeys(note for result in results for note in result.notes):

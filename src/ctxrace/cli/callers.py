@@ -1,0 +1,88 @@
+"""The options that say who calls a BPF guard, for the verbs that take one."""
+
+from collections.abc import Sequence
+from typing import Annotated, NamedTuple
+
+import typer
+
+from ctxrace.bpf.caller import CALLERS, Caller, trampolines_of
+from ctxrace.core.errors import ScenarioError
+
+__all__ = ["TrampolineOptions", "caller_of", "callers_of"]
+
+Trampolines = Annotated[
+    list[str] | None,
+    typer.Option("--trampoline", metavar="NAME", help=f"who calls the guard: {', '.join(CALLERS)}"),
+]
+Programs = Annotated[
+    int | None,
+    typer.Option("--programs", metavar="1|2", help="how many programs are attached, default: 1"),
+]
+Sleepable = Annotated[
+    bool | None,
+    typer.Option("--sleepable/--non-sleepable", help="the programs block in their middle"),
+]
+Rcu = Annotated[
+    str | None,
+    typer.Option("--rcu", metavar="NAME", help="preemptible (the default) or non-preemptible"),
+]
+Interrupts = Annotated[
+    str | None,
+    typer.Option("--interrupts", metavar="LIST|none", help="whose handlers reach the guard: softirq,hardirq,nmi"),
+]
+Defines = Annotated[
+    list[str] | None,
+    typer.Option("-D", metavar="NAME", help="how the program is called besides; a wrong name lists them"),
+]
+
+
+class TrampolineOptions(NamedTuple):
+    """What the user typed; None: nothing."""
+
+    trampolines: Sequence[str] | None
+    programs: int | None
+    sleepable: bool | None
+    rcu: str | None
+    interrupts: str | None
+    defines: Sequence[str] | None
+
+    @property
+    def any(self) -> bool:
+        """Whether any of them was typed."""
+        return any(value is not None and value != [] for value in self)
+
+
+def callers_of(given: TrampolineOptions, arch: str) -> list[Caller]:
+    """Return who is to call the guard, the guard alone where nothing was typed.
+
+    Where only other options are given, they are about all trampolines of `arch`.
+    """
+    names = given.trampolines or ["bare"]
+    beyond_bare = given._replace(interrupts=None, trampolines=None)
+    if not given.trampolines and (beyond_bare.any and given.sleepable is not False):
+        names = list(trampolines_of(arch))
+        if not names:
+            raise ScenarioError(f"there are no trampolines on {arch}; add --trampoline raw_tp, or leave out the option")
+    return [_caller(name, given) for name in names]
+
+
+def caller_of(given: TrampolineOptions) -> Caller:
+    """Return the one caller that was typed; raise `ScenarioError` for several."""
+    if given.trampolines and len(given.trampolines) > 1:
+        raise ScenarioError(f"a schedule is of one trampoline; got: {', '.join(given.trampolines)}")
+    return _caller((given.trampolines or ["bare"])[0], given)
+
+
+def _caller(name: str, given: TrampolineOptions) -> Caller:
+    interrupts = None
+    if given.interrupts is not None:
+        words = [word.strip() for word in given.interrupts.split(",")]
+        interrupts = () if words == ["none"] else tuple(dict.fromkeys(words))
+    return Caller(
+        name,
+        1 if given.programs is None else given.programs,
+        bool(given.sleepable),
+        given.rcu or "preemptible",
+        interrupts,
+        tuple(given.defines or ()),
+    )
