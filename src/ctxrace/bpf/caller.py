@@ -6,10 +6,11 @@ from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.override import override
-from ctxrace.kernel.scenario import Scenario
+from ctxrace.kernel.program import configuration
+from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["ALONE", "CALLERS", "DEFINES", "MUTANTS", "RCU", "Caller", "trampolines_of"]
+__all__ = ["ALONE", "CALLERS", "DEFINES", "MUTANTS", "Caller", "trampolines_of"]
 
 _DEFINE_OF = {"fentry": "BPF_FENTRY", "fexit": "BPF_FEXIT", "fmod_ret": "BPF_FMOD_RET", "raw_tp": "BPF_RAW_TP"}
 _TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
@@ -17,10 +18,7 @@ _TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
 CALLERS = ("bare", *_DEFINE_OF)
 """What may call a guard. bare: enter, program and exit in one function; raw_tp: a tracepoint, without a trampoline."""
 
-RCU = ("preemptible", "non-preemptible")
-"""Whether rcu_read_lock() leaves preemption on."""
-
-DEFINES = ("BPF_UNCHECKED", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN")
+DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN")
 """What system/attach.h understands besides, and no other option says."""
 
 MUTANTS = {"no-exit": ("-DBPF_SKIP_EXIT",), "early-return": ("-DBPF_SKIP_EXIT",)}
@@ -42,7 +40,7 @@ class Caller:
     trampoline: str = "bare"
     programs: int = 1
     sleepable: bool = False
-    rcu: str = "preemptible"
+    rcu: str = RCU_FLAVOURS[0]
     interrupts: tuple[str, ...] | None = None
     defines: tuple[str, ...] = ()
 
@@ -50,7 +48,7 @@ class Caller:
         words = [] if self.trampoline == "bare" else [self.trampoline]
         words += ["x2"] if self.programs == 2 else []
         words += ["sleepable"] if self.sleepable else []
-        words += ["rcu-off"] if self.rcu != "preemptible" else []
+        words += ["rcu-off"] if self.rcu != RCU_FLAVOURS[0] else []
         return " ".join([*words, *self.defines])
 
     @property
@@ -59,7 +57,7 @@ class Caller:
         words = ["--trampoline", self.trampoline] if self != ALONE else []
         words += ["--programs", str(self.programs)] if self.programs != 1 else []
         words += ["--sleepable"] if self.sleepable else []
-        words += ["--rcu", self.rcu] if self.rcu != "preemptible" else []
+        words += ["--rcu", self.rcu] if self.rcu != RCU_FLAVOURS[0] else []
         words += ["--interrupts", ",".join(self.interrupts) or "none"] if self.interrupts is not None else []
         return words + [word for name in self.defines for word in ("-D", name)]
 
@@ -67,7 +65,7 @@ class Caller:
         """Return what the compiler is told."""
         flags = [f"-D{_DEFINE_OF[self.trampoline]}={self.programs}"] if self.trampoline != "bare" else []
         flags += ["-DBPF_SLEEPABLE"] if self.sleepable else []
-        flags += ["-DCTXRACE_PREEMPT_RCU=0"] if self.rcu != "preemptible" else []
+        flags += configuration(rcu=self.rcu) if flags else ()
         flags += MUTANTS.get(guard, ()) if flags else ()
         return flags + [f"-D{name}" for name in self.defines]
 
@@ -93,8 +91,7 @@ class Caller:
                 f"no trampoline {self.trampoline!r} on {arch}; it has: {', '.join(known)}; "
                 f"trampolines exist for: {', '.join(sorted(path.stem for path in _FOLDER.glob('*.S')))}"
             )
-        if self.rcu not in RCU:
-            raise ScenarioError(f"no RCU {self.rcu!r}; ctxrace has: {', '.join(RCU)}")
+        configuration(rcu=self.rcu)
         if self.programs not in (1, 2):
             raise ScenarioError(f"{self.programs} programs are not modelled; ctxrace has: 1, 2")
         if self.sleepable and self.trampoline not in _TRAMPOLINES:
@@ -107,8 +104,8 @@ class Caller:
                 f"--interrupts {','.join(self.interrupts)} does not go with --sleepable: "
                 "a program that sleeps is attached only to what may sleep; leave it out"
             )
-        if self.trampoline == "bare" and (self.programs != 1 or self.rcu != "preemptible" or self.defines):
-            given = "--programs 2" if self.programs != 1 else "--rcu" if self.rcu != "preemptible" else "-D"
+        if self.trampoline == "bare" and (self.programs != 1 or self.rcu != RCU_FLAVOURS[0] or self.defines):
+            given = "--programs 2" if self.programs != 1 else "--rcu" if self.rcu != RCU_FLAVOURS[0] else "-D"
             raise ScenarioError(
                 f"{given} does not go with --trampoline bare, which is the guard by itself; name one of: "
                 f"{', '.join(name for name in known if name != 'bare')}"

@@ -14,7 +14,7 @@ from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
-from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
@@ -29,6 +29,10 @@ GUARDS_OF = {
     "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
 }
 """For each architecture the guards that exist on it."""
+
+
+MODELS = (str(Preemption.NONE), str(Preemption.FULL))
+"""The preemption models of the table; the others are one of these as far as guards are concerned, or rt."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,8 @@ class Case:
 
     def load(self) -> tuple[Program, Scenario]:
         """Compile the guard with its caller, and return the program and what is to be decided of it."""
-        program = load_guard(self.guard, self.arch, self.caller, cc=self.cc, optimize=self.optimize)
+        flags = configuration(preemption=self.preemption)
+        program = load_guard(self.guard, self.arch, self.caller, cc=self.cc, optimize=self.optimize, flags=flags)
         scenario = override(
             program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
@@ -147,7 +152,7 @@ def cases(
         guard_path(guard, arch)
     for caller in callers:
         caller.check(arch)
-    models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(map(str, Preemption))
+    models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(MODELS)
     limits = limits or Limits()
     return [
         Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch, caller)

@@ -21,7 +21,8 @@ def system_cases(
 ) -> list[Case]:
     """Return a case for each cell of the table: under full preemption, as what holds there holds under all models.
 
-    archs: none for all that have trampolines; programs: how many are attached. The cases of one trampoline follow one another.
+    archs: none for all that have trampolines; programs: how many are attached.
+    The cases of one trampoline follow one another.
     """
     found = []
     for arch in archs or GUARDS_OF:

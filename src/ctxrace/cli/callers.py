@@ -7,6 +7,7 @@ import typer
 
 from ctxrace.bpf.caller import CALLERS, Caller, trampolines_of
 from ctxrace.core.errors import ScenarioError
+from ctxrace.kernel.scenario import RCU_FLAVOURS
 
 __all__ = ["TrampolineOptions", "caller_of", "callers_of"]
 
@@ -21,10 +22,6 @@ Programs = Annotated[
 Sleepable = Annotated[
     bool | None,
     typer.Option("--sleepable/--non-sleepable", help="the programs block in their middle"),
-]
-Rcu = Annotated[
-    str | None,
-    typer.Option("--rcu", metavar="NAME", help="preemptible (the default) or non-preemptible"),
 ]
 Interrupts = Annotated[
     str | None,
@@ -82,7 +79,7 @@ def _caller(name: str, given: TrampolineOptions) -> Caller:
         name,
         1 if given.programs is None else given.programs,
         bool(given.sleepable),
-        given.rcu or "preemptible",
+        RCU_FLAVOURS[0] if given.rcu is None else given.rcu,
         interrupts,
         tuple(given.defines or ()),
     )

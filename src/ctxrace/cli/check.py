@@ -25,8 +25,11 @@ def check(
     softirq: opt.Softirq = None,
     hardirq: opt.Hardirq = None,
     nmi: opt.Nmi = None,
+    fifo_tasks: opt.FifoTasks = None,
     cpus: opt.Cpus = None,
     preemption: opt.PreemptionOption = None,
+    rcu: opt.Rcu = None,
+    entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     exclusive: opt.Exclusive = None,
     balanced: opt.Balanced = None,
@@ -44,7 +47,7 @@ def check(
 
     Example: ctxrace check guard.c --tasks 3 -O3 -- -DDEBUG
     """
-    program = opt.load_program(file, arch, cc, optimize, flags)
+    program = opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,
@@ -59,6 +62,8 @@ def check(
         cpus=cpus,
         preemption=preemption,
         attempts=attempts,
+        fifo_tasks=fifo_tasks,
+        entry_window=entry_window,
     )
     words = [word for word in context.obj if word != "--json"]
     command = shlex.join(["ctxrace", *words])

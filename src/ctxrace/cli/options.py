@@ -9,7 +9,7 @@ import typer
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.kernel.override import override, parse_property, select
-from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import Scenario
 
 __all__ = ["DEFAULT_MAX_STATES", "level_of", "load_program", "scenario_of"]
@@ -50,9 +50,21 @@ Cpus = Annotated[
     str | None,
     typer.Option("--cpus", metavar="N", help="how many CPUs; this version explores one"),
 ]
+FifoTasks = Annotated[
+    list[str] | None,
+    typer.Option("--fifo-tasks", metavar="[N:]ENTRY|N", help="the same, but no task preempts these"),
+]
 PreemptionOption = Annotated[
     str | None,
-    typer.Option("--preemption", metavar="none|full", help="where a task may be preempted, default: full"),
+    typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: full"),
+]
+Rcu = Annotated[
+    str | None,
+    typer.Option("--rcu", metavar="FLAVOUR", help="preemptible or non-preemptible, default: preemptible"),
+]
+EntryWindow = Annotated[
+    bool,
+    typer.Option("--entry-window", help="interrupts also run their entries before they are counted"),
 ]
 Attempts = Annotated[
     str | None,
@@ -89,10 +101,20 @@ Timeout = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
 
 
-def load_program(file: str, arch: str, cc: str | None, optimize: str | None, flags: Sequence[str] | None) -> Program:
-    """Compile and load `file`, and hand the compiler's own messages on to the user."""
+def load_program(
+    file: str,
+    arch: str,
+    cc: str | None,
+    optimize: str | None,
+    flags: Sequence[str] | None,
+    **configured: str | None,
+) -> Program:
+    """Compile and load `file`, and hand the compiler's own messages on to the user.
+
+    configured: preemption, rcu and cpus as the user gave them, for the headers.
+    """
     level = level_of(optimize)
-    program = load(file, arch=arch, cc=cc, optimize=level, flags=flags or ())
+    program = load(file, arch=arch, cc=cc, optimize=level, flags=[*configuration(**configured), *(flags or ())])
     sys.stderr.write(program.messages)
     return program
 
@@ -114,7 +136,7 @@ def scenario_of(
     recovers: Sequence[str] | None,
     progress: Sequence[str] | None,
     wanted: Sequence[str] | None,
-    **contexts: Sequence[str] | str | None,
+    **contexts: Sequence[str] | str | bool | None,
 ) -> Scenario:
     """Return the declared scenario with what the options say in its place."""
     kinds = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}

@@ -12,7 +12,6 @@ from ctxrace.cli.callers import (
     Defines,
     Interrupts,
     Programs,
-    Rcu,
     Sleepable,
     TrampolineOptions,
     Trampolines,
@@ -21,6 +20,7 @@ from ctxrace.cli.callers import (
 from ctxrace.cli.output import write
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
+from ctxrace.kernel.program import configuration
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
 
@@ -48,15 +48,17 @@ def replay(
     trampoline: Trampolines = None,
     programs: Programs = None,
     sleepable: Sleepable = None,
-    rcu: Rcu = None,
     interrupts: Interrupts = None,
     define: Defines = None,
     tasks: opt.TaskOption = None,
     softirq: opt.Softirq = None,
     hardirq: opt.Hardirq = None,
     nmi: opt.Nmi = None,
+    fifo_tasks: opt.FifoTasks = None,
     cpus: opt.Cpus = None,
     preemption: opt.PreemptionOption = None,
+    rcu: opt.Rcu = None,
+    entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     exclusive: opt.Exclusive = None,
     balanced: opt.Balanced = None,
@@ -70,12 +72,15 @@ def replay(
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
     given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
     if any(file in guards for guards in GUARDS_OF.values()):
+        configured = configuration(preemption=preemption, cpus=cpus)
         level = opt.level_of(optimize)
-        program = load_guard(file, arch, caller_of(given), cc=cc, optimize=level, flags=flags or ())
-    elif given.any:
+        program = load_guard(
+            file, arch, caller_of(given), cc=cc, optimize=level, flags=[*configured, *(flags or ())]
+        )
+    elif given._replace(rcu=None).any:
         raise ScenarioError(f"{file} is no guard of ctxrace bpf; leave out --trampoline and its like, which need one")
     else:
-        program = opt.load_program(file, arch, cc, optimize, flags)
+        program = opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,
@@ -90,6 +95,8 @@ def replay(
         cpus=cpus,
         preemption=preemption,
         attempts=attempts,
+        fifo_tasks=fifo_tasks,
+        entry_window=entry_window,
     )
     told, broken = run_again(program, Schedule.parse(schedule), scenario)
     sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")

@@ -7,10 +7,10 @@ from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes, StackEscapes
-from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED
+from ctxrace.kernel.monitor import CHECK, ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
-from ctxrace.kernel.system import KernelSystem
+from ctxrace.kernel.system import MOST_COMPARED, KernelSystem
 
 __all__ = ["check", "explore"]
 
@@ -33,7 +33,7 @@ def check(
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     system, exploration = explore(program, scenario, limits, progress)
     wanted = list(_wanted(system, scenario))
-    wanted += [p for p in (FAULT, RESTORED) if p in exploration.runs]
+    wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(system, scenario)
@@ -92,8 +92,8 @@ def _judge(system: KernelSystem, exploration: Exploration, prop: Property) -> Ve
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
     if not exploration.exhausted:
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=exploration.stopped)
-    for end in (FAULT, RESTORED):
-        if end in exploration.runs:
+    for end in system.properties:
+        if end in ENDS and end in exploration.runs:
             reason = f"{end} is violated, and what happens after that is not known"
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
     return verdict
@@ -123,7 +123,12 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
         notes.append(f"each context begins its entry at most {times} (as declared); nothing is claimed beyond that")
     arrived = {level for level, _ in system.arrived}
     if exploration.exhausted:
-        notes += [f"no {level} could ever arrive" for level in system.scenario.levels if level not in arrived]
+        levels = dict.fromkeys(str(handler.level) for handler in system.handlers)
+        notes += [f"no {level} could ever arrive" for level in levels if level not in arrived]
+    if system.folded and system.layout.tasks > MOST_COMPARED:
+        notes.append(f"{MOST_COMPARED} tasks were compared with one another; the others are taken to be like them")
+    if system.scenario.statistics:
+        notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
     if not system.folded and system.scenario.task_count > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")
     if system.layout.shared_stacks:

@@ -2,7 +2,8 @@
 
 Sources: Linux v6.19 include/linux/preempt.h (layout of the preempt count), include/linux/hardirq.h
 (`__irq_enter`, `__nmi_enter`), kernel/softirq.c (`softirq_handle_begin`), kernel/sched/core.c
-(`preempt_schedule_irq`), arch/arm64/include/asm/preempt.h (`init_idle_preempt_count`).
+(`preempt_schedule_irq`, `__schedule_bug`), include/linux/kernel.h (`might_resched`), kernel/Kconfig.preempt,
+arch/arm64/include/asm/preempt.h (`init_idle_preempt_count`).
 """
 
 from enum import IntEnum, StrEnum
@@ -12,9 +13,11 @@ __all__ = [
     "IDLE_PREEMPT_COUNT",
     "Level",
     "Preemption",
+    "Sleep",
     "arrival_reason",
     "may_arrive",
     "may_be_preempted",
+    "may_sleep",
     "starts_masked",
 ]
 
@@ -34,8 +37,19 @@ class Level(IntEnum):
 class Preemption(StrEnum):
     """When a task may lose the CPU to another task."""
 
-    NONE = "none"  # only where its code blocks
+    NONE = "none"  # only where its code blocks, or calls cond_resched()
+    VOLUNTARY = "voluntary"  # there, and where it calls might_sleep()
     FULL = "full"  # between any two steps, while the preempt count is 0 and interrupts are on
+    LAZY = "lazy"  # as full: a task with a real-time priority does not wait for the tick that others wait for
+    RT = "rt"  # as full, and softirqs are tasks
+
+
+class Sleep(StrEnum):
+    """The functions at which a task may give up the CPU. Whoever calls one must be allowed to sleep."""
+
+    SCHEDULE = "schedule"
+    COND_RESCHED = "cond_resched"
+    MIGHT_SLEEP = "might_sleep"
 
 
 SOFTIRQ_OFFSET = 0x100
@@ -74,9 +88,31 @@ def starts_masked(level: Level) -> bool:
     return level >= Level.HARDIRQ
 
 
-def may_be_preempted(model: Preemption, *, interrupts_on: bool, preempt_count: int) -> bool:
-    """Return whether another task may be switched in between two steps of a task."""
-    return model is Preemption.FULL and interrupts_on and preempt_count == 0
+def may_be_preempted(
+    model: Preemption, *, interrupts_on: bool, preempt_count: int, calls: str | None = None, fifo: bool = False
+) -> bool:
+    """Return whether another task may be switched in before a task's next step.
+
+    calls: the `Sleep` function that it is about to run. fifo: whether it has the highest real-time priority, so that
+    no other task takes the CPU from it.
+    """
+    if not may_sleep(Level.TASK, interrupts_on=interrupts_on, preempt_count=preempt_count):
+        return False
+    if calls == Sleep.SCHEDULE:
+        return True
+    return not fifo and (model not in _WHERE_ASKED or calls in _WHERE_ASKED[model])
+
+
+def may_sleep(level: Level, *, interrupts_on: bool, preempt_count: int) -> bool:
+    """Return whether a context may call a `Sleep` function. The idle task, which may not, runs no code of ours."""
+    return level is Level.TASK and interrupts_on and preempt_count == 0
+
+
+_WHERE_ASKED = {
+    Preemption.NONE: (Sleep.COND_RESCHED,),
+    Preemption.VOLUNTARY: (Sleep.COND_RESCHED, Sleep.MIGHT_SLEEP),
+}
+"""Where models that are not preemptible ask whether another task should run."""
 
 
 def arrival_reason(level: Level) -> str:

@@ -4,14 +4,14 @@ What a context does next hangs on its own state and on the few bytes it reads, n
 outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees.
 """
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
-from ctxrace.kernel.context import Level, starts_masked
-from ctxrace.kernel.layout import QUIET, Layout
+from ctxrace.kernel.context import ACCOUNTING, Level, starts_masked
+from ctxrace.kernel.layout import QUIET, RUN_CONTEXT, UNTOLD, Layout
 from ctxrace.machine.flow import EXIT, Flow, Machine
-from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write
+from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write, wild
 
 __all__ = ["CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
 
@@ -23,7 +23,7 @@ class IdentityEscapes(Exception):
 
 
 class CurrentSeen(Exception):
-    """An interrupt looks at more of the task that it cut in on than the preempt count."""
+    """An interrupt looks at more of the task that it cut in on than its counts, or does not only save its bpf_ctx."""
 
 
 class StackEscapes(Exception):
@@ -46,10 +46,21 @@ class Interner(Generic[Item]):
 
 
 class Role(NamedTuple):
-    """What kind of context a flow belongs to."""
+    """What kind of context a flow belongs to. window: whether the preempt count does not say so yet, or no more."""
 
     level: Level
     entry: str
+    window: bool = False
+
+    @property
+    def accounting(self) -> int:
+        """What beginning it adds to the preempt count: nothing yet in the window before that is done."""
+        return 0 if self.window else ACCOUNTING.get(self.level, 0)
+
+    @property
+    def masked(self) -> bool:
+        """Whether it begins with interrupts off, as all that happens around the accounting does."""
+        return self.window or starts_masked(self.level)
 
 
 class Outcome(NamedTuple):
@@ -85,15 +96,17 @@ class Flows:
     folded: identities that must be indistinguishable from identity 0, if any.
     highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
     interrupt over it then sees it in the preempt count, and sees all that it has done.
-    blind: whether it is an error that an interrupt looks at current's task_struct, but for the preempt count.
+    blind: whether it is an error that an interrupt looks at current's task_struct, but for the counts, and for
+    bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
     """
 
-    def __init__(self, machine: Machine, layout: Layout, folded: range, highest: Level, blind: bool) -> None:
+    def __init__(self, machine: Machine, layout: Layout, folded: Sequence[int], highest: Level, blind: bool) -> None:
         self.machine = machine
         self.layout = layout
         self._folded = folded
         self._highest = highest
         self._blind = blind
+        self._saved = frozenset(RUN_CONTEXT) if blind else frozenset[int]()
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -135,8 +148,8 @@ class Flows:
             assert isinstance(node, Outcome)
             return node
         outcome, memory = self._evaluate(what, identity, shared, own)
-        if self._blind and _looks_at_current(what if isinstance(what, Role) else self.numbers.values[what][0], memory):
-            raise CurrentSeen
+        if self._blind:
+            self._check_blindness(what, identity, shared, own, outcome, memory)
         if identity in self._folded:
             self._compare_identities(what, identity, shared, own, outcome, memory)
         self._insert(key, memory, outcome)
@@ -177,24 +190,56 @@ class Flows:
         content = b"" if flow is None or layout.shared_stacks else flow.stack
         private = bytes(len(stack) - len(content)) + content
         memory = Memory(
-            layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=QUIET
+            layout.regions(role.level, identity), layout.constant, shared, own, private, QUIET, self._saved
         )
         system = layout.system_registers(identity)
         try:
             if flow is not None and flow.pc == EXIT:
                 return flow, memory
             if flow is None:
-                return machine.begin(role.entry, memory, system, stack, starts_masked(role.level)), memory
+                return machine.begin(role.entry, memory, system, stack, role.masked), memory
             return machine.proceed(flow, memory, system, stack), memory
         except Fault as fault:
             return str(fault), memory
         except ForeignAccess as access:
-            if "stack" in str(access):
-                raise StackEscapes from None
-            raise ExecutionError(
-                f"{role.entry} ({role.level}) reaches into {access}; the model knows only current's. "
-                "Keep what tasks share in a variable of its own"
-            ) from None
+            return self._reach(role, access), memory
+
+    def _reach(self, role: Role, access: ForeignAccess) -> str:
+        match self.layout.foreign(access.address):
+            case "stack":
+                raise StackEscapes
+            case "task_struct":
+                raise ExecutionError(
+                    f"{role.entry} ({role.level}) reaches into another task's task_struct; the model knows only "
+                    "current's. Keep what tasks share in a variable of its own"
+                )
+        return f"{access.instruction} {wild(access.address, access.size)}"
+
+    def _check_blindness(
+        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
+        """Raise `CurrentSeen` where an interrupt does something else if it cuts in on another task."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        if role.level is Level.TASK:
+            return
+        touched = [*((kind, offset) for kind, offset, _, _ in seen.reads), *((w.kind, w.offset) for w in seen.writes)]
+        mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
+        if mine - QUIET - self._saved:
+            raise CurrentSeen
+        other = None if flow is None else self.layout.change_words(flow, _without_run_context)
+        at = slice(RUN_CONTEXT.start, RUN_CONTEXT.stop)
+        untold = own[at] == UNTOLD.to_bytes(8, "little")
+        if other == flow and not (untold and mine & self._saved):
+            return  # it does not know what the task's bpf_ctx is
+        emptied = own[: at.start] + bytes(8) + own[at.stop :] if untold else own
+        result, memory = self._run(role, other, identity, shared, emptied)
+        if found.fault:
+            same = isinstance(result, str)
+        else:
+            same = result == self.layout.change_words(self.numbers.values[found.flow][1], _without_run_context)
+        writes = [write._replace(data=_emptied(write.data)) for write in seen.writes]
+        if not same or memory.writes != writes or memory.touches != seen.touches or memory.notes != seen.notes:
+            raise CurrentSeen
 
     def _compare_identities(
         self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
@@ -215,9 +260,9 @@ class Flows:
                 raise IdentityEscapes
 
 
-def _looks_at_current(role: Role, memory: Memory) -> bool:
-    touched = [(kind, offset) for kind, offset, _, _ in memory.reads]
-    touched += [(kind, offset) for kind, offset, _ in memory.writes]
-    return role.level is not Level.TASK and any(
-        kind is RegionKind.OWN and offset not in QUIET for kind, offset in touched
-    )
+def _without_run_context(value: int) -> int:
+    return 0 if value == UNTOLD else value
+
+
+def _emptied(data: bytes) -> bytes:
+    return bytes(8) if data == UNTOLD.to_bytes(8, "little") else data

@@ -3,7 +3,7 @@
 Addresses are far apart, so that no arithmetic slip leads from one region into another.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.context import IDLE_PREEMPT_COUNT, Level
@@ -12,7 +12,16 @@ from ctxrace.machine.flow import Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
-__all__ = ["PREEMPT_COUNT", "QUIET", "TASK_STRUCT_SIZE", "Layout", "linker_script"]
+__all__ = [
+    "PREEMPT_COUNT",
+    "QUIET",
+    "RUN_CONTEXT",
+    "SOFTIRQ_DISABLE_COUNT",
+    "TASK_STRUCT_SIZE",
+    "UNTOLD",
+    "Layout",
+    "linker_script",
+]
 
 _LINKER_SCRIPT = """\
 SECTIONS {
@@ -35,11 +44,17 @@ _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
 _STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
 
 TASK_STRUCT_SIZE = 128
-PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count in a task_struct (ctxrace/sched.h)
+# In a task_struct (ctxrace/sched.h):
+PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count
 PID_OFFSET = 16
+RUN_CONTEXT = range(24, 32)  # bpf_ctx
+SOFTIRQ_DISABLE_COUNT = range(32, 36)
 CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
-QUIET = frozenset([*PREEMPT_COUNT, *CURRENT])
-"""What nobody changes behind the back of whoever runs: interrupts put the preempt count back, and `current` too."""
+QUIET = frozenset([*PREEMPT_COUNT, *SOFTIRQ_DISABLE_COUNT, *CURRENT])
+"""What nobody changes behind the back of whoever runs: interrupts put the counts back, and `current` too."""
+_PUT_BACK = sorted([*QUIET, *RUN_CONTEXT])
+UNTOLD = 0xDEAD_0000_0000_0100
+"""What an interrupt finds in bpf_ctx, whatever is there: it may only save it and put it back."""
 _FIRST_PID = 100
 
 _STACK_TOP = 0xC000
@@ -56,10 +71,12 @@ def linker_script(arch: Architecture) -> str:
 class Layout:
     """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory.
 
-    shared_stacks: whether stacks are memory that every context can reach.
+    shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
     """
 
-    def __init__(self, image: Image, tasks: int, shared_stacks: bool = False) -> None:
+    def __init__(
+        self, image: Image, tasks: int, shared_stacks: bool = False, statistics: Sequence[str] = ()
+    ) -> None:
         self.image = image
         self.tasks = tasks
         self.idle = tasks
@@ -76,6 +93,7 @@ class Layout:
             self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
             blob += section.data
         self._place_percpu_offset(constant)
+        self._place_statistics(statistics, constant, shared)
         if shared_stacks:
             for name, stack in self._stacks():
                 self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
@@ -90,6 +108,14 @@ class Layout:
             self._regions.insert(0, region)
             constant += self.percpu_offset.to_bytes(8, "little")
 
+    def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
+        for name in names:
+            symbol = self.image.symbols[name]
+            place = self.variable(name)
+            base = self._on_this_cpu(symbol.address)
+            self._regions.insert(0, Region(base, symbol.size, RegionKind.STATISTIC, len(constant), name))
+            constant += shared[place.start : place.stop]
+
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""
         arch = self.image.arch
@@ -100,14 +126,41 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
-    def own(self, identity: int, address: int) -> bytes:
-        """Return the task_struct of a task that is between two entries, at the address of task `address`'s."""
+    def own(self, identity: int, softirq_disable_count: int = 0, address: int | None = None) -> bytes:
+        """Return the task_struct of a task that is between two entries.
+
+        address: the task whose address it has, None for its own.
+        """
         fresh = bytearray(CURRENT.stop)
-        fresh[CURRENT.start : CURRENT.stop] = self.task_address(address).to_bytes(8, "little")
+        where = self.task_address(identity if address is None else address)
+        fresh[CURRENT.start : CURRENT.stop] = where.to_bytes(8, "little")
         count = IDLE_PREEMPT_COUNT if identity == self.idle else 0
         fresh[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4] = count.to_bytes(4, "little")
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
+        at = slice(SOFTIRQ_DISABLE_COUNT.start, SOFTIRQ_DISABLE_COUNT.stop)
+        fresh[at] = softirq_disable_count.to_bytes(4, "little")
         return bytes(fresh)
+
+    def preempt_count(self, own: bytes) -> int:
+        """Return the preempt count in a task_struct."""
+        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4], "little")
+
+    def with_preempt_count(self, own: bytes, count: int) -> bytes:
+        """Return a task_struct with another preempt count."""
+        at = PREEMPT_COUNT.start
+        return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]
+
+    def run_context(self, own: bytes) -> int:
+        """Return the bpf_ctx in a task_struct."""
+        return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], "little")
+
+    def with_run_context(self, own: bytes, pointer: int) -> bytes:
+        """Return a task_struct with another bpf_ctx."""
+        return own[: RUN_CONTEXT.start] + pointer.to_bytes(8, "little") + own[RUN_CONTEXT.stop :]
+
+    def put_back(self, own: bytes) -> bytes:
+        """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
+        return bytes(own[offset] for offset in _PUT_BACK)
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
@@ -124,12 +177,21 @@ class Layout:
             *([] if self.shared_stacks else [Region(stack.start, len(stack), RegionKind.STACK, 0, mine)]),
             Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
             *self._regions,
-            *(Region(s.start, len(s), RegionKind.FOREIGN, 0, name) for name, s in self._stacks()),
-            *(
-                Region(self.task_address(i), TASK_STRUCT_SIZE, RegionKind.FOREIGN, 0, "another task's task_struct")
-                for i in range(self.tasks + 1)
-            ),
+            Region(_TASKS, (self.tasks + 1) * _STRIDE, RegionKind.FOREIGN, 0, "tasks"),
+            Region(_INTERRUPT_STACKS, len(Level) * _SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
         )
+
+    def foreign(self, address: int) -> str:
+        """Return what of other contexts lies at `address`: ``stack``, ``task_struct``, or nothing."""
+        if address >= _INTERRUPT_STACKS:
+            level, offset = divmod(address - _INTERRUPT_STACKS, _SPAN)
+            is_stack = level and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+        else:
+            identity, offset = divmod(address - _TASKS, _STRIDE)
+            is_stack = identity < self.tasks and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+        if is_stack:
+            return "stack"
+        return "task_struct" if address < _INTERRUPT_STACKS and offset < TASK_STRUCT_SIZE else ""
 
     def _own_regions(self, identity: int) -> list[Region]:
         regions = [Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")]
@@ -174,21 +236,22 @@ class Layout:
 
     def relocate_flow(self, flow: Flow, source: int, target: int) -> Flow:
         """Return `flow` as it would be with task `target` in the place of `source`."""
+        return self.change_words(flow, lambda value: self.relocate(value, source, target))
 
-        def move(value: int) -> int:
-            return self.relocate(value, source, target)
-
+    def change_words(self, flow: Flow, change: Callable[[int], int]) -> Flow:
+        """Return `flow` with `change` made to every word that it holds."""
+        registers = ((offset, change(value)) for offset, value in flow.registers)
         return flow._replace(
-            registers=tuple((offset, move(value)) for offset, value in flow.registers),
-            stack=self._relocate_words(flow.stack, len(flow.stack) % 8, source, target),
-            monitor=tuple(map(move, flow.monitor)),
-            active=tuple(activation._replace(stack=move(activation.stack)) for activation in flow.active),
-            done=tuple(map(move, flow.done)),
+            registers=tuple((offset, value) for offset, value in registers if value),
+            stack=_change_words(flow.stack, len(flow.stack) % 8, change),
+            monitor=tuple(map(change, flow.monitor)),
+            active=tuple(activation._replace(stack=change(activation.stack)) for activation in flow.active),
+            done=tuple(map(change, flow.done)),
         )
 
     def relocate_own(self, own: bytes, source: int, target: int) -> bytes:
         """Return a task_struct as it would be with task `target` in the place of `source`."""
-        moved = bytearray(self._relocate_words(own, 0, source, target))
+        moved = bytearray(_change_words(own, 0, lambda value: self.relocate(value, source, target)))
         if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
             moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
         return bytes(moved)
@@ -197,14 +260,7 @@ class Layout:
         """Return a write as it would be with task `target` in the place of `source`."""
         if write.kind is not RegionKind.OWN or len(write.data) != 8:
             return write
-        return write._replace(data=self._relocate_words(write.data, 0, source, target))
-
-    def _relocate_words(self, data: bytes, start: int, source: int, target: int) -> bytes:
-        moved = bytearray(data)
-        for at in range(start, len(data) - 7, 8):
-            value = int.from_bytes(data[at : at + 8], "little")
-            moved[at : at + 8] = self.relocate(value, source, target).to_bytes(8, "little")
-        return bytes(moved)
+        return write._replace(data=_change_words(write.data, 0, lambda value: self.relocate(value, source, target)))
 
     def _stacks(self) -> list[tuple[str, range]]:
         tasks = [(f"task {i}'s stack", self.stack(Level.TASK, i)) for i in range(self.tasks)]
@@ -218,3 +274,11 @@ class Layout:
 
     def _pid(self, identity: int) -> bytes:
         return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, "little")
+
+
+def _change_words(data: bytes, start: int, change: Callable[[int], int]) -> bytes:
+    changed = bytearray(data)
+    for at in range(start, len(data) - 7, 8):
+        value = int.from_bytes(data[at : at + 8], "little")
+        changed[at : at + 8] = change(value).to_bytes(8, "little")
+    return bytes(changed)

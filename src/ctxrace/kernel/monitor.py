@@ -3,17 +3,23 @@
 from typing import TYPE_CHECKING
 
 from ctxrace.core.property import Property
-from ctxrace.kernel.position import Position
+from ctxrace.kernel.position import Others, Position
+from ctxrace.kernel.recovery import recovers
 from ctxrace.kernel.scenario import Scenario
 
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["CHECK", "FAULT", "RESTORED", "Monitor"]
+__all__ = ["CHECK", "ENDS", "FAULT", "RESTORED", "SLEEP", "Monitor"]
 
 CHECK = Property("check", (), "every ctxrace_check() is true wherever it is executed")
 FAULT = Property("fault", (), "no context touches memory that does not exist, or traps")
-RESTORED = Property("restored", (), "every entry leaves the preempt count and the interrupt mask as it found them")
+RESTORED = Property(
+    "restored", (), "every entry leaves the preempt count, the interrupt mask and current's bpf_ctx as it found them"
+)
+SLEEP = Property("sleep", (), "only a task sleeps, or may sleep, and only with preemption and interrupts on")
+ENDS = frozenset({FAULT, RESTORED, SLEEP})
+"""What ends a run: nobody knows what comes after."""
 
 
 class Monitor:
@@ -25,13 +31,13 @@ class Monitor:
 
     def __init__(self, scenario: Scenario) -> None:
         wanted = scenario.properties
-        self.properties = (*wanted, CHECK, FAULT, RESTORED)
+        self.properties = (*wanted, CHECK, FAULT, RESTORED, SLEEP)
         self.watched = tuple(dict.fromkeys(p.subjects[-1] for p in wanted if p.kind != "balanced"))
         self.seen: set[str] = set()
         self._exclusive = [p for p in wanted if p.kind == "exclusive"]
         self._progress = [p for p in wanted if p.kind == "progress"]
         self._at_idle = [p for p in wanted if p.kind in ("balanced", "recovers")]
-        self._verdicts_at_idle: dict[tuple[int, int, tuple[int, ...], Property], bool] = {}
+        self._verdicts_at_idle: dict[tuple[int, int, Others, Property], bool] = {}
         self._activations: dict[tuple[int, str], int] = {}
         self.attempted = {
             entry: sum(1 << 2 * k for k, p in enumerate(self._progress) if p.subjects[0] == entry)
@@ -82,7 +88,7 @@ class Monitor:
 
     def _holds_when_idle(self, system: "KernelSystem", state: Position, wanted: Property) -> bool:
         if wanted.kind == "recovers":
-            return system.recovers(state, *wanted.subjects)
+            return recovers(system, state, *wanted.subjects)
         place = system.layout.variable(wanted.subjects[0])
         now = system.shared.values[state.shared]
         return now[place.start : place.stop] == system.layout.shared[place.start : place.stop]

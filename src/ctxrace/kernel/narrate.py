@@ -7,9 +7,9 @@ from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, arrival_reason
-from ctxrace.kernel.layout import PREEMPT_COUNT, TASK_STRUCT_SIZE
-from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Move, Position, Resume, Start
+from ctxrace.kernel.context import Level, Preemption, Sleep, arrival_reason
+from ctxrace.kernel.layout import PREEMPT_COUNT, RUN_CONTEXT, SOFTIRQ_DISABLE_COUNT, TASK_STRUCT_SIZE
+from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Idle, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import RegionKind, Touch
 
@@ -36,8 +36,8 @@ class Narrator:
     """Tell a run step by step, and give each folded task a name that it keeps.
 
     A context is called as in a schedule: a task by its name, with its group where there are several (``A@1``), an
-    interrupt by its level, with its entry where there are several (``nmi:entry``), ``~`` before a task that begins
-    and is preempted before its first event.
+    interrupt by its level, with its entry where there are several (``nmi:entry``), ``^`` before one that is not
+    accounted for, ``~`` before a task that begins and is preempted before its first event, the idle task ``idle``.
     """
 
     def __init__(self, system: "KernelSystem") -> None:
@@ -68,6 +68,10 @@ class Narrator:
                 self._switch(state, step.label.task)
             case Glance():
                 self._glance(step.label.task)
+            case Idle():
+                reason = self._put_aside(state)
+                self.current = None
+                self.rows.append(Turn("switch", "idle", reason))
             case Start():
                 self._start(state, step.label.task)
 
@@ -88,6 +92,8 @@ class Narrator:
             case Glance() | Start():
                 group = self.system.tasks.values[label.task].group
                 return ("~" if isinstance(label, Glance) else "") + self._spell(self._name(label.task), group)
+            case Idle():
+                return "idle"
         return self.running()
 
     def interleaving(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
@@ -102,16 +108,16 @@ class Narrator:
         return f"{name}@{group}" if len(self.system.groups) > 2 else name  # the last group is the idle task
 
     def _handler(self, number: int) -> str:
-        handlers = self.system.scenario.handlers
-        handler = handlers[number]
-        alone = sum(other.level is handler.level for other in handlers) == 1
-        return str(handler.level) if alone else f"{handler.level}:{handler.entry}"
+        handler = self.system.handlers[number]
+        alone = sum((h.level, h.window) == (handler.level, handler.window) for h in self.system.handlers) == 1
+        name = str(handler.level) if alone else f"{handler.level}:{handler.entry}"
+        return f"^{name}" if handler.window else name
 
     def _waiting(self, task: int) -> str:
         return min((name for name, number in self.waiting.items() if number == task), key=_column)
 
     def _context(self) -> str:
-        return str(self.system.scenario.handlers[self.stack[-1]].level) if self.stack else self.current or "idle"
+        return str(self.system.handlers[self.stack[-1]].level) if self.stack else self.current or "idle"
 
     def _below(self) -> str:
         if self.stack:
@@ -122,11 +128,12 @@ class Narrator:
         return any(row.context == context for row in self.rows)
 
     def _arrive(self, state: Position, number: int) -> None:
-        handler = self.system.scenario.handlers[number]
+        handler = self.system.handlers[number]
         name = str(handler.level)
         arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else REST)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
-        reason = f"{arrival_reason(handler.level)}; over {self._below()}, runs {handler.entry}"
+        window = ", the preempt count does not say so" if handler.window else ""
+        reason = f"{arrival_reason(handler.level)}; over {self._below()}{window}, runs {handler.entry}"
         self.rows.append(Turn("arrival", name, reason, self._notes(move)))
         self.stack.append(number)
         if move.flow == REST:
@@ -168,14 +175,23 @@ class Narrator:
         known = [name for name, number in self.resting.items() if number == task and self.named[name] == group]
         if self.finished in known:
             return self.finished  # another attempt of the same task, if there is one, rather than another task
-        return min(known, key=_column) if known else task_name(len(self.named))
+        if known:
+            return min(known, key=_column)
+        if self.system.groups[group].level is Level.SOFTIRQ:
+            return "softirq" if "softirq" not in self.named else f"softirq{group}"
+        return task_name(sum(not name.startswith("softirq") for name in self.named))
 
     def _put_aside(self, state: Position) -> str:
         if self.current is None:
-            return f"task {self.finished} has finished"
+            return f"task {self.finished} has finished" if self.finished else "the CPU has nothing else to do"
         left = self.system.preempted(state.current)
         assert left is not None
         self.waiting[self.current] = left
+        calls = self.system.calls_to_sleep(state.current)
+        if calls == Sleep.SCHEDULE:
+            return f"task {self.current} sleeps, in schedule()"
+        if calls is not None and self.system.scenario.preemption in (Preemption.NONE, Preemption.VOLUNTARY):
+            return f"task {self.current} is preempted in {calls}(): preempt count 0, interrupts on"
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
     def _event(self, state: Position) -> None:
@@ -214,7 +230,13 @@ class Narrator:
         self.finished, self.current = self.current, None
 
     def _notes(self, move: Move) -> tuple[str, ...]:
-        said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}
+        said = {
+            "enters": "enters {}",
+            "leaves": "leaves {}",
+            "check": "ctxrace_check({}) is false",
+            "fails": "{}",
+            "sleeps": "in {}()",
+        }
         notes = [said[kind].format(what) for kind, what in move.outcome.notes]
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
@@ -242,6 +264,10 @@ def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> 
     kind, at = system.layout.locate(address, identity)
     if kind is RegionKind.OWN and at in PREEMPT_COUNT:
         return "current", at, "preempt_count"
+    if kind is RegionKind.OWN and at in RUN_CONTEXT:
+        return "current", at, "current->bpf_ctx"
+    if kind is RegionKind.OWN and at in SOFTIRQ_DISABLE_COUNT:
+        return "current", at, "current->softirq_disable_cnt"
     if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
         return "current", at, f"current+{at:#x}"
     address = system.layout.symbol_address(address)
@@ -274,8 +300,21 @@ def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Pr
             return "a ctxrace_check() is false"
         case "fault":
             return "what happens from here on is undefined"
+        case "sleep":
+            return _sleeps(system, run)
         case _:
-            return "the entry returns with another preempt count or interrupt mask than it began with"
+            return "the entry returns with another preempt count, interrupt mask or bpf_ctx than it began with"
+
+
+def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+    state, _ = run[-1]
+    top = state.interrupts[-1] if state.interrupts else REST
+    move = system.move(state.current, top, state.shared)
+    called = next(name for kind, name in move.outcome.notes if kind == "sleeps")
+    count = system.layout.preempt_count(system.own.values[move.own])
+    masked = ", interrupts off" if move.outcome.masked else ""
+    bug = "scheduling while atomic" if called == Sleep.SCHEDULE else "sleeping function called from invalid context"
+    return f"BUG: {bug}: {called}() at preempt count {count:#x}{masked}"
 
 
 def _difference(system: "KernelSystem", shared: int, variable: str) -> str:

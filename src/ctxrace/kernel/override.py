@@ -21,21 +21,26 @@ def override(
     cpus: str | None = None,
     preemption: str | None = None,
     attempts: str | None = None,
+    fifo_tasks: Sequence[str] = (),
+    entry_window: bool = False,
     properties: Iterable[Property] = (),
 ) -> Scenario:
     """Return `declared` with what is given in the place of what it says.
 
-    tasks: ``N:ENTRY`` each, or ``N`` alone where all tasks run one entry; softirq, hardirq, nmi: entries, or
-    ``none``; attempts: a number, or ``unlimited``; properties: where there are any, they replace the declared ones.
+    tasks, fifo_tasks: ``N:ENTRY`` each, or ``N`` alone where all tasks run one entry; softirq, hardirq, nmi: entries,
+    or ``none``; attempts: a number, or ``unlimited``; properties: where there are any, they replace the declared ones.
     Raises `ScenarioError` for a word that means nothing, or several that contradict one another.
     """
     changed = declared
-    if tasks:
-        changed = replace(changed, tasks=tuple(_tasks(word, declared) for word in tasks))
-        counted = [group.entry for group in changed.tasks]
-        twice = next((entry for entry in counted if counted.count(entry) > 1), None)
-        if twice:
-            raise ScenarioError(f"--tasks gives two numbers of tasks for {twice!r}: {', '.join(tasks)}; keep one")
+    for option, words, fifo in (("--tasks", tasks, False), ("--fifo-tasks", fifo_tasks, True)):
+        if words:
+            others = [group for group in changed.tasks if group.fifo is not fifo]
+            groups = [_tasks(word, declared, option, fifo) for word in words]
+            counted = [group.entry for group in groups]
+            twice = next((entry for entry in counted if counted.count(entry) > 1), None)
+            if twice:
+                raise ScenarioError(f"{option} gives two numbers of tasks for {twice!r}: {', '.join(words)}; keep one")
+            changed = replace(changed, tasks=(*others, *groups))
     for level, entries in ((Level.SOFTIRQ, softirq), (Level.HARDIRQ, hardirq), (Level.NMI, nmi)):
         if not entries:
             continue
@@ -51,6 +56,7 @@ def override(
     if attempts is not None:
         limit = None if attempts == "unlimited" else parse_number("attempts", attempts, "--attempts")
         changed = replace(changed, attempts=limit)
+    changed = replace(changed, entry_window=changed.entry_window or entry_window)
     wanted = tuple(dict.fromkeys(properties))
     return replace(changed, properties=wanted) if wanted else changed
 
@@ -75,7 +81,7 @@ def parse_property(kind: str, text: str) -> Property:
     return make_property(kind, [word.strip() for word in text.split(",")])
 
 
-def _tasks(word: str, declared: Scenario) -> Tasks:
+def _tasks(word: str, declared: Scenario, option: str, fifo: bool) -> Tasks:
     number, colon, entry = word.partition(":")
     if not colon:
         entries = list(dict.fromkeys(group.entry for group in declared.tasks))
@@ -83,6 +89,6 @@ def _tasks(word: str, declared: Scenario) -> Tasks:
             entries = list(declared.entries)
         if len(entries) != 1:
             what = f"one of {', '.join(entries)}" if entries else "the function that they run"
-            raise ScenarioError(f"--tasks {word} does not say which entry; write --tasks {number}:ENTRY, with {what}")
+            raise ScenarioError(f"{option} {word} does not say which entry; write {option} {number}:ENTRY, with {what}")
         entry = entries[0]
-    return Tasks(parse_number("tasks", number, "--tasks"), entry)
+    return Tasks(parse_number("tasks", number, option), entry, fifo)

@@ -7,6 +7,7 @@ stands for something that is kept once.
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
+from ctxrace.kernel.context import Level
 from ctxrace.kernel.flows import Outcome
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "Frame",
     "Glance",
     "Group",
+    "Idle",
     "Move",
+    "Others",
     "Position",
     "Resume",
     "Start",
@@ -36,12 +39,17 @@ CRASHED = -1
 """In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
 
 
+Others = tuple[tuple[int, int], ...]
+"""Numbers of tasks, each with how many there are."""
+
+
 class Position(NamedTuple):
     """A state of the CPU.
 
     shared: the number of shared memory's content. since_idle: what the monitor remembers.
     current: the number of the current `Task`, the idle task's if none runs.
-    others: the numbers of the other tasks, sorted, but for those at rest that are as fresh as at the start.
+    others: the numbers of the other tasks, each with how many there are, sorted, but for those at rest that are as
+    fresh as at the start.
     interrupts: the numbers of the `Frame`s over the current task, the running one last.
     arrivals: how many more times each handler may begin; empty: as often as they like.
     """
@@ -49,7 +57,7 @@ class Position(NamedTuple):
     shared: int
     since_idle: int
     current: int
-    others: tuple[int, ...]
+    others: Others
     interrupts: tuple[int, ...]
     arrivals: tuple[int, ...]
 
@@ -68,22 +76,35 @@ class Task(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """An interrupt that stands before an event of `flow`; it began with this preempt count."""
+    """An interrupt that stands before an event of `flow`.
+
+    began: the number of the task_struct with which it began. run_context: the bpf_ctx of the task that it cut in on.
+    """
 
     flow: int
-    preempt_count: int
+    began: int
+    run_context: int = 0
 
 
 class Group(NamedTuple):
-    """`size` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all."""
+    """`size` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all.
+
+    level: what the code is for the kernel: a softirq that is a task is still a softirq. fifo: whether no other task
+    takes the CPU from them.
+    """
 
     size: int
     entry: str
     identity: int
+    level: Level = Level.TASK
+    fifo: bool = False
 
 
 class Move(NamedTuple):
-    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`."""
+    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`.
+
+    began, run_context: as in `Frame`.
+    """
 
     flow: int
     own: int
@@ -91,6 +112,8 @@ class Move(NamedTuple):
     enters: tuple[str, ...]
     broken: tuple[Property, ...]
     outcome: Outcome
+    began: int
+    run_context: int
 
 
 class Taken(NamedTuple):
@@ -119,6 +142,10 @@ class Glance(NamedTuple):
     """The label of a switch to a task that begins its entry, and back before its first event."""
 
     task: int
+
+
+class Idle(NamedTuple):
+    """The label of a switch to the idle task, because all tasks that are in flight sleep."""
 
 
 class Start(NamedTuple):

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctxrace.core.errors import ToolchainError
+from ctxrace.core.errors import ScenarioError, ToolchainError
+from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.layout import linker_script
-from ctxrace.kernel.scenario import Scenario, declared_scenario
+from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario, declared_scenario
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
 
-__all__ = ["INCLUDE", "Program", "load"]
+__all__ = ["INCLUDE", "Program", "configuration", "load"]
 
 INCLUDE = Path(__file__).parent / "include"
 """The directory of ``<ctxrace/kernel.h>``."""
@@ -30,6 +31,25 @@ class Program:
     compiler: str
     messages: str
     scenario: Scenario
+
+
+def configuration(
+    *, preemption: str | None = None, rcu: str | None = None, cpus: str | None = None
+) -> tuple[str, ...]:
+    """Return the compiler's flags that make the headers those of a kernel that is configured so (ctxrace/config.h).
+
+    None: what the source says. Raises `ScenarioError` for a flavour of RCU that does not exist.
+    """
+    flags = []
+    if preemption == Preemption.RT:
+        flags.append("-DCTXRACE_PREEMPT_RT=1")
+    if rcu is not None:
+        if rcu not in RCU_FLAVOURS:
+            raise ScenarioError(f"unknown flavour of RCU {rcu!r} (--rcu); ctxrace has: {', '.join(RCU_FLAVOURS)}")
+        flags.append(f"-DCTXRACE_PREEMPT_RCU={int(rcu == RCU_FLAVOURS[0])}")
+    if cpus is not None and cpus != "1":
+        flags.append("-DCTXRACE_SMP=1")
+    return tuple(flags)
 
 
 def load(

@@ -16,28 +16,43 @@ __all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declar
            "recovers", "validate"]  # fmt: skip
 
 CHECK_FUNCTION = "ctxrace_check_failed"
-MOST_TASKS = 10_000
+RCU_FLAVOURS = ("preemptible", "non-preemptible")
+MOST_TASKS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Tasks:
-    """`count` tasks that run `entry` again and again."""
+    """`count` tasks that run `entry` again and again.
+
+    fifo: whether they have the highest real-time priority, so that no other task takes the CPU from them.
+    """
 
     count: int
     entry: str
+    fifo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """An interrupt of `level` whose handler is `entry`; it may arrive any number of times."""
+    """An interrupt of `level` whose handler is `entry`; it may arrive any number of times.
+
+    window: whether the entry is called before the preempt count says so, or after it has ceased to.
+    """
 
     level: Level
     entry: str
+    window: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """Say what is checked. attempts: how often each context begins its entry at most; None: no limit."""
+    """Say what is checked.
+
+    attempts: how often each context begins its entry at most; None: no limit.
+    entry_window: whether interrupts also call their entries where they are not accounted for.
+    statistics: variables that are left out of states, because nothing hangs on them.
+    rcu: whether RCU is ``preemptible`` where the code was compiled; rt: whether it was compiled for PREEMPT_RT.
+    """
 
     tasks: tuple[Tasks, ...] = ()
     handlers: tuple[Handler, ...] = ()
@@ -45,6 +60,22 @@ class Scenario:
     properties: tuple[Property, ...] = ()
     cpus: int = 1
     attempts: int | None = None
+    entry_window: bool = False
+    statistics: tuple[str, ...] = ()
+    rcu: str = "preemptible"
+    rt: bool = False
+
+    @property
+    def interrupts(self) -> tuple[Handler, ...]:
+        """What cuts in on tasks, lowest level first: on PREEMPT_RT softirqs do not, they are tasks."""
+        found = [h for h in self.handlers if self.preemption is not Preemption.RT or h.level is not Level.SOFTIRQ]
+        windows = [replace(handler, window=True) for handler in found] if self.entry_window else []
+        return tuple(sorted([*found, *windows], key=lambda handler: (handler.level, handler.window)))
+
+    @property
+    def softirq_tasks(self) -> tuple[Handler, ...]:
+        """The softirqs that are tasks."""
+        return tuple(h for h in self.handlers if h.level is Level.SOFTIRQ and self.preemption is Preemption.RT)
 
     @property
     def task_count(self) -> int:
@@ -91,8 +122,9 @@ _PROPERTIES: dict[str, Callable[..., Property]] = {
     "recovers": recovers,
     "progress": progress,
 }
-_ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced")
-_WORDS = {**dict.fromkeys(_ONE_WORD, 1), "tasks": 2, "recovers": 2, "progress": 2}
+_ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced", "statistic")
+_TWO_WORDS = ("tasks", "fifo_tasks", "recovers", "progress", "compiled")
+_WORDS = {"entry_window": 0, **dict.fromkeys(_ONE_WORD, 1), **dict.fromkeys(_TWO_WORDS, 2)}
 
 
 def declared_scenario(image: Image) -> Scenario:
@@ -123,9 +155,16 @@ def declared_scenario(image: Image) -> Scenario:
             scenario = replace(scenario, cpus=cpus)
         elif kind == "attempts":
             scenario = replace(scenario, attempts=parse_number("attempts", words[0], where))
-        elif kind == "tasks":
-            group = Tasks(parse_number("tasks", words[0], where), words[1])
+        elif kind in ("tasks", "fifo_tasks"):
+            group = Tasks(parse_number("tasks", words[0], where), words[1], kind == "fifo_tasks")
             scenario = replace(scenario, tasks=(*scenario.tasks, group))
+        elif kind == "entry_window":
+            scenario = replace(scenario, entry_window=True)
+        elif kind == "statistic":
+            names = dict.fromkeys((*scenario.statistics, words[0]))
+            scenario = replace(scenario, statistics=tuple(names))
+        elif kind == "compiled":
+            scenario = replace(scenario, rcu=words[1]) if words[0] == "rcu" else replace(scenario, rt=True)
         elif kind in _PROPERTIES:
             wanted = make_property(kind, words)
             if wanted not in scenario.properties:
@@ -182,6 +221,11 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
         raise ScenarioError(f"{scenario.cpus} CPUs are declared; this version explores one CPU: pass --cpus 1")
     if scenario.task_count > MOST_TASKS:
         raise ScenarioError(f"{scenario.task_count:,} tasks are declared; ctxrace takes at most {MOST_TASKS:,}")
+    _validate_preemption(scenario, image)
+    for name in scenario.statistics:
+        _need(image, name, "object")
+        if any(wanted.kind == "balanced" and name in wanted.subjects for wanted in scenario.properties):
+            raise ScenarioError(f"{name} is declared a statistic, which is left out, so that it cannot be balanced")
     for entry in scenario.entries:
         _need(image, entry, "function")
     for wanted in scenario.properties:
@@ -192,10 +236,30 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
                 f"{wanted} is about the entry {wanted.subjects[0]!r}, which no context runs; "
                 f"the entries are: {', '.join(scenario.entries)}"
             )
-    counts: dict[str, int] = {}
+    counts: dict[tuple[str, bool], int] = {}
     for group in scenario.tasks:
-        counts[group.entry] = counts.get(group.entry, 0) + group.count
-    return replace(scenario, tasks=tuple(Tasks(count, entry) for entry, count in counts.items()))
+        counts[group.entry, group.fifo] = counts.get((group.entry, group.fifo), 0) + group.count
+    return replace(scenario, tasks=tuple(Tasks(count, *which) for which, count in counts.items()))
+
+
+def _validate_preemption(scenario: Scenario, image: Image) -> None:
+    if scenario.preemption is not Preemption.RT:
+        if scenario.rt:
+            raise ScenarioError(
+                f"{image.name} was compiled for PREEMPT_RT, and the preemption model is {scenario.preemption}; "
+                "pass --preemption rt, or leave out CTXRACE_PREEMPT_RT"
+            )
+        return
+    if not scenario.rt and image.section(".ctxrace") is not None:
+        raise ScenarioError(
+            f"the preemption model is rt, and {image.name} was not compiled for it; pass --preemption rt, or write "
+            "#define CTXRACE_PREEMPT_RT 1 before the include"
+        )
+    if scenario.task_count + len(scenario.softirq_tasks) == 1:
+        raise ScenarioError(
+            "preemption rt is about tasks and softirqs that preempt one another, and this scenario has one task and "
+            "no softirq; add one, or take another model (full)"
+        )
 
 
 def _need(image: Image, name: str, kind: str) -> None:

@@ -11,10 +11,11 @@ from hashlib import sha256
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import ACCOUNTING, Level, may_arrive, may_be_preempted
+from ctxrace.kernel.context import Level, Sleep, may_arrive, may_be_preempted, may_sleep
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
-from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
-from ctxrace.kernel.monitor import CHECK, FAULT, RESTORED, Monitor
+from ctxrace.kernel.groups import fresh_own, groups_of
+from ctxrace.kernel.layout import UNTOLD, Layout
+from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
 from ctxrace.kernel.narrate import narrate
 from ctxrace.kernel.position import (
     CRASHED,
@@ -24,8 +25,9 @@ from ctxrace.kernel.position import (
     Arrive,
     Frame,
     Glance,
-    Group,
+    Idle,
     Move,
+    Others,
     Position,
     Resume,
     Start,
@@ -37,7 +39,10 @@ from ctxrace.machine.flow import EXIT, Machine
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["KernelSystem"]
+__all__ = ["MOST_COMPARED", "KernelSystem"]
+
+MOST_COMPARED = 16
+"""As many folded tasks are compared with one another; further ones are taken to be like them."""
 
 
 class KernelSystem:
@@ -53,22 +58,25 @@ class KernelSystem:
     ) -> None:
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.monitor = Monitor(scenario)
-        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION)
-        self.layout = Layout(image, scenario.task_count, shared_stacks)
-        highest = max((handler.level for handler in scenario.handlers), default=Level.TASK)
-        identities = range(scenario.task_count + 1) if folded else range(0)
+        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep)
+        self.handlers = scenario.interrupts
+        softirqs = len(scenario.softirq_tasks)
+        self.layout = Layout(image, scenario.task_count + softirqs, shared_stacks, scenario.statistics)
+        highest = max((handler.level for handler in self.handlers), default=Level.TASK)
+        identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
         self.flows = Flows(machine, self.layout, identities, highest, self.blind)
-        self.groups = _group(scenario, self.layout, folded)
+        self.groups = groups_of(scenario, self.layout, folded)
         self.shared: Interner[bytes] = Interner()
         self.own: Interner[bytes] = Interner()
         self.tasks: Interner[Task] = Interner()
         self.frames: Interner[Frame] = Interner()
         attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
-        self._fresh = [
-            self.tasks(Task(number, REST, self.own(self._fresh_own(number)), False, attempts))
-            for number in range(len(self.groups))
+        self.fresh = [
+            self.tasks(Task(number, REST, self.own(fresh_own(self.layout, group)), False, attempts))
+            for number, group in enumerate(self.groups)
         ]
-        self.idle = self._fresh[-1]
+        self.idle = self.fresh[-1]
+        self._kept: Interner[bytes] = Interner()
         self._taken: dict[tuple[int, int, int], Taken] = {}
         self._starts: dict[tuple[int, Role], Move] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
@@ -84,7 +92,7 @@ class KernelSystem:
     def initial(self) -> Position:
         """Return the idle CPU, with memory as the image has it."""
         limit = self.scenario.attempts
-        arrivals = () if limit is None else (limit,) * len(self.scenario.handlers)
+        arrivals = () if limit is None else (limit,) * len(self.handlers)
         return Position(self.shared(self.layout.shared), 0, self.idle, (), (), arrivals)
 
     def steps(self, state: Position) -> Sequence[Step]:
@@ -97,7 +105,7 @@ class KernelSystem:
         steps = []
         if running:
             steps.append(self._event(state))
-        if running or self.is_idle(state):  # the idle task runs only where no other could
+        if running or self.may_idle(state):
             for label, task, interrupted, move in self.arrivals(current, top):
                 if not state.arrivals or state.arrivals[label.handler]:
                     steps.append(self._arrive(state, label, task, interrupted, move))
@@ -142,7 +150,7 @@ class KernelSystem:
         if top == REST:
             flow, begun = move.flow, not ended
         elif not ended:
-            over = (self.frames(Frame(move.flow, self.frames.values[top].preempt_count)),)
+            over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
         task = self.tasks(Task(group, flow, move.own, begun, left))
         return Taken(move, task, over, ended, 0 if move.outcome.address == EXIT else 1)
 
@@ -151,9 +159,8 @@ class KernelSystem:
         if interrupts:
             interrupts = (*interrupts[:-1], interrupted)
         if move.flow != REST:
-            count = _preempt_count(self.own.values[self.tasks.values[current].own])
-            interrupts = (*interrupts, self.frames(Frame(move.flow, count)))
-        since_idle |= self.monitor.attempted[self.scenario.handlers[label.handler].entry]
+            interrupts = (*interrupts, self.frames(Frame(move.flow, move.began, move.run_context)))
+        since_idle |= self.monitor.attempted[self.handlers[label.handler].entry]
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
         memory = CRASHED if move.shared == CRASHED else shared
@@ -165,15 +172,15 @@ class KernelSystem:
         shared, since_idle, current, others, _, arrivals = state
         tasks, idle_group = self.tasks.values, len(self.groups) - 1
         preempts = left != self.idle and tasks[left].flow != REST
-        waiting = others if left == self.idle else tuple(sorted((*others, left)))
+        waiting = others if left == self.idle else _with(others, left)
         used = [0] * len(self.groups)
-        for task in waiting:
-            used[tasks[task].group] += 1
-        startable = [self._fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
+        for task, number in waiting:
+            used[tasks[task].group] += number
+        startable = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
-        for task in dict.fromkeys(waiting):
-            if task == left and (left == current or waiting.count(task) == 1) or tasks[task].group == idle_group:
-                continue  # whoever runs already, or the idle task, which no one switches to
+        for task, number in waiting:
+            if task == left and (left == current or number == 1) or tasks[task].group == idle_group:
+                continue  # whoever runs already, or the idle task
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
                 steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), arrivals), 1, 0))
@@ -182,13 +189,18 @@ class KernelSystem:
         if preempts and left != current and startable:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
             steps.append(Step(Glance(startable[0]), state._replace(current=left), 2, 0))
+        if preempts and all(self.sleeps(task) for task, _ in waiting):
+            idle, rest = self._to_idle(waiting)
+            steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
 
-    def _start(self, state: Position, task: int, others: tuple[int, ...], preempts: bool) -> Step:
-        group, _, own, _, attempts = self.tasks.values[task]
+    def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
+        group, _, _, _, attempts = self.tasks.values[task]
         move = self.first_move(task, self.role_of_task(group))
         left = attempts if attempts == UNLIMITED else attempts - 1
-        started = self.tasks(Task(group, move.flow, own, bool(move.enters), left))
+        # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
+        begun = bool(move.enters) or self.groups[group].level is not Level.TASK
+        started = self.tasks(Task(group, move.flow, move.own, begun, left))
         if move.flow == REST:
             started, others = self._retire(started, others)
         memory = CRASHED if move.shared == CRASHED else state.shared
@@ -213,42 +225,60 @@ class KernelSystem:
 
     def move(self, current: int, top: int, shared: int) -> Move:
         """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        _, flow, own, _, _ = self.tasks.values[current]
-        expected = 0
+        group, flow, own, _, _ = self.tasks.values[current]
+        began, run_context = self.tasks.values[self.fresh[group]].own, 0
         if top != REST:
-            flow, expected = self.frames.values[top]
+            flow, began, run_context = self.frames.values[top]
         memory, mine = self.shared.values[shared], self.own.values[own]
         outcome = self.flows.step(flow, self.identity(current), memory, mine)
         role, _ = self.flows.numbers.values[flow]
-        return self._conclude(role, outcome, memory, mine, expected)
+        return self.conclude(role, outcome, memory, mine, began, run_context)
 
     def first_move(self, task: int, role: Role) -> Move:
         """Return what beginning the role's entry does, up to its first event, while `task` is current."""
         key = (task, role)
         move = self._starts.get(key)
         if move is None:
-            mine = self.own.values[self.tasks.values[task].own]
+            own = self.tasks.values[task].own
+            mine, run_context = self.own.values[own], 0
+            if role.level is not Level.TASK:
+                mine, run_context = self._interrupted(mine, role)
             outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
-            expected = _preempt_count(mine)
-            move = self._starts[key] = self._conclude(role, outcome, self.layout.shared, mine, expected)
+            began = self.own(mine)
+            move = self._starts[key] = self.conclude(role, outcome, self.layout.shared, mine, began, run_context)
         return move
 
-    def _conclude(self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, expected: int) -> Move:
+    def _interrupted(self, mine: bytes, role: Role) -> tuple[bytes, int]:
+        """Return current's task_struct as an interrupt that begins `role` finds it, and the bpf_ctx that it hides."""
+        accounted = self.layout.with_preempt_count(mine, self.layout.preempt_count(mine) + role.accounting)
+        if not self.blind:
+            return accounted, 0
+        return self.layout.with_run_context(accounted, UNTOLD), self.layout.run_context(mine)
+
+    def conclude(
+        self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
+    ) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
+        layout, first = self.layout, self.own.values[began]
+        if any(kind == "sleeps" for kind, _ in outcome.notes):
+            count = layout.preempt_count(mine)
+            if not may_sleep(role.level, interrupts_on=not outcome.masked, preempt_count=count):
+                broken.append(SLEEP)
         mine = outcome.apply(mine, RegionKind.OWN)
         if outcome.fault:
             broken.append(FAULT)
         elif outcome.finished:
             self.finished.add(role.entry)
-            if _preempt_count(mine) != expected or outcome.masked != (role.level >= Level.HARDIRQ):
+            if layout.put_back(mine) != layout.put_back(first) or outcome.masked != role.masked:
                 broken.append(RESTORED)
-            mine = _with_preempt_count(mine, expected - ACCOUNTING.get(role.level, 0))
+            if role.level is not Level.TASK:
+                mine = layout.with_preempt_count(mine, layout.preempt_count(first) - role.accounting)
+                mine = layout.with_run_context(mine, run_context) if self.blind else mine
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
-        crashed = FAULT in broken or RESTORED in broken
-        shared = CRASHED if crashed else self.shared(outcome.apply(memory, RegionKind.SHARED))
+        shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
-        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome)
+        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
 
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
@@ -271,22 +301,20 @@ class KernelSystem:
         if running != REST:
             role, state = self.flows.numbers.values[running]
             over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
-        mine = self.own.values[own]
-        count = _preempt_count(mine)
+        count = self.layout.preempt_count(self.own.values[own])
         interrupted = top
         if top != REST:
             interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
         elif running != REST:
             flow = self.flows.disarm(running)
         found = []
-        for number, handler in enumerate(self.scenario.handlers):
+        for number, handler in enumerate(self.handlers):
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
             self.arrived.add((str(handler.level), over))
-            accounted = self.own(_with_preempt_count(mine, count + ACCOUNTING[handler.level]))
-            task = self.tasks(Task(group, flow, accounted, begun, left))
-            move = self.first_move(task, Role(handler.level, handler.entry))
-            after = task if move.flow != REST else self.tasks(Task(group, flow, move.own, begun, left))
+            task = self.tasks(Task(group, flow, own, begun, left))
+            move = self.first_move(task, Role(handler.level, handler.entry, handler.window))
+            after = self.tasks(Task(group, flow, move.own, begun, left))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
@@ -298,19 +326,25 @@ class KernelSystem:
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        count = _preempt_count(self.own.values[own])
-        on = self.flows.machine.interrupts_enabled(state)
-        model = self.scenario.preemption
-        stays = not begun or (self.blind and state.pc == EXIT)
-        if stays or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
+        if not begun or (self.blind and state.pc == EXIT):
+            return None
+        machine = self.flows.machine
+        if not may_be_preempted(
+            self.scenario.preemption,
+            interrupts_on=machine.interrupts_enabled(state),
+            preempt_count=self.layout.preempt_count(self.own.values[own]),
+            calls=self.calls_to_sleep(current),
+            fifo=self.groups[group].fifo,
+        ):
             return None
         return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts))
 
-    def _retire(self, task: int, others: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    def _retire(self, task: int, others: Others) -> tuple[int, Others]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
-        if task not in self._fresh:
-            others = tuple(sorted((*others, task)))
-        for other in others:
+        return self._to_idle(others if task in self.fresh else _with(others, task))
+
+    def _to_idle(self, others: Others) -> tuple[int, Others]:
+        for other, _ in others:
             if self.tasks.values[other].group == len(self.groups) - 1:
                 return other, _without(others, other)
         return self.idle, others
@@ -346,76 +380,35 @@ class KernelSystem:
         return (
             not state.interrupts
             and tasks[state.current].flow == REST
-            and all(tasks[task].flow == REST for task in state.others)
+            and all(tasks[task].flow == REST for task, _ in state.others)
         )
+
+    def may_idle(self, state: Position) -> bool:
+        """Return whether the idle task, which is current, may run: nobody else can."""
+        return all(self.tasks.values[task].flow == REST or self.sleeps(task) for task, _ in state.others)
+
+    def sleeps(self, task: int) -> bool:
+        """Return whether a task that does not run is not at rest because it sleeps, in schedule()."""
+        return self.tasks.values[task].flow == REST or self.calls_to_sleep(task) == Sleep.SCHEDULE
+
+    def calls_to_sleep(self, task: int) -> str | None:
+        """Return the `Sleep` function before whose first step a task in flight stands, if it does."""
+        _, flow = self.flows.numbers.values[self.tasks.values[task].flow]
+        return self.flows.machine.sleeping.get(flow.pc)
 
     def flows_in(self, state: Position) -> list[int]:
         """Return the numbers of all flows in flight."""
-        tasks = [self.tasks.values[task].flow for task in (state.current, *state.others)]
-        return [f for f in (*tasks, *(self.frames.values[frame].flow for frame in state.interrupts)) if f != REST]
-
-    def recovers(self, state: Position, entry: str, body: str) -> bool:
-        """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body`, whoever begins it."""
         tasks = self.tasks.values
-        used = [tasks[task].group for task in state.others]
-        resting = [task for task in state.others if self.groups[tasks[task].group].entry == entry]
-        resting += [
-            self._fresh[number]
-            for number, group in enumerate(self.groups[:-1])
-            if group.entry == entry and used.count(number) < group.size
-        ]
-        begins = [(task, Role(Level.TASK, entry)) for task in resting]
-        for handler in self.scenario.handlers:
-            if handler.entry == entry:
-                group, _, own, _, _ = tasks[state.current]
-                mine = self.own.values[own]
-                accounted = _with_preempt_count(mine, _preempt_count(mine) + ACCOUNTING[handler.level])
-                begins.append((self.tasks(Task(group, REST, self.own(accounted))), Role(handler.level, entry)))
-        return all(self._runs_undisturbed(task, role, state.shared, body) for task, role in begins)
-
-    def _runs_undisturbed(self, task: int, role: Role, shared: int, body: str) -> bool:
-        move = self.first_move(task, role)
-        mine, seen = self.own.values[self.tasks.values[task].own], set()
-        expected, memory = _preempt_count(mine), self.shared.values[shared]
-        while body not in move.enters:
-            where = (move.flow, move.own, memory)
-            if move.flow == REST or where in seen:
-                return False
-            seen.add(where)
-            mine = self.own.values[move.own]
-            outcome = self.flows.step(move.flow, self.identity(task), memory, mine)
-            memory = outcome.apply(memory, RegionKind.SHARED)
-            move = self._conclude(role, outcome, memory, mine, expected)
-        return True
-
-    def _fresh_own(self, group: int) -> bytes:
-        # Folded, the idle task has the address of another one, also where `current` is a variable in memory.
-        identity = self.groups[group].identity
-        return self.layout.own(self.layout.idle if group == len(self.groups) - 1 else identity, identity)
+        flows = [tasks[state.current].flow, *(self.frames.values[frame].flow for frame in state.interrupts)]
+        flows += [tasks[task].flow for task, number in state.others for _ in range(number)]
+        return [flow for flow in flows if flow != REST]
 
 
-def _group(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
-    groups = []
-    identity = 0
-    for tasks in scenario.tasks:
-        if folded:
-            groups.append(Group(tasks.count, tasks.entry, 0))
-        else:
-            groups.extend(Group(1, tasks.entry, identity + number) for number in range(tasks.count))
-        identity += tasks.count
-    # The idle task comes last. Interrupts over it see its task_struct; folded, they must not be able to tell.
-    return [*groups, Group(1, "", 0 if folded else layout.idle)]
+def _with(tasks: Others, task: int) -> Others:
+    counts = dict(tasks)
+    counts[task] = counts.get(task, 0) + 1
+    return tuple(sorted(counts.items()))
 
 
-def _without(tasks: tuple[int, ...], task: int) -> tuple[int, ...]:
-    at = tasks.index(task)
-    return tasks[:at] + tasks[at + 1 :]
-
-
-def _preempt_count(own: bytes) -> int:
-    return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.start + 4], "little")
-
-
-def _with_preempt_count(own: bytes, count: int) -> bytes:
-    at = PREEMPT_COUNT.start
-    return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]
+def _without(tasks: Others, task: int) -> Others:
+    return tuple((other, number - (other == task)) for other, number in tasks if other != task or number > 1)

@@ -12,7 +12,7 @@ from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.image import Image
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
-from ctxrace.machine.memory import Fault, Memory, NotPrivate, Split
+from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
 from ctxrace.machine.pcode import Instruction
 
 __all__ = ["EXIT", "Activation", "Flow", "Machine"]
@@ -54,16 +54,21 @@ class Machine:
 
     entries: functions that contexts run. watched: functions whose activations are tracked.
     check: the function that the code calls when a condition is false, with the text of the condition.
+    sleeping: functions whose first instruction is an event, because a task may give up the CPU there.
     """
 
-    def __init__(self, image: Image, entries: Iterable[str], watched: Iterable[str], check: str) -> None:
+    def __init__(
+        self, image: Image, entries: Iterable[str], watched: Iterable[str], check: str, sleeping: Iterable[str] = ()
+    ) -> None:
         self.image = image
         self.arch = image.arch
         self.code = Lifter(image)
         self.liveness = Liveness(self.code, [image.symbols[name].address for name in entries])
         self._watched = {image.symbols[name].address: image.symbols[name] for name in watched}
-        # A static function of a header: one in each object file that was linked.
+        # Static functions of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
+        names = frozenset(sleeping)
+        self.sleeping = {symbol.address: symbol.name for symbol in image.all_symbols if symbol.name in names}
         self._stack_pointer = self.code.register(self.arch.stack_pointer)
         self._link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self._mask = self.code.register(self.arch.interrupt_mask_register)
@@ -100,6 +105,8 @@ class Machine:
         memory.monitor = flow.monitor
         active = list(flow.active)
         instruction = self.code[flow.pc]
+        if flow.pc in self.sleeping and not flow.done:
+            memory.notes.append(("sleeps", self.sleeping[flow.pc]))
         memory.begin(private=False, atomic=instruction.mnemonic in self.arch.atomic, done=flow.done)
         try:
             following = self._execute(instruction, registers, memory, stack)
@@ -131,7 +138,7 @@ class Machine:
         start = pc
         while pc != EXIT:
             instruction = self.code[pc]
-            if self.changes_interrupt_mask(pc):
+            if pc in self.sleeping or self.changes_interrupt_mask(pc):
                 break
             before = dict(registers.words)
             monitor = memory.monitor
@@ -172,6 +179,9 @@ class Machine:
             raise Fault(f"traps: {instruction} (BUG(), or undefined behaviour made one by the compiler)") from None
         except Fault as fault:
             raise Fault(f"{instruction} at {self.image.where(instruction.address)} {fault}") from None
+        except ForeignAccess as access:
+            access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
+            raise
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
             raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
         return following

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 
-__all__ = ["Fault", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split", "Touch", "Write"]
+__all__ = ["Fault", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split", "Touch", "Write",
+           "wild"]  # fmt: skip
 
 
 class RegionKind(IntEnum):
@@ -23,6 +24,7 @@ class RegionKind(IntEnum):
     STACK = 3  # this context alone
     GUARD = 4  # below a stack
     FOREIGN = 5  # another context's, as long as nobody proves otherwise
+    STATISTIC = 6  # reads as at the start, and forgets what is written: nothing hangs on it
 
 
 class Region(NamedTuple):
@@ -74,18 +76,39 @@ class Split(Exception):
 
 
 class ForeignAccess(Exception):
-    """A context reaches into memory that was taken to be another one's own."""
+    """A context reaches `size` bytes at `address`, which were taken to be another one's own."""
+
+    def __init__(self, address: int, size: int) -> None:
+        super().__init__(address, size)
+        self.address, self.size = address, size
+        self.instruction = ""  # which one, and where: for messages
+
+
+def wild(address: int, size: int) -> Fault:
+    """Return the fault of an access to where no memory is."""
+    return Fault(f"accesses {size} bytes at {address:#x}, where no memory is (a wild pointer)")
 
 
 class Memory:
     """The bus of one step. `constant`, `shared`, `own` and `stack` are the blobs that `regions` point into."""
 
     def __init__(
-        self, regions: Iterable[Region], constant: bytes, shared: bytes, own: bytes, stack: bytes, quiet: frozenset[int]
+        self,
+        regions: Iterable[Region],
+        constant: bytes,
+        shared: bytes,
+        own: bytes,
+        stack: bytes,
+        quiet: frozenset[int],
+        saved: frozenset[int] = frozenset(),
     ) -> None:
-        """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back."""
+        """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back.
+
+        Saved bytes of it may also be written without an event: whoever comes between puts them back, blindly.
+        """
         self._regions = tuple(regions)
-        self._quiet = quiet
+        self._quiet = quiet | saved
+        self._saved = saved
         self._constant = constant
         self._before = {RegionKind.SHARED: shared, RegionKind.OWN: own}
         self._blobs = {RegionKind.SHARED: bytearray(shared), RegionKind.OWN: bytearray(own)}
@@ -115,7 +138,7 @@ class Memory:
         """Return the bytes at `address`; raise `Fault` where the model knows no memory."""
         region = self._locate(address, size)
         offset = address - region.base + region.start
-        if region.kind is RegionKind.CONSTANT:
+        if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC):
             return int.from_bytes(self._constant[offset : offset + size], "little")
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
@@ -145,10 +168,15 @@ class Memory:
             return
         if region.kind is RegionKind.CONSTANT:
             raise Fault(f"writes {size} bytes to {address:#x}, which is read-only ({region.name})")
-        if self._shared_access(address, size) is not None:
+        if region.kind is RegionKind.STATISTIC:
+            return
+        saved = region.kind is RegionKind.OWN and offset in self._saved and offset + size - 1 in self._saved
+        if not saved and self._shared_access(address, size) is not None:
             return
         self._blobs[region.kind][offset : offset + size] = data
         self.writes.append(Write(region.kind, offset, data))
+        if saved:
+            return
         self.made.append(value)
         self.touches.append(Touch("write", address, size, value))
         self._touched.add((address, size))
@@ -200,11 +228,11 @@ class Memory:
             if region.base <= address < region.base + region.size:
                 break
         else:
-            raise Fault(f"accesses {size} bytes at {address:#x}, where no memory is (a wild pointer)")
+            raise wild(address, size)
         if address + size > region.base + region.size:
             raise Fault(f"accesses {size} bytes at {address:#x}, across the end of {region.name}")
         if region.kind is RegionKind.GUARD:
             raise ExecutionError(f"stack overflow in {region.name}: unlimited recursion, or frames too large")
         if region.kind is RegionKind.FOREIGN:
-            raise ForeignAccess(region.name)
+            raise ForeignAccess(address, size)
         return region

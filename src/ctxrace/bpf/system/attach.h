@@ -10,6 +10,7 @@
  *	-DBPF_SLEEPABLE		the program blocks in its middle
  *	-DBPF_UNCHECKED		the pair without a recursion check
  *	-DBPF_SKIP_EXIT		a wrong trampoline: no exit where enter has refused
+ *	-DBPF_NO_UNDO		and an enter that leaves the rest to it, too: see trampoline.h
  *	-DBPF_RECURSIVE		the program calls the function that it is attached to
  *	-DBPF_STATS		kernel.bpf_stats_enabled is 1
  *	-DBPF_COUNT		what only counts up is counted: see program.h

@@ -9,6 +9,10 @@
 #ifndef CTXRACE_BPF_PROGRAM_H
 #define CTXRACE_BPF_PROGRAM_H
 
+/* On arm64 statistics are counted by a CPU with LSE, unless the guard's file says that it has none. */
+#ifndef CTXRACE_LSE
+# define CTXRACE_LSE 1
+#endif
 #include <ctxrace/kernel.h>
 
 #define BPF_NR_CONTEXTS	4	/* task, softirq, hardirq, NMI */
@@ -34,7 +38,7 @@ struct bpf_prog {
  * They only count up, so that with them there would be no end of states; nothing that is checked hangs on them.
  * BPF_COUNT keeps them: bound the attempts then (CTXRACE_ATTEMPTS, or --attempts).
  */
-#if defined(CTXRACE_STATISTIC) && !defined(BPF_COUNT)
+#ifndef BPF_COUNT
 # define BPF_STATISTIC(its_stats)	CTXRACE_STATISTIC(its_stats)
 #else
 # define BPF_STATISTIC(its_stats)	struct ctxrace_nothing

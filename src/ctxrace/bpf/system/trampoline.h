@@ -14,11 +14,6 @@
 #include "program.h"
 #include "run_ctx.h"
 
-#ifndef might_fault
-# define might_fault() barrier()
-# define schedule() barrier()
-#endif
-
 #define NO_START_TIME	1	/* what enter returns when the program may run and statistics are off */
 
 /* An instant is as good as another. It is not 0 and not NO_START_TIME. */
@@ -54,9 +49,7 @@ static __always_inline void bpf_prog_inc_misses_counter(struct bpf_prog *prog)
 {
 	struct bpf_prog_stats *stats = this_cpu_ptr(prog->stats);
 
-#ifdef TMPCOUNT
 	atomic_long_inc((atomic_long_t *)&stats->misses);
-#endif
 }
 
 /* Where RCU is not preemptible, the read lock keeps the task on its CPU anyway. */
@@ -74,6 +67,16 @@ static __always_inline void rcu_unlock_migrate(void)
 		migrate_enable();
 }
 
+/*
+ * A trampoline that skips exit where enter has refused (BPF_SKIP_EXIT) needs an enter that puts back everything, as is
+ * usual for what fails; everything but the guard's count, as the review bot read it. BPF_NO_UNDO: not even that.
+ */
+#if defined(BPF_SKIP_EXIT) && !defined(BPF_NO_UNDO)
+# define BPF_ENTER_UNDOES	true
+#else
+# define BPF_ENTER_UNDOES	false
+#endif
+
 /* Returns 0: skip the program; NO_START_TIME: run it; else run it, and that is when it began. */
 static __always_inline u64 bpf_prog_enter_checked(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)
 {
@@ -81,6 +84,8 @@ static __always_inline u64 bpf_prog_enter_checked(struct bpf_prog *prog, struct 
 	if (unlikely(!bpf_prog_get_recursion_context(prog))) {
 		bpf_prog_inc_misses_counter(prog);
 		recursion_detected(prog);
+		if (BPF_ENTER_UNDOES)
+			bpf_reset_run_ctx(run_ctx->saved_run_ctx);
 		return 0;
 	}
 	return bpf_prog_start_time();
@@ -95,8 +100,13 @@ static __always_inline void bpf_prog_exit_checked(struct bpf_prog *prog, u64 sta
 
 noinline u64 __bpf_prog_enter_recur(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)
 {
+	u64 start;
+
 	rcu_lock_dont_migrate();
-	return bpf_prog_enter_checked(prog, run_ctx);
+	start = bpf_prog_enter_checked(prog, run_ctx);
+	if (BPF_ENTER_UNDOES && !start)
+		rcu_unlock_migrate();
+	return start;
 }
 
 noinline void __bpf_prog_exit_recur(struct bpf_prog *prog, u64 start, struct bpf_tramp_run_ctx *run_ctx)
@@ -107,10 +117,17 @@ noinline void __bpf_prog_exit_recur(struct bpf_prog *prog, u64 start, struct bpf
 
 noinline u64 __bpf_prog_enter_sleepable_recur(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)
 {
+	u64 start;
+
 	rcu_read_lock_trace();
 	migrate_disable();
 	might_fault();
-	return bpf_prog_enter_checked(prog, run_ctx);
+	start = bpf_prog_enter_checked(prog, run_ctx);
+	if (BPF_ENTER_UNDOES && !start) {
+		migrate_enable();
+		rcu_read_unlock_trace();
+	}
+	return start;
 }
 
 noinline void __bpf_prog_exit_sleepable_recur(struct bpf_prog *prog, u64 start, struct bpf_tramp_run_ctx *run_ctx)

@@ -2,11 +2,11 @@
 /*
  * Everything that the C code of a scenario may use of Linux, in one include: the kernel's names with the
  * kernel's meanings, compiled to the instructions that the kernel itself would run. Each header below says
- * which kernel file (Linux v6.19) it stands for and what differs. Memory is not allocated, nothing sleeps,
- * and locks are not here yet.
+ * which kernel file (Linux v6.19) it stands for and what differs. Memory is not allocated, and of locks there is
+ * local_lock().
  *
  * CTXRACE_LSE          1: arm64's single-instruction atomics, 0: exclusive loads and stores (see arch/arm64/atomic.h)
- * CTXRACE_PREEMPT_RCU  1: rcu_read_lock() leaves preemption on, 0: it turns it off (see rcupdate.h)
+ * CTXRACE_PREEMPT_RCU, CTXRACE_PREEMPT_RT, CTXRACE_SMP: the kernel's configuration, see config.h
  */
 #ifndef CTXRACE_KERNEL_H
 #define CTXRACE_KERNEL_H
@@ -25,6 +25,7 @@
 #include <ctxrace/bottom_half.h>
 #include <ctxrace/percpu.h>
 #include <ctxrace/smp.h>
+#include <ctxrace/local_lock.h>
 #include <ctxrace/atomic.h>
 #include <ctxrace/bitops.h>
 #include <ctxrace/rcupdate.h>

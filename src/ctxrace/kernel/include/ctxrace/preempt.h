@@ -2,14 +2,15 @@
 /*
  * Stands for Linux v6.19 include/linux/preempt.h under CONFIG_PREEMPT_COUNT, without debugging and tracing.
  * preempt_enable() does not call the scheduler when the count reaches 0: the tool lets another task run
- * between any two instructions at which the count is 0 anyway. Under PREEMPT_RT softirqs count differently;
- * that is not here.
+ * between any two instructions at which the count is 0 anyway. On PREEMPT_RT a softirq is counted in its task and not
+ * here, so that interrupt_context_level() is 0 in it.
  */
 #ifndef CTXRACE_PREEMPT_H
 #define CTXRACE_PREEMPT_H
 
 #include <ctxrace/arch.h>
 #include <ctxrace/compiler.h>
+#include <ctxrace/config.h>
 #include <ctxrace/irqflags.h>
 #include <ctxrace/sched.h>
 #include CTXRACE_ARCH_HEADER(preempt.h)
@@ -40,8 +41,13 @@
 
 #define nmi_count()		(preempt_count() & NMI_MASK)
 #define hardirq_count()		(preempt_count() & HARDIRQ_MASK)
-#define softirq_count()		(preempt_count() & SOFTIRQ_MASK)
-#define irq_count()		(preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK))
+#if CTXRACE_PREEMPT_RT
+# define softirq_count()	((unsigned long)current->softirq_disable_cnt & SOFTIRQ_MASK)
+# define irq_count()		((preempt_count() & (NMI_MASK | HARDIRQ_MASK)) | softirq_count())
+#else
+# define softirq_count()	(preempt_count() & SOFTIRQ_MASK)
+# define irq_count()		(preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_MASK))
+#endif
 
 #define in_nmi()		(nmi_count())
 #define in_hardirq()		(hardirq_count())
@@ -49,7 +55,11 @@
 #define in_softirq()		(softirq_count())
 #define in_serving_softirq()	(softirq_count() & SOFTIRQ_OFFSET)
 #define in_interrupt()		(irq_count())
-#define in_task()		(!(preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)))
+#if CTXRACE_PREEMPT_RT
+# define in_task()		(!((preempt_count() & (NMI_MASK | HARDIRQ_MASK)) | in_serving_softirq()))
+#else
+# define in_task()		(!(preempt_count() & (NMI_MASK | HARDIRQ_MASK | SOFTIRQ_OFFSET)))
+#endif
 #define in_atomic()		(preempt_count() != 0)
 #define preemptible()		(preempt_count() == 0 && !irqs_disabled())
 

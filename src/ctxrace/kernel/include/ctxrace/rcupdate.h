@@ -9,11 +9,8 @@
 
 #include <ctxrace/barrier.h>
 #include <ctxrace/bottom_half.h>
+#include <ctxrace/config.h>
 #include <ctxrace/preempt.h>
-
-#ifndef CTXRACE_PREEMPT_RCU
-# define CTXRACE_PREEMPT_RCU 1
-#endif
 
 static __always_inline void rcu_read_lock(void)
 {

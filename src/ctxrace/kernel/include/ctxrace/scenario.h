@@ -17,12 +17,18 @@
 #define CTXRACE_SCENARIO_H
 
 #include <ctxrace/compiler.h>
+#include <ctxrace/config.h>
 
 /* Contexts: who runs what, again and again, for ever. An entry is a function that needs no arguments. */
 #define CTXRACE_TASKS(count, entry)						\
 	_Static_assert((count) >= 1, "CTXRACE_TASKS: at least one task");	\
 	CTXRACE_KNOWN(entry);							\
 	CTXRACE_RECORD("tasks " CTXRACE_TEXT(count) " " CTXRACE_TEXT(entry))
+/* Tasks of the highest real-time priority: they take the CPU from others, and no task takes it from them. */
+#define CTXRACE_FIFO_TASKS(count, entry)					\
+	_Static_assert((count) >= 1, "CTXRACE_FIFO_TASKS: at least one task");	\
+	CTXRACE_KNOWN(entry);							\
+	CTXRACE_RECORD("fifo_tasks " CTXRACE_TEXT(count) " " CTXRACE_TEXT(entry))
 #define CTXRACE_SOFTIRQ(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("softirq " CTXRACE_TEXT(entry))
 #define CTXRACE_HARDIRQ(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("hardirq " CTXRACE_TEXT(entry))
 #define CTXRACE_NMI(entry)	CTXRACE_KNOWN(entry); CTXRACE_RECORD("nmi " CTXRACE_TEXT(entry))
@@ -35,7 +41,13 @@
 	_Static_assert((count) >= 1, "CTXRACE_ATTEMPTS: at least one attempt");	\
 	CTXRACE_RECORD("attempts " CTXRACE_TEXT(count))
 
-/* The machine: how many CPUs, and its preemption: none, full or rt. Lazy counts as full, voluntary as none. */
+/* Interrupts also call their entries before the preempt count says that they have arrived, and when it no more does. */
+#define CTXRACE_ENTRY_WINDOW()	CTXRACE_RECORD("entry_window")
+
+/* A variable that only counts, so that nothing hangs on its value: it is left out, and reads as at the start. */
+#define CTXRACE_STATISTIC(variable)	CTXRACE_KNOWN(variable); CTXRACE_RECORD("statistic " CTXRACE_TEXT(variable))
+
+/* The machine: how many CPUs, and its preemption: none, voluntary, full, lazy or rt. */
 #define CTXRACE_CPUS(count)							\
 	_Static_assert((count) >= 1, "CTXRACE_CPUS: at least one CPU");		\
 	CTXRACE_RECORD("cpus " CTXRACE_TEXT(count))
@@ -93,5 +105,15 @@ static __noipa __cold __maybe_unused void ctxrace_check_failed(const char *condi
 #define CTXRACE_UNIQUE(prefix)		CTXRACE_JOIN(prefix, __COUNTER__)
 #define CTXRACE_JOIN(a, b)		CTXRACE_JOIN_(a, b)
 #define CTXRACE_JOIN_(a, b)		a##b
+
+/* For whom it was compiled: see CTXRACE_PREEMPT_RCU and CTXRACE_PREEMPT_RT in kernel.h. */
+#if CTXRACE_PREEMPT_RCU
+CTXRACE_RECORD("compiled rcu preemptible");
+#else
+CTXRACE_RECORD("compiled rcu non-preemptible");
+#endif
+#if CTXRACE_PREEMPT_RT
+CTXRACE_RECORD("compiled for rt");
+#endif
 
 #endif

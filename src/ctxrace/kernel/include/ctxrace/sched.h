@@ -7,6 +7,7 @@
 #define CTXRACE_SCHED_H
 
 #include <ctxrace/arch.h>
+#include <ctxrace/compiler.h>
 #include <ctxrace/macros.h>
 #include <ctxrace/types.h>
 #include CTXRACE_ARCH_HEADER(thread_info.h)
@@ -16,6 +17,7 @@ struct task_struct {
 	int			pid;
 	int			migration_disabled;
 	void			*bpf_ctx;
+	int			softirq_disable_cnt;
 };
 
 static_assert(offsetof(struct task_struct, thread_info) == 0);
@@ -25,5 +27,21 @@ static_assert(sizeof(struct task_struct) <= 128);
 
 #define current			get_current()
 #define current_thread_info()	((struct thread_info *)current)
+
+/*
+ * Where a task may give up the CPU. The tool notices the program counter at each of them: schedule() lets others run
+ * under every preemption model, for as long as they like; cond_resched() where nothing else would, and might_sleep()
+ * if preemption is voluntary. It also notices whoever may not sleep.
+ */
+#define CTXRACE_SLEEP(name, number)							\
+static noinline __maybe_unused void name(void)						\
+{											\
+	__asm__ __volatile__("" : : "i" (number) : "memory"); /* not the same code twice */	\
+}
+CTXRACE_SLEEP(schedule, 1)
+CTXRACE_SLEEP(cond_resched, 2)
+CTXRACE_SLEEP(might_sleep, 3)
+
+#define might_fault()		might_sleep()
 
 #endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stands for a kernel's .config, as far as the headers hang on it. Each is 0 or 1; define it before the include, or
+ * let ctxrace do that: --rcu, --preemption rt, --cpus.
+ *
+ * CTXRACE_PREEMPT_RCU  1: rcu_read_lock() leaves preemption on, 0: it turns it off (CONFIG_PREEMPT_RCU)
+ * CTXRACE_PREEMPT_RT   1: softirqs are tasks, and local_lock() sleeps (CONFIG_PREEMPT_RT)
+ * CTXRACE_SMP          1: there are other CPUs to migrate to (CONFIG_SMP)
+ */
+#ifndef CTXRACE_CONFIG_H
+#define CTXRACE_CONFIG_H
+
+#ifndef CTXRACE_PREEMPT_RT
+# define CTXRACE_PREEMPT_RT 0
+#endif
+#ifndef CTXRACE_PREEMPT_RCU
+# define CTXRACE_PREEMPT_RCU 1
+#endif
+#ifndef CTXRACE_SMP
+# define CTXRACE_SMP 0
+#endif
+#if CTXRACE_PREEMPT_RT && !CTXRACE_PREEMPT_RCU
+# error "PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig)"
+#endif
+
+#endif

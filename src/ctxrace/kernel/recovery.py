@@ -1,0 +1,49 @@
+"""Whether an idle CPU recovers: one more entry, left alone, runs its body."""
+
+from typing import TYPE_CHECKING
+
+from ctxrace.kernel.context import Level
+from ctxrace.kernel.flows import Role
+from ctxrace.kernel.position import REST, Position, Task
+from ctxrace.machine.memory import RegionKind
+
+if TYPE_CHECKING:
+    from ctxrace.kernel.system import KernelSystem
+
+__all__ = ["recovers"]
+
+
+def recovers(system: "KernelSystem", state: Position, entry: str, body: str) -> bool:
+    """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body`, whoever begins it."""
+    tasks = system.tasks.values
+    used = [0] * len(system.groups)
+    for task, number in state.others:
+        used[tasks[task].group] += number
+    resting = [task for task, _ in state.others if system.groups[tasks[task].group].entry == entry]
+    resting += [
+        system.fresh[number]
+        for number, group in enumerate(system.groups[:-1])
+        if group.entry == entry and used[number] < group.size
+    ]
+    begins = [(task, Role(Level.TASK, entry)) for task in resting]
+    for handler in system.handlers:
+        if handler.entry == entry:
+            group, _, own, _, _ = tasks[state.current]
+            over = system.tasks(Task(group, REST, own))
+            begins.append((over, Role(handler.level, entry, handler.window)))
+    return all(_runs_undisturbed(system, task, role, state.shared, body) for task, role in begins)
+
+
+def _runs_undisturbed(system: "KernelSystem", task: int, role: Role, shared: int, body: str) -> bool:
+    move = system.first_move(task, role)
+    memory, seen = system.shared.values[shared], set()
+    while body not in move.enters:
+        where = (move.flow, move.own, memory)
+        if move.flow == REST or where in seen:
+            return False
+        seen.add(where)
+        mine = system.own.values[move.own]
+        outcome = system.flows.step(move.flow, system.identity(task), memory, mine)
+        memory = outcome.apply(memory, RegionKind.SHARED)
+        move = system.conclude(role, outcome, memory, mine, move.began, move.run_context)
+    return True
