@@ -6,10 +6,13 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ctxrace.bpf.caller import CALLERS, Caller, trampolines_of
+from ctxrace.bpf.guards import GUARDS_OF, load_guard
+from ctxrace.cli import options as opt
 from ctxrace.core.errors import ScenarioError
+from ctxrace.kernel.program import Program, configuration
 from ctxrace.kernel.scenario import RCU_FLAVOURS
 
-__all__ = ["TrampolineOptions", "caller_of", "callers_of"]
+__all__ = ["TrampolineOptions", "callers_of", "load_program"]
 
 Trampolines = Annotated[
     list[str] | None,
@@ -63,11 +66,26 @@ def callers_of(given: TrampolineOptions, arch: str) -> list[Caller]:
     return [_caller(name, given) for name in names]
 
 
-def caller_of(given: TrampolineOptions) -> Caller:
-    """Return the one caller that was typed; raise `ScenarioError` for several."""
-    if given.trampolines and len(given.trampolines) > 1:
-        raise ScenarioError(f"a schedule is of one trampoline; got: {', '.join(given.trampolines)}")
-    return _caller((given.trampolines or ["bare"])[0], given)
+def load_program(
+    file: str,
+    given: TrampolineOptions,
+    arch: str,
+    cc: str | None,
+    optimize: str | None,
+    flags: Sequence[str] | None,
+    preemption: str | None,
+    cpus: str | None,
+) -> Program:
+    """Load what `file` names: a guard with the one caller that was typed, or a file, which nobody calls."""
+    if any(file in guards for guards in GUARDS_OF.values()):
+        if given.trampolines and len(given.trampolines) > 1:
+            raise ScenarioError(f"a schedule is of one trampoline; got: {', '.join(given.trampolines)}")
+        caller = _caller((given.trampolines or ["bare"])[0], given)
+        wanted = [*configuration(preemption=preemption, cpus=cpus), *(flags or ())]
+        return load_guard(file, arch, caller, cc=cc, optimize=opt.level_of(optimize), flags=wanted)
+    if given._replace(rcu=None).any:
+        raise ScenarioError(f"{file} is no guard of ctxrace bpf; leave out --trampoline and its like, which need one")
+    return opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=given.rcu, cpus=cpus)
 
 
 def _caller(name: str, given: TrampolineOptions) -> Caller:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import GUARDS_OF, load_guard
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import (
     Defines,
@@ -15,12 +14,10 @@ from ctxrace.cli.callers import (
     Sleepable,
     TrampolineOptions,
     Trampolines,
-    caller_of,
+    load_program,
 )
 from ctxrace.cli.output import write
-from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
-from ctxrace.kernel.program import configuration
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
 
@@ -71,16 +68,7 @@ def replay(
 ) -> None:
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
     given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
-    if any(file in guards for guards in GUARDS_OF.values()):
-        configured = configuration(preemption=preemption, cpus=cpus)
-        level = opt.level_of(optimize)
-        program = load_guard(
-            file, arch, caller_of(given), cc=cc, optimize=level, flags=[*configured, *(flags or ())]
-        )
-    elif given._replace(rcu=None).any:
-        raise ScenarioError(f"{file} is no guard of ctxrace bpf; leave out --trampoline and its like, which need one")
-    else:
-        program = opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
+    program = load_program(file, given, arch, cc, optimize, flags, preemption, cpus)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,

@@ -9,6 +9,8 @@ __all__ = ["render_grid"]
 
 WIDTH = 100
 
+_KNOWN = ("exclusive", "balanced", "recovers", "progress")  # one letter stands for each
+
 Label = tuple[str, str]
 Cells = Mapping[tuple[Label, Label], Sequence[Result]]
 
@@ -52,19 +54,22 @@ def _cell(results: Sequence[Result]) -> str:
 
 
 def _word(result: Result) -> str:
-    broken = dict.fromkeys(v.property.kind for v in result.verdicts if v.outcome is Outcome.VIOLATED)
-    if broken:
-        return "".join(_letter(kind) for kind in broken)
-    return str(result.outcome)
+    return "".join(map(_letter, _violated([result]))) or str(result.outcome)
+
+
+def _violated(results: Sequence[Result]) -> list[str]:
+    """Return the kinds of properties that are violated: those known by a letter first, in their order."""
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    broken = dict.fromkeys(verdict.property.kind for verdict in verdicts if verdict.outcome is Outcome.VIOLATED)
+    return [*(kind for kind in _KNOWN if kind in broken), *(kind for kind in broken if kind not in _KNOWN)]
 
 
 def _letter(kind: str) -> str:
-    return kind[0].upper() if kind in ("exclusive", "balanced", "recovers", "progress") else f"+{kind}"
+    return kind[0].upper() if kind in _KNOWN else f"+{kind}"
 
 
 def _legend(results: Sequence[Result]) -> Iterator[str]:
-    verdicts = [verdict for result in results for verdict in result.verdicts]
-    broken = dict.fromkeys(verdict.property.kind for verdict in verdicts if verdict.outcome is Outcome.VIOLATED)
+    broken = _violated(results)
     if broken:
         yield "violated: " + ", ".join(f"{_letter(kind)} {kind}" for kind in broken)
     for note in dict.fromkeys(note for result in results for note in result.notes):
