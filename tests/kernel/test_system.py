@@ -79,8 +79,9 @@ def told(verdict: Verdict) -> list[str]:
 def reached(program: Program, variable: str, size: int = 4, **changes: Any) -> set[int]:  # noqa: ANN401
     """Return every value that `variable` has in some reachable state."""
     scenario = validate(replace(program.scenario, **changes), program.image)
-    system, exploration = explore(program, scenario)
+    explored, exploration = explore(program, scenario)
     assert not exploration.stopped
+    (system,) = explored.cpus
     place = system.layout.variable(variable)
     assert len(place) == size
     return {int.from_bytes(blob[place.start : place.stop], "little") for blob in system.shared.values}
@@ -967,13 +968,13 @@ def test_a_handler_runs_over_a_task_that_has_only_begun_and_is_preempted_then(bu
 
 
 def test_a_task_that_locks_itself_out_does_not_recover(build: Build) -> None:
-    # ldr migration_disabled = 0, str 1, ret of body: from now on this task, the only one, never runs the body.
+    # ldr trace_recursion = 0, str 1, ret of body: from now on this task, the only one, never runs the body.
     program = build("""
         static noinline void body(void) { barrier(); }
         void e(void)
         {
-            if (READ_ONCE(current->migration_disabled)) return;
-            WRITE_ONCE(current->migration_disabled, 1);
+            if (READ_ONCE(current->trace_recursion)) return;
+            WRITE_ONCE(current->trace_recursion, 1);
             body();
             barrier();
         }
@@ -997,8 +998,8 @@ def test_each_task_has_its_own_attempts(build: Build) -> None:
     program = build("""
         void e(void)
         {
-            ctxrace_check(!READ_ONCE(current->migration_disabled));
-            WRITE_ONCE(current->migration_disabled, 1);
+            ctxrace_check(!READ_ONCE(current->trace_recursion));
+            WRITE_ONCE(current->trace_recursion, 1);
         }
         CTXRACE_TASKS(2, e); CTXRACE_ATTEMPTS(1);""")
     scenario = validate(program.scenario, program.image)

@@ -48,7 +48,7 @@ Nmi = Annotated[
 ]
 Cpus = Annotated[
     str | None,
-    typer.Option("--cpus", metavar="N", help="how many CPUs; this version explores one"),
+    typer.Option("--cpus", metavar="N", help="how many CPUs, between which tasks migrate; default: 1"),
 ]
 FifoTasks = Annotated[
     list[str] | None,

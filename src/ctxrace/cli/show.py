@@ -28,4 +28,4 @@ def show(
         limits = Limits(max_states, timeout)
         system, exploration = explore(program, scenario, limits, shown, everything=True)
     remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
-    write(render_listing(program.name, program.compiler, listing(system), remark))
+    write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark))

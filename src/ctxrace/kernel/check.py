@@ -10,6 +10,7 @@ from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes, StackEscapes
 from ctxrace.kernel.monitor import CHECK, ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
+from ctxrace.kernel.smp import SmpSystem, system_for
 from ctxrace.kernel.system import MOST_COMPARED, KernelSystem
 
 __all__ = ["check", "explore"]
@@ -36,7 +37,7 @@ def check(
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
     if exploration.exhausted and not exploration.runs:
-        _refuse_vacuous(system, scenario)
+        _refuse_vacuous(system.cpus[0], scenario)
     return Result(
         program.name,
         program.image.arch.name,
@@ -46,7 +47,7 @@ def check(
         scenario.levels,
         verdicts,
         command,
-        tuple(_notes(system, exploration)),
+        tuple(_notes(system.cpus[0], exploration)),
         replay,
     )
 
@@ -58,7 +59,7 @@ def explore(
     progress: Progress | None = None,
     *,
     everything: bool = False,
-) -> tuple[KernelSystem, Exploration]:
+) -> tuple[KernelSystem | SmpSystem, Exploration]:
     """Search `scenario` with as much folded and private as the code allows.
 
     everything: go on when all properties are decided.
@@ -67,7 +68,7 @@ def explore(
     """
     folded, blind, shared_stacks = True, True, False
     while True:
-        system = KernelSystem(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+        system = system_for(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
         wanted = frozenset(() if everything else _wanted(system, scenario))
         try:
             return system, search(system, wanted, limits, progress)
@@ -79,12 +80,12 @@ def explore(
             folded, shared_stacks = False, True
 
 
-def _wanted(system: KernelSystem, scenario: Scenario) -> tuple[Property, ...]:
-    checked = not scenario.properties or system.has_checks()
+def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
+    checked = not scenario.properties or system.cpus[0].has_checks()
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
-def _judge(system: KernelSystem, exploration: Exploration, prop: Property) -> Verdict:
+def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Property) -> Verdict:
     verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
     if prop in exploration.runs:
         told = system.narrate(exploration.runs[prop])
@@ -131,6 +132,8 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
     if not system.folded and system.scenario.task_count > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")
+    if system.scenario.cpus > 1:
+        notes.append("between CPUs, memory is taken to be sequentially consistent")
     if system.layout.shared_stacks:
         notes.append("stacks count as shared memory: one context reaches another one's")
     return notes

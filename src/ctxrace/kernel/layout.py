@@ -13,6 +13,7 @@ from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
 __all__ = [
+    "MIGRATION_DISABLED",
     "PREEMPT_COUNT",
     "QUIET",
     "RUN_CONTEXT",
@@ -37,7 +38,8 @@ SECTIONS {
 """
 
 _PERCPU_SECTION = ".data..percpu"
-_PERCPU_AREA = 0xFFFF_0001_0000_0000
+_PERCPU_AREA = 0xFFFF_0001_0000_0000  # of the first CPU
+_PERCPU_STRIDE = 0x1000_1000
 _TASKS = 0xFFFF_0002_0000_0000
 _INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
 _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
@@ -47,10 +49,11 @@ TASK_STRUCT_SIZE = 128
 # In a task_struct (ctxrace/sched.h):
 PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count
 PID_OFFSET = 16
+MIGRATION_DISABLED = range(20, 24)
 RUN_CONTEXT = range(24, 32)  # bpf_ctx
 SOFTIRQ_DISABLE_COUNT = range(32, 36)
 CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
-QUIET = frozenset([*PREEMPT_COUNT, *SOFTIRQ_DISABLE_COUNT, *CURRENT])
+QUIET = frozenset([*PREEMPT_COUNT, *MIGRATION_DISABLED, *SOFTIRQ_DISABLE_COUNT, *CURRENT])
 """What nobody changes behind the back of whoever runs: interrupts put the counts back, and `current` too."""
 _PUT_BACK = sorted([*QUIET, *RUN_CONTEXT])
 UNTOLD = 0xDEAD_0000_0000_0100
@@ -69,29 +72,38 @@ def linker_script(arch: Architecture) -> str:
 
 
 class Layout:
-    """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory.
+    """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory, as seen from one CPU.
 
     shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
+    cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
     """
 
     def __init__(
-        self, image: Image, tasks: int, shared_stacks: bool = False, statistics: Sequence[str] = ()
+        self,
+        image: Image,
+        tasks: int,
+        shared_stacks: bool = False,
+        statistics: Sequence[str] = (),
+        cpus: int = 1,
+        cpu: int = 0,
     ) -> None:
         self.image = image
         self.tasks = tasks
         self.idle = tasks
         self.shared_stacks = shared_stacks
-        self.percpu_offset = 0
+        self.cpus, self.cpu = cpus, cpu
+        self._template = image.section(_PERCPU_SECTION)
+        self.percpu_offset = self._percpu_offset(cpu)
         self._regions: list[Region] = []
         constant, shared = bytearray(), bytearray()
         for section in image.sections:
-            base = section.address
-            if section.name == _PERCPU_SECTION:  # what the image holds is only the template
-                base = _PERCPU_AREA
-                self.percpu_offset = (base - section.address) & 0xFFFF_FFFF_FFFF_FFFF
             blob, kind = (shared, RegionKind.SHARED) if section.writable else (constant, RegionKind.CONSTANT)
-            self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
-            blob += section.data
+            copies = range(cpus) if section is self._template else range(1)
+            for number in copies:
+                base = section.address if section is not self._template else _percpu_area(number)
+                self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
+                blob += section.data
+        self._number_cpus(shared)
         self._place_percpu_offset(constant)
         self._place_statistics(statistics, constant, shared)
         if shared_stacks:
@@ -99,6 +111,20 @@ class Layout:
                 self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
                 shared += bytes(len(stack))
         self.constant, self.shared = bytes(constant), bytes(shared)
+
+    def _percpu_offset(self, cpu: int) -> int:
+        if self._template is None:
+            return 0
+        return (_percpu_area(cpu) - self._template.address) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def _number_cpus(self, shared: bytearray) -> None:
+        for name, size, value in (("cpu_number", 4, int), ("__per_cpu_offset", 8, self._percpu_offset)):
+            symbol = self.image.symbols.get(name)
+            for cpu in range(self.cpus if symbol is not None else 0):
+                assert symbol is not None
+                address = symbol.address + 8 * cpu if size == 8 else self._on_cpu(symbol.address, cpu)
+                at = self.locate_shared(address)
+                shared[at : at + size] = value(cpu).to_bytes(size, "little")
 
     def _place_percpu_offset(self, constant: bytearray) -> None:
         # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), which nobody writes again.
@@ -150,6 +176,10 @@ class Layout:
         at = PREEMPT_COUNT.start
         return own[:at] + (count & 0xFFFF_FFFF).to_bytes(4, "little") + own[at + 4 :]
 
+    def may_migrate(self, own: bytes) -> bool:
+        """Return whether the task whose task_struct this is may go on on another CPU."""
+        return not any(own[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
+
     def run_context(self, own: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
         return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], "little")
@@ -164,7 +194,8 @@ class Layout:
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
-        base = self.task_address(identity) if level is Level.TASK else _INTERRUPT_STACKS + level * _SPAN
+        number = self.cpu * len(Level) + level
+        base = self.task_address(identity) if level is Level.TASK else _INTERRUPT_STACKS + number * _SPAN
         size = _SHARED_STACK_SIZE if self.shared_stacks else _STACK_SIZE
         return range(base + _STACK_TOP - size, base + _STACK_TOP)
 
@@ -178,13 +209,14 @@ class Layout:
             Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
             *self._regions,
             Region(_TASKS, (self.tasks + 1) * _STRIDE, RegionKind.FOREIGN, 0, "tasks"),
-            Region(_INTERRUPT_STACKS, len(Level) * _SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
+            Region(_INTERRUPT_STACKS, self.cpus * len(Level) * _SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
         )
 
     def foreign(self, address: int) -> str:
         """Return what of other contexts lies at `address`: ``stack``, ``task_struct``, or nothing."""
         if address >= _INTERRUPT_STACKS:
             level, offset = divmod(address - _INTERRUPT_STACKS, _SPAN)
+            level %= len(Level)
             is_stack = level and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
         else:
             identity, offset = divmod(address - _TASKS, _STRIDE)
@@ -222,12 +254,21 @@ class Layout:
         offset = self.locate_shared(self._on_this_cpu(symbol.address))
         return range(offset, offset + symbol.size)
 
-    def symbol_address(self, address: int) -> int:
-        """Return the link-time address of what the code finds at `address`: the way back from a per-CPU area."""
-        section = self.image.section(_PERCPU_SECTION)
-        if section is not None and _PERCPU_AREA <= address < _PERCPU_AREA + len(section.data):
-            return address - _PERCPU_AREA + section.address
-        return address
+    def copies(self, name: str) -> list[range]:
+        """Return the bytes of the shared blob that hold the variable `name`, for each CPU where it is per-CPU."""
+        symbol = self.image.symbols[name]
+        addresses = dict.fromkeys(self._on_cpu(symbol.address, cpu) for cpu in range(self.cpus))
+        starts = map(self.locate_shared, addresses)
+        return [range(start, start + symbol.size) for start in starts]
+
+    def symbol_address(self, address: int) -> tuple[int, int | None]:
+        """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""
+        for cpu in range(self.cpus if self._template is not None else 0):
+            area = _percpu_area(cpu)
+            assert self._template is not None
+            if area <= address < area + len(self._template.data):
+                return address - area + self._template.address, cpu
+        return address, None
 
     def relocate(self, value: int, source: int, target: int) -> int:
         """Return what `value` is for task `target` if it is an address in task `source`'s own memory."""
@@ -267,13 +308,20 @@ class Layout:
         return [*tasks, *((f"the {level} stack", self.stack(level, 0)) for level in Level if level is not Level.TASK)]
 
     def _on_this_cpu(self, address: int) -> int:
-        section = self.image.section(_PERCPU_SECTION)
+        return self._on_cpu(address, self.cpu)
+
+    def _on_cpu(self, address: int, cpu: int) -> int:
+        section = self._template
         if section is not None and section.address <= address < section.address + len(section.data):
-            return address - section.address + _PERCPU_AREA
+            return address - section.address + _percpu_area(cpu)
         return address
 
     def _pid(self, identity: int) -> bytes:
         return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, "little")
+
+
+def _percpu_area(cpu: int) -> int:
+    return _PERCPU_AREA + cpu * _PERCPU_STRIDE
 
 
 def _change_words(data: bytes, start: int, change: Callable[[int], int]) -> bytes:

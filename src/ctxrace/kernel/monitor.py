@@ -88,7 +88,7 @@ class Monitor:
 
     def _holds_when_idle(self, system: "KernelSystem", state: Position, wanted: Property) -> bool:
         if wanted.kind == "recovers":
-            return recovers(system, state, *wanted.subjects)
-        place = system.layout.variable(wanted.subjects[0])
-        now = system.shared.values[state.shared]
-        return now[place.start : place.stop] == system.layout.shared[place.start : place.stop]
+            return all(recovers(cpu, state, *wanted.subjects) for cpu in system.cpus)
+        first, now = system.layout.shared, system.shared.values[state.shared]
+        places = system.layout.copies(wanted.subjects[0])
+        return all(now[place.start : place.stop] == first[place.start : place.stop] for place in places)

@@ -1,6 +1,6 @@
 """Tell a run of the kernel as a reviewer would: who runs, which instruction, what it read and wrote."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
@@ -16,7 +16,7 @@ from ctxrace.machine.memory import RegionKind, Touch
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["Narrator", "narrate", "place_of", "task_name"]
+__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of", "task_name"]
 
 
 def task_name(number: int) -> str:
@@ -40,16 +40,19 @@ class Narrator:
     accounted for, ``~`` before a task that begins and is preempted before its first event, the idle task ``idle``.
     """
 
-    def __init__(self, system: "KernelSystem") -> None:
+    def __init__(self, system: "KernelSystem", first: "Narrator | None" = None) -> None:
+        """Tell what `system`'s CPU does; first: the narrator of the first CPU, where there are several."""
         self.system = system
-        self.rows: list[Event | Turn] = []
-        self.stints: list[Stint] = []
         self.current: str | None = None  # the task that runs; None: the idle task
         self.stack: list[int] = []  # the handlers over it
-        self.waiting: dict[str, int] = {}  # preempted tasks, and the numbers of their states
-        self.resting: dict[str, int] = {}  # the same for tasks that have finished
-        self.named: dict[str, int] = {}  # the group of each task that has a name
         self.finished = ""  # the task that finished last
+        # Of all CPUs:
+        self.rows: list[Event | Turn] = first.rows if first else []
+        self.stints: list[Stint] = first.stints if first else []
+        self.waiting: dict[str, int] = first.waiting if first else {}  # preempted tasks, the numbers of their states
+        self.resting: dict[str, int] = first.resting if first else {}  # the same for tasks that have finished
+        self.named: dict[str, int] = first.named if first else {}  # the group of each task that has a name
+        self._suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
 
     def add(self, state: Position, step: Step) -> None:
         """Tell the next step, taken in `state`."""
@@ -70,8 +73,10 @@ class Narrator:
                 self._glance(step.label.task)
             case Idle():
                 reason = self._put_aside(state)
+                if self.system.scenario.cpus > 1:
+                    reason += ", to be moved away"
                 self.current = None
-                self.rows.append(Turn("switch", "idle", reason))
+                self._turn("switch", "idle", reason)
             case Start():
                 self._start(state, step.label.task)
 
@@ -80,6 +85,14 @@ class Narrator:
         if self.stack:
             return self._handler(self.stack[-1])
         return self._spell(self.current, self.named[self.current]) if self.current else ""
+
+    def runners(self) -> frozenset[str]:
+        """Return who runs, as a schedule calls them."""
+        return frozenset(filter(None, [self.running()]))
+
+    def taker(self, label: Hashable) -> tuple[str, bool]:
+        """Return who takes the step called `label`, as a schedule calls it, and whether it is an event."""
+        return self.who(label), label == EVENT
 
     def who(self, label: Hashable) -> str:
         """Return who begins to run with the step called `label`, as a schedule calls it."""
@@ -93,58 +106,65 @@ class Narrator:
                 group = self.system.tasks.values[label.task].group
                 return ("~" if isinstance(label, Glance) else "") + self._spell(self._name(label.task), group)
             case Idle():
-                return "idle"
+                return f"idle{self._suffix}"
         return self.running()
 
     def interleaving(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
         """Return what was told of `run`."""
-        contexts = [*sorted(self.named, key=_column), *(str(level) for level in Level if self._appears(str(level)))]
+        contexts = contexts_of(self.named, self.rows)
         switches = sum(step.switches for _, step in run)
-        outcome = _outcome(self.system, run) if run and run[-1][1].broken else ""
+        outcome = outcome_of(self.system, run) if run and run[-1][1].broken else ""
         schedule = str(Schedule(*self.system.fingerprints(), tuple(self.stints)))
-        return Interleaving(tuple(contexts), tuple(self.rows), outcome, switches, schedule=schedule)
+        return Interleaving(contexts, tuple(self.rows), outcome, switches, schedule=schedule)
 
     def _spell(self, name: str, group: int) -> str:
-        return f"{name}@{group}" if len(self.system.groups) > 2 else name  # the last group is the idle task
+        group_name = f"@{group}" if len(self.system.groups) > 2 else ""  # the last group is the idle task
+        return f"{name}{group_name}{self._suffix}"
 
     def _handler(self, number: int) -> str:
         handler = self.system.handlers[number]
         alone = sum((h.level, h.window) == (handler.level, handler.window) for h in self.system.handlers) == 1
         name = str(handler.level) if alone else f"{handler.level}:{handler.entry}"
-        return f"^{name}" if handler.window else name
+        return f"{'^' if handler.window else ''}{name}{self._suffix}"
 
     def _waiting(self, task: int) -> str:
         return min((name for name, number in self.waiting.items() if number == task), key=_column)
 
     def _context(self) -> str:
-        return str(self.system.handlers[self.stack[-1]].level) if self.stack else self.current or "idle"
+        if self.stack:
+            return f"{self.system.handlers[self.stack[-1]].level}{self._suffix}"
+        return self.current or "idle"
 
     def _below(self) -> str:
         if self.stack:
             return self._context()
         return f"task {self.current}" if self.current else "the idle task"
 
-    def _appears(self, context: str) -> bool:
-        return any(row.context == context for row in self.rows)
+    def _turn(self, kind: str, context: str, reason: str, notes: tuple[str, ...] = ()) -> None:
+        place = f"on CPU {self.system.cpu}" if self.system.scenario.cpus > 1 else ""
+        self.rows.append(Turn(kind, context, "; ".join(filter(None, [place, reason])), notes))
 
     def _arrive(self, state: Position, number: int) -> None:
         handler = self.system.handlers[number]
-        name = str(handler.level)
+        name = f"{handler.level}{self._suffix}"
         arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else REST)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
         window = ", the preempt count does not say so" if handler.window else ""
         reason = f"{arrival_reason(handler.level)}; over {self._below()}{window}, runs {handler.entry}"
-        self.rows.append(Turn("arrival", name, reason, self._notes(move)))
+        self._turn("arrival", name, reason, self._notes(move))
         self.stack.append(number)
         if move.flow == REST:
             self._return()
 
     def _switch(self, state: Position, task: int) -> None:
         reason = self._put_aside(state)
+        came_from = self.system.tasks.values[task].cpu
+        if came_from != self.system.cpu:
+            reason += f"; it migrates from CPU {came_from}"
         name = self._waiting(task)
         del self.waiting[name]
         self.current = name
-        self.rows.append(Turn("switch", name, reason))
+        self._turn("switch", name, reason)
 
     def _start(self, state: Position, task: int) -> None:
         idle = self.current is None and not self.waiting
@@ -156,7 +176,7 @@ class Narrator:
         self.resting.pop(name, None)
         self.current = name
         move = self.system.first_move(task, self.system.role_of_task(group))
-        self.rows.append(Turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move)))
+        self._turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move))
         if move.flow == REST:
             self._finish(task)
 
@@ -166,8 +186,8 @@ class Narrator:
         self.named[name] = group
         entry = self.system.groups[group].entry
         back = self.current or ""
-        self.rows.append(Turn("switch", name, f"task {back} is preempted; begins {entry}"))
-        self.rows.append(Turn("switch", back, f"task {name} is preempted before its first event"))
+        self._turn("switch", name, f"task {back} is preempted; begins {entry}")
+        self._turn("switch", back, f"task {name} is preempted before its first event")
 
     def _name(self, task: int) -> str:
         """Return the name of the task that begins, which is at rest as number `task`."""
@@ -221,11 +241,11 @@ class Narrator:
     def _return(self) -> None:
         name = self._context()
         self.stack.pop()
-        self.rows.append(Turn("return", name, f"back to {self._below()}"))
+        self._turn("return", name, f"back to {self._below()}")
 
     def _finish(self, task: int) -> None:
         assert self.current is not None
-        self.rows.append(Turn("finish", self.current, ""))
+        self._turn("finish", self.current, "")
         self.resting[self.current] = task
         self.finished, self.current = self.current, None
 
@@ -259,6 +279,15 @@ class Narrator:
         return tuple(accesses)
 
 
+def contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:
+    """Return the contexts of `rows` in column order: `tasks`, then interrupts by level, then the idle task."""
+    named = sorted(tasks, key=_column)
+    levels = [str(level) for level in Level]
+    others = {row.context for row in rows if row.context != "idle"}.difference(named)
+    interrupts = sorted(others, key=lambda name: (levels.index(name.partition("/")[0]), name))
+    return (*named, *interrupts, *(["idle"] if any(row.context == "idle" for row in rows) else []))
+
+
 def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> tuple[str, int, str]:
     """Return symbol, offset in it, and spelling in C of `size` bytes at `address`, while `identity` is current."""
     kind, at = system.layout.locate(address, identity)
@@ -270,15 +299,17 @@ def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> 
         return "current", at, "current->softirq_disable_cnt"
     if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
         return "current", at, f"current+{at:#x}"
-    address = system.layout.symbol_address(address)
+    address, cpu = system.layout.symbol_address(address)
     symbol = system.image.object_at(address)
     if symbol is None:
         return "", 0, f"{address:#x}"
     offset = address - symbol.address
-    return symbol.name, offset, system.image.place(symbol, offset, size)
+    whose = "" if cpu is None or system.layout.cpus == 1 else f"CPU {cpu}'s "
+    return symbol.name, offset, whose + system.image.place(symbol, offset, size)
 
 
-def _outcome(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+def outcome_of(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+    """Return what is true at the end of `run`, whose last step breaks something, as one sentence."""
     return "; ".join(_explain(system, run, broken) for broken in run[-1][1].broken)
 
 
@@ -318,18 +349,20 @@ def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
 
 
 def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
-    place = system.layout.variable(variable)
-    first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
     found: dict[str, None] = {}
-    at = 0
-    while at < len(now):
-        if now[at] == first[at]:
-            at += 1
-            continue
-        start, size, name = _piece_at(system, variable, at, len(now))
-        value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
-        found[f"{name} is {value}, not {was}"] = None
-        at = start + size
+    copies = system.layout.copies(variable)
+    for cpu, place in enumerate(copies):
+        first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
+        whose = f"CPU {cpu}'s " if len(copies) > 1 else ""
+        at = 0
+        while at < len(now):
+            if now[at] == first[at]:
+                at += 1
+                continue
+            start, size, name = _piece_at(system, variable, at, len(now))
+            value, was = (int.from_bytes(blob[start : start + size], "little") for blob in (now, first))
+            found[f"{whose}{name} is {value}, not {was}"] = None
+            at = start + size
     told = list(found)
     return " and ".join(told[:3]) + (f" and {len(told) - 3} more differ" if len(told) > 3 else "")
 

@@ -4,6 +4,7 @@ The search hashes and compares states more than anything else, so a state is a t
 stands for something that is kept once.
 """
 
+from collections.abc import Hashable
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
@@ -21,6 +22,7 @@ __all__ = [
     "Group",
     "Idle",
     "Move",
+    "On",
     "Others",
     "Position",
     "Resume",
@@ -66,6 +68,7 @@ class Task(NamedTuple):
     """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
 
     begun: whether others may have noticed that its entry began. attempts: how often it may begin again.
+    cpu: where it ran last, if its entry is in flight. elsewhere: whether it runs there now.
     """
 
     group: int
@@ -73,6 +76,8 @@ class Task(NamedTuple):
     own: int
     begun: bool = False
     attempts: int = -1
+    cpu: int = 0
+    elsewhere: bool = False
 
 
 class Frame(NamedTuple):
@@ -152,6 +157,13 @@ class Start(NamedTuple):
     """The label of a switch to a task that begins its entry."""
 
     task: int
+
+
+class On(NamedTuple):
+    """The label of a step on CPU number `cpu`, where there are several."""
+
+    cpu: int
+    label: Hashable
 
 
 EVENT = "event"

@@ -28,8 +28,8 @@ def recovers(system: "KernelSystem", state: Position, entry: str, body: str) -> 
     begins = [(task, Role(Level.TASK, entry)) for task in resting]
     for handler in system.handlers:
         if handler.entry == entry:
-            group, _, own, _, _ = tasks[state.current]
-            over = system.tasks(Task(group, REST, own))
+            idle = tasks[state.current if len(system.cpus) == 1 else system.idle]
+            over = system.tasks(Task(idle.group, REST, idle.own, cpu=system.cpu))
             begins.append((over, Role(handler.level, entry, handler.window)))
     return all(_runs_undisturbed(system, task, role, state.shared, body) for task, role in begins)
 

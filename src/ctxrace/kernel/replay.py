@@ -1,6 +1,7 @@
 """Replay a schedule: take exactly its steps, and tell them as the search would."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
@@ -8,10 +9,9 @@ from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Step
 from ctxrace.explore.expand import expand
-from ctxrace.kernel.narrate import Narrator
-from ctxrace.kernel.position import EVENT, Position
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
+from ctxrace.kernel.smp import SmpSystem, narrator_for, system_for
 from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["replay"]
@@ -31,7 +31,7 @@ def replay(
     fingerprints: tuple[str, str] = ("", "")
     # What was found out while the schedule was made (whether tasks can be told apart, ...) is in its fingerprint.
     for folded, blind, shared_stacks in _MODES:
-        system = KernelSystem(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+        system = system_for(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
         fingerprints = system.fingerprints()
         if fingerprints == (schedule.code, schedule.scenario):
             run = _follow(system, schedule)
@@ -47,31 +47,24 @@ def replay(
     )
 
 
-def _follow(system: KernelSystem, schedule: Schedule) -> list[tuple[Position, Step]]:
-    state = system.initial()
-    run: list[tuple[Position, Step]] = []
-    narrator = Narrator(system)
-
-    def take(step: Step) -> None:
-        nonlocal state
-        narrator.add(state, step)
-        run.append((state, step))
-        state = step.state
-
+def _follow(system: KernelSystem | SmpSystem, schedule: Schedule) -> list[tuple[Any, Step]]:
+    state: Any = system.initial()
+    run: list[tuple[Any, Step]] = []
+    narrator: Any = narrator_for(system)
     for number, stint in enumerate(schedule.stints, 1):
-        if narrator.running() != stint.who:
-            begins = {narrator.who(step.label): step for step in expand(system, state) if step.label != EVENT}
-            if stint.who not in begins:
-                raise _impossible(number, str(stint), narrator.running(), list(begins))
-            take(begins[stint.who])
-        for _ in range(stint.steps):
-            event = next((step for step in expand(system, state) if step.label == EVENT), None)
-            if event is None or narrator.running() != stint.who:
-                raise _impossible(number, str(stint), narrator.running(), ())
-            take(event)
+        begins = stint.who not in narrator.runners()
+        for event in [False] * begins + [True] * stint.steps:
+            possible = {narrator.taker(step.label): step for step in expand(system, state)}
+            step = possible.get((stint.who, event))
+            if step is None:
+                others = [who for who, is_event in possible if not is_event]
+                raise _impossible(number, str(stint), [*narrator.runners(), *([] if event else others)])
+            narrator.add(state, step)
+            run.append((state, step))
+            state = step.state
     return run
 
 
-def _impossible(number: int, stint: str, running: str, possible: Sequence[str]) -> ScenarioError:
-    could = ", ".join(dict.fromkeys([*([running] if running else []), *possible])) or "nobody"
+def _impossible(number: int, stint: str, possible: Sequence[str]) -> ScenarioError:
+    could = ", ".join(dict.fromkeys(possible)) or "nobody"
     return ScenarioError(f"{stint!r}, stint {number} of the schedule, cannot happen; who could run there: {could}")

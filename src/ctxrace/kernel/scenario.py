@@ -17,6 +17,7 @@ __all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declar
 
 CHECK_FUNCTION = "ctxrace_check_failed"
 RCU_FLAVOURS = ("preemptible", "non-preemptible")
+MOST_CPUS = 8
 MOST_TASKS = 1_000_000
 
 
@@ -217,8 +218,8 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
         raise ScenarioError(
             f"no scenario is declared in {image.name}; add for example CTXRACE_TASKS(2, entry); or pass --tasks 2:entry"
         )
-    if scenario.cpus != 1:
-        raise ScenarioError(f"{scenario.cpus} CPUs are declared; this version explores one CPU: pass --cpus 1")
+    if scenario.cpus > 1:
+        _validate_cpus(scenario, image)
     if scenario.task_count > MOST_TASKS:
         raise ScenarioError(f"{scenario.task_count:,} tasks are declared; ctxrace takes at most {MOST_TASKS:,}")
     _validate_preemption(scenario, image)
@@ -240,6 +241,16 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
     for group in scenario.tasks:
         counts[group.entry, group.fifo] = counts.get((group.entry, group.fifo), 0) + group.count
     return replace(scenario, tasks=tuple(Tasks(count, *which) for which, count in counts.items()))
+
+
+def _validate_cpus(scenario: Scenario, image: Image) -> None:
+    if scenario.cpus > MOST_CPUS:
+        raise ScenarioError(f"{scenario.cpus} CPUs are declared; ctxrace takes at most {MOST_CPUS}")
+    if not image.arch.atomic_between_cpus:
+        raise ScenarioError(
+            f"{scenario.cpus} CPUs are declared, and on {image.arch.name} an instruction without a lock prefix that "
+            "reads and writes memory is two accesses to other CPUs, which is not modelled; pass --cpus 1"
+        )
 
 
 def _validate_preemption(scenario: Scenario, image: Image) -> None:

@@ -48,41 +48,55 @@ MOST_COMPARED = 16
 class KernelSystem:
     """Explore `scenario` on `image`.
 
+    cpu: which CPU this is. first: the system of the first CPU, with which it shares what numbers stand for.
     folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
     cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
     exploring raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
     """
 
     def __init__(
-        self, image: Image, scenario: Scenario, *, folded: bool = True, blind: bool = True, shared_stacks: bool = False
+        self,
+        image: Image,
+        scenario: Scenario,
+        *,
+        folded: bool = True,
+        blind: bool = True,
+        shared_stacks: bool = False,
+        cpu: int = 0,
+        first: "KernelSystem | None" = None,
     ) -> None:
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
-        self.monitor = Monitor(scenario)
+        self.cpu = cpu
+        self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
+        self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
         machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep)
         self.handlers = scenario.interrupts
         softirqs = len(scenario.softirq_tasks)
-        self.layout = Layout(image, scenario.task_count + softirqs, shared_stacks, scenario.statistics)
+        tasks = scenario.task_count + softirqs
+        self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
         highest = max((handler.level for handler in self.handlers), default=Level.TASK)
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
         self.flows = Flows(machine, self.layout, identities, highest, self.blind)
         self.groups = groups_of(scenario, self.layout, folded)
-        self.shared: Interner[bytes] = Interner()
-        self.own: Interner[bytes] = Interner()
-        self.tasks: Interner[Task] = Interner()
-        self.frames: Interner[Frame] = Interner()
+        self.shared: Interner[bytes] = Interner() if first is None else first.shared
+        self.own: Interner[bytes] = Interner() if first is None else first.own
+        self.tasks: Interner[Task] = Interner() if first is None else first.tasks
+        self.frames: Interner[Frame] = Interner() if first is None else first.frames
+        if first is not None:
+            self.cpus.append(self)
+            self.flows.numbers = first.flows.numbers
         attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
         self.fresh = [
             self.tasks(Task(number, REST, self.own(fresh_own(self.layout, group)), False, attempts))
             for number, group in enumerate(self.groups)
         ]
-        self.idle = self.fresh[-1]
-        self._kept: Interner[bytes] = Interner()
+        self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._taken: dict[tuple[int, int, int], Taken] = {}
         self._starts: dict[tuple[int, Role], Move] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
-        self.arrived: set[tuple[str, Level]] = set()
-        self.finished: set[str] = set()
+        self.arrived: set[tuple[str, Level]] = set() if first is None else first.arrived
+        self.finished: set[str] = set() if first is None else first.finished
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -144,14 +158,14 @@ class KernelSystem:
 
     def _take(self, current: int, top: int, shared: int) -> Taken:
         move = self.move(current, top, shared)
-        group, flow, _, begun, left = self.tasks.values[current]
+        group, flow, _, begun, left, cpu, _ = self.tasks.values[current]
         ended = move.flow == REST
         over: tuple[int, ...] = ()
         if top == REST:
-            flow, begun = move.flow, not ended
+            flow, begun, cpu = move.flow, not ended, 0 if ended else cpu
         elif not ended:
             over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
-        task = self.tasks(Task(group, flow, move.own, begun, left))
+        task = self.tasks(Task(group, flow, move.own, begun, left, cpu))
         return Taken(move, task, over, ended, 0 if move.outcome.address == EXIT else 1)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
@@ -183,24 +197,27 @@ class KernelSystem:
                 continue  # whoever runs already, or the idle task
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
-                steps.append(Step(Resume(task), Position(shared, since_idle, task, rest, (), arrivals), 1, 0))
+                if self.may_run_here(task):
+                    here = self.on_cpu(task)
+                    steps.append(Step(Resume(task), Position(shared, since_idle, here, rest, (), arrivals), 1, 0))
             elif tasks[task].attempts:
                 steps.append(self._start(state, task, rest, preempts))
         if preempts and left != current and startable:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
             steps.append(Step(Glance(startable[0]), state._replace(current=left), 2, 0))
-        if preempts and all(self.sleeps(task) for task, _ in waiting):
+        if preempts and self.may_stop(left, waiting):
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
 
     def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
-        group, _, _, _, attempts = self.tasks.values[task]
+        group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
         move = self.first_move(task, self.role_of_task(group))
         left = attempts if attempts == UNLIMITED else attempts - 1
         # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
         begun = bool(move.enters) or self.groups[group].level is not Level.TASK
-        started = self.tasks(Task(group, move.flow, move.own, begun, left))
+        cpu = 0 if move.flow == REST else self.cpu
+        started = self.tasks(Task(group, move.flow, move.own, begun, left, cpu))
         if move.flow == REST:
             started, others = self._retire(started, others)
         memory = CRASHED if move.shared == CRASHED else state.shared
@@ -225,7 +242,7 @@ class KernelSystem:
 
     def move(self, current: int, top: int, shared: int) -> Move:
         """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        group, flow, own, _, _ = self.tasks.values[current]
+        group, flow, own = self.tasks.values[current][:3]
         began, run_context = self.tasks.values[self.fresh[group]].own, 0
         if top != REST:
             flow, began, run_context = self.frames.values[top]
@@ -294,7 +311,7 @@ class KernelSystem:
         return self._left[current]
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
-        group, flow, own, begun, left = self.tasks.values[current]
+        group, flow, own, begun, left, cpu, _ = self.tasks.values[current]
         begun |= not self.blind  # the interrupt may have seen who runs
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
@@ -312,9 +329,9 @@ class KernelSystem:
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
             self.arrived.add((str(handler.level), over))
-            task = self.tasks(Task(group, flow, own, begun, left))
+            task = self.tasks(Task(group, flow, own, begun, left, cpu))
             move = self.first_move(task, Role(handler.level, handler.entry, handler.window))
-            after = self.tasks(Task(group, flow, move.own, begun, left))
+            after = self.tasks(Task(group, flow, move.own, begun, left, cpu))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
@@ -322,7 +339,7 @@ class KernelSystem:
         # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
         # would preempt it might as well run first. One that has only to return stays, too, and does that first,
         # unless interrupts can tell whom they cut in on.
-        group, flow, own, begun, attempts = self.tasks.values[current]
+        group, flow, own, begun, attempts, cpu, _ = self.tasks.values[current]
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
@@ -337,7 +354,7 @@ class KernelSystem:
             fifo=self.groups[group].fifo,
         ):
             return None
-        return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts))
+        return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts, cpu))
 
     def _retire(self, task: int, others: Others) -> tuple[int, Others]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
@@ -345,7 +362,8 @@ class KernelSystem:
 
     def _to_idle(self, others: Others) -> tuple[int, Others]:
         for other, _ in others:
-            if self.tasks.values[other].group == len(self.groups) - 1:
+            task = self.tasks.values[other]
+            if task.group == len(self.groups) - 1 and task.cpu == self.cpu and not task.elsewhere:
                 return other, _without(others, other)
         return self.idle, others
 
@@ -384,8 +402,30 @@ class KernelSystem:
         )
 
     def may_idle(self, state: Position) -> bool:
-        """Return whether the idle task, which is current, may run: nobody else can."""
-        return all(self.tasks.values[task].flow == REST or self.sleeps(task) for task, _ in state.others)
+        """Return whether the idle task, which is current, may run: nobody else waits for this CPU."""
+        tasks = self.tasks.values
+        return all(self.sleeps(task) or tasks[task].cpu != self.cpu for task, _ in state.others)
+
+    def may_stop(self, task: int, waiting: Others) -> bool:
+        """Return whether the CPU may be left idle by `task`, one of `waiting`: all sleep, or it is moved away.
+
+        What moves a running task is a stopper thread, which preempts it (kernel/sched/core.c, migration_cpu_stop).
+        """
+        if all(self.sleeps(other) for other, _ in waiting):
+            return True
+        return self.scenario.cpus > 1 and self.layout.may_migrate(self.own.values[self.tasks.values[task].own])
+
+    def may_run_here(self, task: int) -> bool:
+        """Return whether a preempted task may go on on this CPU."""
+        where = self.tasks.values[task]
+        return not where.elsewhere and (
+            where.cpu == self.cpu or self.layout.may_migrate(self.own.values[where.own])
+        )
+
+    def on_cpu(self, task: int) -> int:
+        """Return the task as it is when it runs on this CPU."""
+        where = self.tasks.values[task]
+        return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
 
     def sleeps(self, task: int) -> bool:
         """Return whether a task that does not run is not at rest because it sleeps, in schedule()."""
@@ -397,10 +437,12 @@ class KernelSystem:
         return self.flows.machine.sleeping.get(flow.pc)
 
     def flows_in(self, state: Position) -> list[int]:
-        """Return the numbers of all flows in flight."""
+        """Return the numbers of all flows in flight on this CPU."""
         tasks = self.tasks.values
         flows = [tasks[state.current].flow, *(self.frames.values[frame].flow for frame in state.interrupts)]
-        flows += [tasks[task].flow for task, number in state.others for _ in range(number)]
+        waiting = [(tasks[task], number) for task, number in state.others]
+        here = [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
+        flows += [flow for flow, number in here for _ in range(number)]
         return [flow for flow in flows if flow != REST]
 
 

@@ -50,6 +50,8 @@ class Architecture:
     monitor_pass: str
     monitor_status: str
 
+    atomic_between_cpus: bool  # whether an instruction that reads and writes memory is one access to other CPUs, too
+
     repair: Callable[[Instruction], Instruction]  # mends p-code that differs from the manual
 
     @property

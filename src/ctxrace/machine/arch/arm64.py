@@ -224,5 +224,6 @@ ARM64 = Architecture(
     monitor_clear="ClearExclusiveLocal",
     monitor_pass="ExclusiveMonitorPass",
     monitor_status="ExclusiveMonitorsStatus",
+    atomic_between_cpus=True,
     repair=repair,
 )

@@ -152,5 +152,6 @@ X86_64 = Architecture(
     monitor_clear="",
     monitor_pass="",
     monitor_status="",
+    atomic_between_cpus=False,
     repair=repair,
 )

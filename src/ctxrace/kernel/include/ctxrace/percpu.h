@@ -2,7 +2,7 @@
 /*
  * Stands for Linux v6.19 include/linux/percpu-defs.h and include/asm-generic/percpu.h. All per-CPU variables
  * live in the one section ".data..percpu". The tool gives each CPU a copy of it and, for per_cpu_ptr(), the
- * array __per_cpu_offset.
+ * array __per_cpu_offset, which a file that uses it defines: unsigned long __per_cpu_offset[2];
  *
  *	this_cpu_*	safe against every other context of the CPU; how, the architecture says
  *	__this_cpu_*	a plain load, computation and store; the caller keeps others away (x86: one instruction all the same)

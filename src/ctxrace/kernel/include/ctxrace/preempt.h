@@ -87,8 +87,24 @@ static __always_inline unsigned char interrupt_context_level(void)
 #define preempt_enable_no_resched()	preempt_enable()
 #define preempt_enable_no_resched_notrace() preempt_enable_notrace()
 
-/* With one CPU there is nowhere to go: these only order the compiler, and nothing is counted. */
-#define migrate_disable()		barrier()
-#define migrate_enable()		barrier()
+/*
+ * With one CPU there is nowhere to go: these only order the compiler, and nothing is counted. Otherwise the count is the
+ * task's (v6.19 include/linux/sched.h, which also tells the run queue; that is left out).
+ */
+static __always_inline void migrate_disable(void)
+{
+#if CTXRACE_SMP
+	current->migration_disabled++;
+#endif
+	barrier();
+}
+
+static __always_inline void migrate_enable(void)
+{
+	barrier();
+#if CTXRACE_SMP
+	current->migration_disabled--;
+#endif
+}
 
 #endif

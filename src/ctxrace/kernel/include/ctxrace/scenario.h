@@ -50,6 +50,8 @@
 /* The machine: how many CPUs, and its preemption: none, voluntary, full, lazy or rt. */
 #define CTXRACE_CPUS(count)							\
 	_Static_assert((count) >= 1, "CTXRACE_CPUS: at least one CPU");		\
+	_Static_assert((count) == 1 || CTXRACE_SMP,				\
+		       "CTXRACE_CPUS: #define CTXRACE_SMP 1 before the include");	\
 	CTXRACE_RECORD("cpus " CTXRACE_TEXT(count))
 #define CTXRACE_PREEMPTION(model)	CTXRACE_RECORD("preemption " #model)
 

@@ -18,6 +18,7 @@ struct task_struct {
 	int			migration_disabled;
 	void			*bpf_ctx;
 	int			softirq_disable_cnt;
+	unsigned long		trace_recursion;
 };
 
 static_assert(offsetof(struct task_struct, thread_info) == 0);

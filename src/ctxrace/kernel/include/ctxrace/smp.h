@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands for Linux v6.19 include/linux/smp.h. As on arm64, the CPU's number is a per-CPU variable; it is
- * weak, so that every object may bring it, and 0, the only CPU there is so far.
+ * weak, so that every object may bring it.
  */
 #ifndef CTXRACE_SMP_H
 #define CTXRACE_SMP_H

@@ -1,0 +1,175 @@
+"""More than one CPU: what migrates, what is torn between CPUs, and what is each CPU's own. Worked out by hand."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ctxrace.core.errors import ScenarioError, ToolchainError
+from ctxrace.core.schedule import Schedule
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.check import check
+from ctxrace.kernel.program import Program, configuration, load
+from ctxrace.kernel.replay import replay
+
+Build = Callable[..., Program]
+PER_CPU_COUNTER = """
+    DEFINE_PER_CPU(int, count);
+    static noinline void body(void) { barrier(); }
+    void attempt(void)
+    {
+        BEGIN
+        this_cpu_inc(count);
+        body();
+        this_cpu_dec(count);
+        END
+    }
+    CTXRACE_EXCLUSIVE(body); CTXRACE_BALANCED(count);
+"""
+ONCE = "CTXRACE_ATTEMPTS(1);"  # a count that leaks would count up for ever
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Build:
+    def compile_text(text: str, *flags: str, lse: int = 1, cpus: int = 2, **options: Any) -> Program:  # noqa: ANN401
+        path = tmp_path / "case.c"
+        head = f"#define CTXRACE_LSE {lse}\n#include <ctxrace/kernel.h>\n"
+        path.write_text(f"{head}{text}\nCTXRACE_CPUS({cpus});", encoding="utf-8")
+        return load(path, cache=tmp_path, flags=[*configuration(cpus=str(cpus)), *flags], **options)
+
+    return compile_text
+
+
+def lengths(result: Result) -> dict[str, tuple[int, int] | None]:
+    """Return for each kind of property the shortest violation as (switches, events), None where it holds."""
+    found: dict[str, tuple[int, int] | None] = {}
+    for verdict in result.verdicts:
+        assert verdict.outcome is not Outcome.INCOMPLETE
+        told = verdict.interleaving
+        found[verdict.property.kind] = None if told is None else (told.switches, len(told.events))
+    return found
+
+
+def test_a_task_that_migrates_leaves_its_count_behind(build: Build) -> None:
+    # inc on CPU 0 is 3 events (preempt_disable, ldadd, preempt_enable), the return of body one more; the task is taken
+    # off CPU 0 (1 switch) and goes on on CPU 1 (1 switch), with dec, 3 events. Leaving before body returns is the same.
+    result = check(build(PER_CPU_COUNTER + ONCE + "CTXRACE_TASKS(1, attempt);", "-DBEGIN=", "-DEND="))
+    assert lengths(result)["balanced"] == (2, 7)
+    assert lengths(result)["exclusive"] is None
+
+
+def test_a_task_that_must_not_migrate_leaves_nothing(build: Build) -> None:
+    flags = ("-DBEGIN=migrate_disable();", "-DEND=migrate_enable();")
+    assert lengths(check(build(PER_CPU_COUNTER + "CTXRACE_TASKS(1, attempt);", *flags))) == {
+        "exclusive": None,
+        "balanced": None,
+    }
+    # Two tasks on one of the CPUs preempt one another in the body; their counts are atomic and come back.
+    found = lengths(check(build(PER_CPU_COUNTER + "CTXRACE_TASKS(2, attempt);", *flags)))
+    # A: migrate_disable, inc (3): enters. Preempted. B: the same.
+    assert found == {"exclusive": (1, 8), "balanced": None}
+
+
+def test_without_preemption_nobody_migrates(build: Build) -> None:
+    program = build(
+        PER_CPU_COUNTER + "CTXRACE_TASKS(2, attempt); CTXRACE_PREEMPTION(none);", "-DBEGIN=", "-DEND="
+    )
+    assert lengths(check(program)) == {"exclusive": None, "balanced": None}
+
+
+def test_a_task_that_sleeps_may_wake_up_on_the_other_cpu(build: Build) -> None:
+    text = PER_CPU_COUNTER.replace("{ barrier(); }", "{ schedule(); }") + "CTXRACE_PREEMPTION(none);"
+    # inc 3; asleep (1 switch to idle); on CPU 1 (1 switch) it returns from schedule(), a tail call of body, and dec 3.
+    assert lengths(check(build(text + ONCE + "CTXRACE_TASKS(1, attempt);", "-DBEGIN=", "-DEND=")))["balanced"] == (2, 7)
+
+
+SUM = """
+    int x, done;
+    void up(void) { INC; if (atomic_inc_return((atomic_t *)&done) == 2) ctxrace_check(READ_ONCE(x) == 2); }
+    CTXRACE_TASKS(2, up); CTXRACE_ATTEMPTS(1); CTXRACE_PREEMPTION(none);
+"""
+
+
+def test_two_cpus_lose_an_increment_without_a_switch(build: Build) -> None:
+    # ldr, ldr, str, str, then done: ldadd, ldadd, and the last one reads x: no switch at all.
+    assert lengths(check(build(SUM, "-DINC=x++"))) == {"check": (0, 7)}
+
+
+@pytest.mark.parametrize("lse", [0, 1])
+def test_an_atomic_increment_is_not_lost_between_cpus(build: Build, lse: int) -> None:
+    # With exclusive loads and stores: the other CPU's store in between makes the store fail.
+    assert lengths(check(build(SUM, "-DINC=atomic_inc((atomic_t *)&x)", lse=lse))) == {"check": None}
+
+
+def test_one_cpu_without_preemption_loses_nothing(build: Build) -> None:
+    assert lengths(check(build(SUM, "-DINC=x++", cpus=1))) == {"check": None}
+
+
+def test_each_cpu_has_its_number_and_its_own_copies(build: Build) -> None:
+    program = build("""
+        DEFINE_PER_CPU(int, mine);
+        unsigned long __per_cpu_offset[2];
+        void e(void)
+        {
+            int cpu;
+            preempt_disable();
+            cpu = smp_processor_id();
+            ctxrace_check(cpu == 0 || cpu == 1);
+            ctxrace_check(this_cpu_ptr(&mine) == per_cpu_ptr(&mine, cpu));
+            ctxrace_check(this_cpu_ptr(&mine) != per_cpu_ptr(&mine, 1 - cpu));
+            preempt_enable();
+        }
+        CTXRACE_TASKS(2, e);""")
+    assert lengths(check(program)) == {"check": None}
+    wrong = build("void e(void) { ctxrace_check(smp_processor_id() == 0); } CTXRACE_TASKS(1, e);")
+    assert lengths(check(wrong)) == {"check": (0, 1)}
+
+
+def test_interrupts_arrive_on_each_cpu(build: Build) -> None:
+    # The NMI of CPU 1 runs while CPU 0 is inside: exclusive is about one CPU, the count about both.
+    program = build("""
+        atomic_t inside;
+        static noinline void body(void) { barrier(); }
+        void e(void)
+        {
+            int n = atomic_inc_return(&inside);
+            ctxrace_check(n < 3);
+            body();
+            atomic_dec(&inside);
+        }
+        CTXRACE_TASKS(1, e); CTXRACE_NMI(e); CTXRACE_EXCLUSIVE(body);""")
+    found = lengths(check(program))
+    # Task in the body (1 event), NMI over it (1 switch, 1 event).
+    assert found["exclusive"] == (1, 2)
+    # A third: the NMI of the other CPU.
+    assert found["check"] == (2, 3)
+
+
+def test_the_report_says_what_is_assumed_and_the_schedule_replays(build: Build) -> None:
+    program = build(PER_CPU_COUNTER + ONCE + "CTXRACE_TASKS(2, attempt); CTXRACE_NMI(attempt);", "-DBEGIN=", "-DEND=")
+    result = check(program)
+    assert "between CPUs, memory is taken to be sequentially consistent" in result.notes
+    for verdict in result.verdicts:
+        assert verdict.interleaving is not None
+        told, broken = replay(program, Schedule.parse(verdict.interleaving.schedule))
+        assert told == verdict.interleaving
+        assert verdict.property in broken
+
+
+def test_state_counts(build: Build) -> None:
+    program = build(
+        PER_CPU_COUNTER + "CTXRACE_TASKS(2, attempt);", "-DBEGIN=migrate_disable();", "-DEND=migrate_enable();"
+    )
+    (balanced,) = [v for v in check(program).verdicts if v.property.kind == "balanced"]
+    assert (balanced.states, balanced.transitions) == (252, 472)
+
+
+def test_bad_numbers_of_cpus(build: Build) -> None:
+    with pytest.raises(ToolchainError) as caught:
+        build("void e(void) {} CTXRACE_TASKS(1, e); CTXRACE_CPUS(2);", cpus=1)
+    assert "define CTXRACE_SMP 1 before the include" in caught.value.output
+    with pytest.raises(ScenarioError, match="9 CPUs are declared; ctxrace takes at most 8"):
+        check(build("void e(void) {} CTXRACE_TASKS(1, e);", cpus=9))
+    with pytest.raises(ScenarioError, match="on x86-64 an instruction without a lock prefix"):
+        check(build("int x; void e(void) { x++; } CTXRACE_TASKS(1, e);", arch="x86-64"))
