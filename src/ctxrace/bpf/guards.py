@@ -10,7 +10,7 @@ from pathlib import Path
 from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
-from ctxrace.explore.search import Limits
+from ctxrace.explore.search import INTERRUPTED, Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
@@ -201,6 +201,8 @@ def _check_all(wanted: Sequence[Case]) -> list[Result]:
         if result.outcome is not Outcome.HOLDS:  # an interleaving names the guard's own lines
             del known[key]
         results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+        if any(verdict.reason == INTERRUPTED for verdict in result.verdicts):
+            break
     return results
 
 

@@ -42,12 +42,13 @@ def cells(
 ) -> Mapping[tuple[tuple[str, str], tuple[str, str]], list[Result]]:
     """Return the results by row (guard, whether it sleeps) and column (architecture, trampoline).
 
-    One program and two share a cell.
+    One program and two share a cell. A case that has no result, as the user interrupted the run, has none here.
     """
     found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result]] = {}
     guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
-    pairs = zip(wanted, results, strict=False)
-    for case, result in sorted(pairs, key=lambda pair: (guards.index(pair[0].guard), pair[0].caller.sleepable)):
+    told = {result.command: result for result in results}
+    done = [(case, told[case.command]) for case in wanted if case.command in told]
+    for case, result in sorted(done, key=lambda pair: (guards.index(pair[0].guard), pair[0].caller.sleepable)):
         row = (case.guard, "sleepable" if case.caller.sleepable else "")
         found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(result)
     return found

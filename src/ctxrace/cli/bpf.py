@@ -93,7 +93,9 @@ def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Res
     expected = len(chosen) + len(whole)
     if len(results) == 1 == expected:
         return render_result(results[0])
-    narrowed, system = results[: len(chosen)], results[len(chosen) :]
+    commands = {case.command for case in whole}
+    narrowed = [result for result in results if result.command not in commands]
+    system = [result for result in results if result.command in commands]
     parts = [render_table(narrowed, hint=f"below, and with {command} --guard NAME")]
     if system:
         parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS))
