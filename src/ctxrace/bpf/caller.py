@@ -48,8 +48,13 @@ class Caller:
         words = [] if self.trampoline == "bare" else [self.trampoline]
         words += ["x2"] if self.programs == 2 else []
         words += ["sleepable"] if self.sleepable else []
-        words += ["rcu-off"] if self.rcu != RCU_FLAVOURS[0] else []
-        return " ".join([*words, *self.defines])
+        return " ".join(words)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a report must say of it besides its name."""
+        notes = [f"RCU is {self.rcu}"] if self.rcu != RCU_FLAVOURS[0] else []
+        return (*notes, *([f"compiled with {', '.join(self.defines)}"] if self.defines else []))
 
     @property
     def options(self) -> list[str]:

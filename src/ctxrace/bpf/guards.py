@@ -97,7 +97,7 @@ class Case:
     def decide(self, program: Program, scenario: Scenario) -> Result:
         """Decide what `load` returned."""
         result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
-        return replace(result, case=self.label)
+        return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
 
 
 def load_guard(
