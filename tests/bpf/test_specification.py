@@ -205,7 +205,15 @@ def test_preempt_count_is_told_with_the_interrupts_over_the_task() -> None:
 def test_unknown_names_are_errors_that_list_what_exists() -> None:
     with pytest.raises(ScenarioError, match="no guard 'v2'; the specification has: atomic, v1, merged"):
         Specification("v2")
-    with pytest.raises(ScenarioError, match="no preemption model 'some'; the specification has: none, full"):
+    with pytest.raises(
+        ScenarioError, match=r"no preemption model 'some'; the specification has: none, voluntary, full, lazy, rt$"
+    ):
         Specification("v1", "some")
     with pytest.raises(ScenarioError, match="0 tasks: the specification has 1 to 26"):
         Specification("v1", tasks=0)
+    with pytest.raises(ScenarioError, match="0 CPUs: the specification has 1 or more"):
+        Specification("v1", cpus=0)
+    with pytest.raises(ScenarioError, match="3 real-time tasks of 2: the specification has 0 to 2"):
+        Specification("v1", fifo=3)
+    with pytest.raises(ScenarioError, match="counters of 0 bits: the specification has 1 to 32"):
+        Specification("v1", bits=0)

@@ -6,12 +6,13 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.kernel.contexts import MOST_COMPARED
 from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes, StackEscapes
 from ctxrace.kernel.monitor import CHECK, ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.kernel.smp import SmpSystem, system_for
-from ctxrace.kernel.system import MOST_COMPARED, KernelSystem
+from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["check", "explore"]
 

@@ -10,6 +10,7 @@ from enum import IntEnum, StrEnum
 
 __all__ = [
     "ACCOUNTING",
+    "BLOCKS",
     "IDLE_PREEMPT_COUNT",
     "Level",
     "Preemption",
@@ -50,6 +51,15 @@ class Sleep(StrEnum):
     SCHEDULE = "schedule"
     COND_RESCHED = "cond_resched"
     MIGHT_SLEEP = "might_sleep"
+    SCHEDULE_RTLOCK = "schedule_rtlock"  # waiting for a local_lock() of PREEMPT_RT
+    RTLOCK_MIGHT_RESCHED = "rtlock_might_resched"  # taking one
+
+
+RTLOCKS = frozenset({Sleep.SCHEDULE_RTLOCK, Sleep.RTLOCK_MIGHT_RESCHED})
+"""What is allowed with bottom halves off, too (kernel/locking/spinlock_rt.c)."""
+
+BLOCKS = frozenset({Sleep.SCHEDULE, Sleep.SCHEDULE_RTLOCK})
+"""Where a task gives up the CPU whether or not another one wants it."""
 
 
 SOFTIRQ_OFFSET = 0x100
@@ -96,16 +106,24 @@ def may_be_preempted(
     calls: the `Sleep` function that it is about to run. fifo: whether it has the highest real-time priority, so that
     no other task takes the CPU from it.
     """
-    if not may_sleep(Level.TASK, interrupts_on=interrupts_on, preempt_count=preempt_count):
+    if not interrupts_on or preempt_count:
         return False
-    if calls == Sleep.SCHEDULE:
+    if calls in BLOCKS:
         return True
     return not fifo and (model not in _WHERE_ASKED or calls in _WHERE_ASKED[model])
 
 
-def may_sleep(level: Level, *, interrupts_on: bool, preempt_count: int) -> bool:
-    """Return whether a context may call a `Sleep` function. The idle task, which may not, runs no code of ours."""
-    return level is Level.TASK and interrupts_on and preempt_count == 0
+def may_sleep(
+    level: Level, *, calls: str, interrupts_on: bool, preempt_count: int, softirq_disable_count: int = 0
+) -> bool:
+    """Return whether a context may call the `Sleep` function `calls`.
+
+    softirq_disable_count: current's softirq_disable_cnt. It is 0 but on PREEMPT_RT, where bottom halves that are off
+    leave preemption on, but are an RCU reader's section (kernel/softirq.c, `__local_bh_disable_ip`).
+    """
+    if level is not Level.TASK or not interrupts_on or preempt_count:
+        return False
+    return softirq_disable_count == 0 or calls in RTLOCKS
 
 
 _WHERE_ASKED = {

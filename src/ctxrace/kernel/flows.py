@@ -107,6 +107,8 @@ class Flows:
         self._highest = highest
         self._blind = blind
         self._saved = frozenset(RUN_CONTEXT) if blind else frozenset[int]()
+        self._hidden = [0]
+        self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -126,6 +128,13 @@ class Flows:
             role, state = self.numbers.values[flow]
             known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=())))
         return known
+
+    def hide(self, pointer: int) -> None:
+        """Take note that an interrupt finds `UNTOLD` where `pointer` is; raise `CurrentSeen` where one would notice."""
+        if pointer != UNTOLD and pointer not in self._hidden:
+            self._hidden.append(pointer)
+            for step in self._untold:
+                self._compare_untold(pointer, *step)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """Return every outcome evaluated so far, with the identity that was current."""
@@ -226,19 +235,31 @@ class Flows:
         mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
         if mine - QUIET - self._saved:
             raise CurrentSeen
-        other = None if flow is None else self.layout.change_words(flow, _without_run_context)
-        at = slice(RUN_CONTEXT.start, RUN_CONTEXT.stop)
-        untold = own[at] == UNTOLD.to_bytes(8, "little")
-        if other == flow and not (untold and mine & self._saved):
+        known = flow is not None and self.layout.change_words(flow, lambda word: _told(word, 0)) != flow
+        if not known and not (self.layout.run_context(own) == UNTOLD and mine & self._saved):
             return  # it does not know what the task's bpf_ctx is
-        emptied = own[: at.start] + bytes(8) + own[at.stop :] if untold else own
-        result, memory = self._run(role, other, identity, shared, emptied)
-        if found.fault:
-            same = isinstance(result, str)
-        else:
-            same = result == self.layout.change_words(self.numbers.values[found.flow][1], _without_run_context)
-        writes = [write._replace(data=_emptied(write.data)) for write in seen.writes]
-        if not same or memory.writes != writes or memory.touches != seen.touches or memory.notes != seen.notes:
+        step = (what, identity, shared, own, found, seen)
+        self._untold.append(step)
+        for pointer in self._hidden:
+            self._compare_untold(pointer, *step)
+
+    def _compare_untold(
+        self, pointer: int, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
+        """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `UNTOLD`."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        layout = self.layout
+
+        def told(flow: Flow) -> Flow:
+            return layout.change_words(flow, lambda word: _told(word, pointer))
+
+        if layout.run_context(own) == UNTOLD:
+            own = layout.with_run_context(own, pointer)
+        result, memory = self._run(role, None if flow is None else told(flow), identity, shared, own)
+        expected = found.fault or told(self.numbers.values[found.flow][1])
+        writes = [write._replace(data=_data_told(write.data, pointer)) for write in seen.writes]
+        did, found_out = (memory.writes, memory.touches, memory.notes), (writes, seen.touches, seen.notes)
+        if result != expected or did != found_out:
             raise CurrentSeen
 
     def _compare_identities(
@@ -260,9 +281,9 @@ class Flows:
                 raise IdentityEscapes
 
 
-def _without_run_context(value: int) -> int:
-    return 0 if value == UNTOLD else value
+def _told(value: int, pointer: int) -> int:
+    return pointer if value == UNTOLD else value
 
 
-def _emptied(data: bytes) -> bytes:
-    return bytes(8) if data == UNTOLD.to_bytes(8, "little") else data
+def _data_told(data: bytes, pointer: int) -> bytes:
+    return pointer.to_bytes(8, "little") if data == UNTOLD.to_bytes(8, "little") else data

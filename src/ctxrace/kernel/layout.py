@@ -180,6 +180,10 @@ class Layout:
         """Return whether the task whose task_struct this is may go on on another CPU."""
         return not any(own[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
 
+    def softirq_disable_count(self, own: bytes) -> int:
+        """Return the softirq_disable_cnt in a task_struct."""
+        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], "little")
+
     def run_context(self, own: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
         return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], "little")

@@ -17,7 +17,9 @@ FAULT = Property("fault", (), "no context touches memory that does not exist, or
 RESTORED = Property(
     "restored", (), "every entry leaves the preempt count, the interrupt mask and current's bpf_ctx as it found them"
 )
-SLEEP = Property("sleep", (), "only a task sleeps, or may sleep, and only with preemption and interrupts on")
+SLEEP = Property(
+    "sleep", (), "only a task sleeps, or may sleep, with preemption and interrupts on, and no softirq on PREEMPT_RT"
+)
 ENDS = frozenset({FAULT, RESTORED, SLEEP})
 """What ends a run: nobody knows what comes after."""
 

@@ -7,7 +7,7 @@ from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, Preemption, Sleep, arrival_reason
+from ctxrace.kernel.context import BLOCKS, Level, Preemption, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, RUN_CONTEXT, SOFTIRQ_DISABLE_COUNT, TASK_STRUCT_SIZE
 from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Idle, Move, Position, Resume, Start
 from ctxrace.machine.flow import EXIT
@@ -75,7 +75,7 @@ class Narrator:
                 reason = self._put_aside(state)
                 if self.system.scenario.cpus > 1:
                     reason += ", to be moved away"
-                self.current = None
+                self.current, self.finished = None, ""
                 self._turn("switch", "idle", reason)
             case Start():
                 self._start(state, step.label.task)
@@ -208,8 +208,8 @@ class Narrator:
         assert left is not None
         self.waiting[self.current] = left
         calls = self.system.calls_to_sleep(state.current)
-        if calls == Sleep.SCHEDULE:
-            return f"task {self.current} sleeps, in schedule()"
+        if calls in BLOCKS:
+            return f"task {self.current} sleeps, in {calls}()"
         if calls is not None and self.system.scenario.preemption in (Preemption.NONE, Preemption.VOLUNTARY):
             return f"task {self.current} is preempted in {calls}(): preempt count 0, interrupts on"
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
@@ -342,10 +342,16 @@ def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
     top = state.interrupts[-1] if state.interrupts else REST
     move = system.move(state.current, top, state.shared)
     called = next(name for kind, name in move.outcome.notes if kind == "sleeps")
-    count = system.layout.preempt_count(system.own.values[move.own])
-    masked = ", interrupts off" if move.outcome.masked else ""
-    bug = "scheduling while atomic" if called == Sleep.SCHEDULE else "sleeping function called from invalid context"
-    return f"BUG: {bug}: {called}() at preempt count {count:#x}{masked}"
+    mine = system.own.values[move.own]
+    count, halves = system.layout.preempt_count(mine), system.layout.softirq_disable_count(mine)
+    where = f"{called}() at preempt count {count:#x}" + (f", softirq_disable_cnt {halves:#x}" if halves else "")
+    where += ", interrupts off" if move.outcome.masked else ""
+    if called not in BLOCKS:
+        return f"BUG: sleeping function called from invalid context: {where}"
+    if count or move.outcome.masked:
+        return f"BUG: scheduling while atomic: {where}"
+    # kernel/rcu/tree_plugin.h, rcu_note_context_switch(): bottom halves that are off are a reader's section.
+    return f"WARNING: voluntary context switch within RCU read-side critical section: {where}"
 
 
 def _difference(system: "KernelSystem", shared: int, variable: str) -> str:

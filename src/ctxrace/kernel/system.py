@@ -5,17 +5,13 @@ up by number.
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
-from hashlib import sha256
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, Sleep, may_arrive, may_be_preempted, may_sleep
-from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
-from ctxrace.kernel.groups import fresh_own, groups_of
-from ctxrace.kernel.layout import UNTOLD, Layout
-from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
+from ctxrace.kernel.context import Level, may_arrive, may_be_preempted
+from ctxrace.kernel.contexts import Contexts
+from ctxrace.kernel.flows import Role
 from ctxrace.kernel.narrate import narrate
 from ctxrace.kernel.position import (
     CRASHED,
@@ -34,25 +30,14 @@ from ctxrace.kernel.position import (
     Taken,
     Task,
 )
-from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
-from ctxrace.machine.flow import EXIT, Machine
+from ctxrace.kernel.scenario import Scenario
+from ctxrace.machine.flow import EXIT
 from ctxrace.machine.image import Image
-from ctxrace.machine.memory import RegionKind
 
-__all__ = ["MOST_COMPARED", "KernelSystem"]
+__all__ = ["KernelSystem"]
 
-MOST_COMPARED = 16
-"""As many folded tasks are compared with one another; further ones are taken to be like them."""
-
-
-class KernelSystem:
-    """Explore `scenario` on `image`.
-
-    cpu: which CPU this is. first: the system of the first CPU, with which it shares what numbers stand for.
-    folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
-    cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
-    exploring raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
-    """
+class KernelSystem(Contexts):
+    """Explore what `Contexts` may do on one CPU, in every order that the context rules allow."""
 
     def __init__(
         self,
@@ -65,38 +50,16 @@ class KernelSystem:
         cpu: int = 0,
         first: "KernelSystem | None" = None,
     ) -> None:
-        self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
-        self.cpu = cpu
+        super().__init__(
+            image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks, cpu=cpu, first=first
+        )
         self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
-        self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
-        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep)
-        self.handlers = scenario.interrupts
-        softirqs = len(scenario.softirq_tasks)
-        tasks = scenario.task_count + softirqs
-        self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
-        highest = max((handler.level for handler in self.handlers), default=Level.TASK)
-        identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
-        self.flows = Flows(machine, self.layout, identities, highest, self.blind)
-        self.groups = groups_of(scenario, self.layout, folded)
-        self.shared: Interner[bytes] = Interner() if first is None else first.shared
-        self.own: Interner[bytes] = Interner() if first is None else first.own
-        self.tasks: Interner[Task] = Interner() if first is None else first.tasks
-        self.frames: Interner[Frame] = Interner() if first is None else first.frames
         if first is not None:
             self.cpus.append(self)
-            self.flows.numbers = first.flows.numbers
-        attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
-        self.fresh = [
-            self.tasks(Task(number, REST, self.own(fresh_own(self.layout, group)), False, attempts))
-            for number, group in enumerate(self.groups)
-        ]
-        self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._taken: dict[tuple[int, int, int], Taken] = {}
-        self._starts: dict[tuple[int, Role], Move] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
         self.arrived: set[tuple[str, Level]] = set() if first is None else first.arrived
-        self.finished: set[str] = set() if first is None else first.finished
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -192,6 +155,7 @@ class KernelSystem:
             used[tasks[task].group] += number
         startable = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
+        passing = [task for task in startable if self._may_pass(task)]
         for task, number in waiting:
             if task == left and (left == current or number == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task
@@ -202,13 +166,24 @@ class KernelSystem:
                     steps.append(Step(Resume(task), Position(shared, since_idle, here, rest, (), arrivals), 1, 0))
             elif tasks[task].attempts:
                 steps.append(self._start(state, task, rest, preempts))
-        if preempts and left != current and startable:
+                passing += [task] if self._may_pass(task) else []
+        if preempts and left != current and passing:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
-            steps.append(Step(Glance(startable[0]), state._replace(current=left), 2, 0))
+            steps.append(Step(Glance(passing[0]), state._replace(current=left), 2, 0))
         if preempts and self.may_stop(left, waiting):
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
+
+    def _may_pass(self, task: int) -> bool:
+        """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
+        group = self.tasks.values[task].group
+        move = self.first_move(task, self.role_of_task(group))
+        if move.flow == REST or move.shared == CRASHED:
+            return False
+        calls = self.flows.machine.sleeping.get(self.flows.numbers.values[move.flow][1].pc)
+        model, fifo = self.scenario.preemption, self.groups[group].fifo
+        return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
 
     def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
         group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
@@ -240,63 +215,6 @@ class KernelSystem:
 
     # What one context does by itself.
 
-    def move(self, current: int, top: int, shared: int) -> Move:
-        """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        group, flow, own = self.tasks.values[current][:3]
-        began, run_context = self.tasks.values[self.fresh[group]].own, 0
-        if top != REST:
-            flow, began, run_context = self.frames.values[top]
-        memory, mine = self.shared.values[shared], self.own.values[own]
-        outcome = self.flows.step(flow, self.identity(current), memory, mine)
-        role, _ = self.flows.numbers.values[flow]
-        return self.conclude(role, outcome, memory, mine, began, run_context)
-
-    def first_move(self, task: int, role: Role) -> Move:
-        """Return what beginning the role's entry does, up to its first event, while `task` is current."""
-        key = (task, role)
-        move = self._starts.get(key)
-        if move is None:
-            own = self.tasks.values[task].own
-            mine, run_context = self.own.values[own], 0
-            if role.level is not Level.TASK:
-                mine, run_context = self._interrupted(mine, role)
-            outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
-            began = self.own(mine)
-            move = self._starts[key] = self.conclude(role, outcome, self.layout.shared, mine, began, run_context)
-        return move
-
-    def _interrupted(self, mine: bytes, role: Role) -> tuple[bytes, int]:
-        """Return current's task_struct as an interrupt that begins `role` finds it, and the bpf_ctx that it hides."""
-        accounted = self.layout.with_preempt_count(mine, self.layout.preempt_count(mine) + role.accounting)
-        if not self.blind:
-            return accounted, 0
-        return self.layout.with_run_context(accounted, UNTOLD), self.layout.run_context(mine)
-
-    def conclude(
-        self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
-    ) -> Move:
-        """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
-        broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
-        layout, first = self.layout, self.own.values[began]
-        if any(kind == "sleeps" for kind, _ in outcome.notes):
-            count = layout.preempt_count(mine)
-            if not may_sleep(role.level, interrupts_on=not outcome.masked, preempt_count=count):
-                broken.append(SLEEP)
-        mine = outcome.apply(mine, RegionKind.OWN)
-        if outcome.fault:
-            broken.append(FAULT)
-        elif outcome.finished:
-            self.finished.add(role.entry)
-            if layout.put_back(mine) != layout.put_back(first) or outcome.masked != role.masked:
-                broken.append(RESTORED)
-            if role.level is not Level.TASK:
-                mine = layout.with_preempt_count(mine, layout.preempt_count(first) - role.accounting)
-                mine = layout.with_run_context(mine, run_context) if self.blind else mine
-        enters = tuple(name for kind, name in outcome.notes if kind == "enters")
-        shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
-        flow = REST if outcome.finished else outcome.flow
-        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
-
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
         found = self._arrivals.get((current, top))
@@ -312,7 +230,7 @@ class KernelSystem:
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         group, flow, own, begun, left, cpu, _ = self.tasks.values[current]
-        begun |= not self.blind  # the interrupt may have seen who runs
+        begun |= self.tells
         running = flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
@@ -343,7 +261,7 @@ class KernelSystem:
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        if not begun or (self.blind and state.pc == EXIT):
+        if not begun or (not self.tells and state.pc == EXIT):
             return None
         machine = self.flows.machine
         if not may_be_preempted(
@@ -368,29 +286,6 @@ class KernelSystem:
         return self.idle, others
 
     # What others ask.
-
-    def fingerprints(self) -> tuple[str, str]:
-        """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
-        # The section .ctxrace says the same as the scenario, and where the file lies.
-        loaded = [section for section in self.image.sections if section.name != ".ctxrace"]
-        code = b"".join(b"%x %s" % (section.address, section.data) for section in loaded)
-        demands = replace(self.scenario, properties=())
-        explored = (self.monitor.watched, self.folded, self.blind, self.layout.shared_stacks)
-        scenario = repr((demands, explored)).encode()
-        return sha256(code).hexdigest()[:8], sha256(scenario).hexdigest()[:8]
-
-    def has_checks(self) -> bool:
-        """Return whether any entry may reach a ctxrace_check()."""
-        machine = self.flows.machine
-        return any(machine.liveness.indirect or machine.liveness.reaches(address) for address in machine.checks)
-
-    def role_of_task(self, group: int) -> Role:
-        """Return the role of the tasks of `group`."""
-        return Role(Level.TASK, self.groups[group].entry)
-
-    def identity(self, task: int) -> int:
-        """Return whose addresses task number `task` runs with."""
-        return self.groups[self.tasks.values[task].group].identity
 
     def is_idle(self, state: Position) -> bool:
         """Return whether no entry is in flight."""
@@ -426,15 +321,6 @@ class KernelSystem:
         """Return the task as it is when it runs on this CPU."""
         where = self.tasks.values[task]
         return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
-
-    def sleeps(self, task: int) -> bool:
-        """Return whether a task that does not run is not at rest because it sleeps, in schedule()."""
-        return self.tasks.values[task].flow == REST or self.calls_to_sleep(task) == Sleep.SCHEDULE
-
-    def calls_to_sleep(self, task: int) -> str | None:
-        """Return the `Sleep` function before whose first step a task in flight stands, if it does."""
-        _, flow = self.flows.numbers.values[self.tasks.values[task].flow]
-        return self.flows.machine.sleeping.get(flow.pc)
 
     def flows_in(self, state: Position) -> list[int]:
         """Return the numbers of all flows in flight on this CPU."""

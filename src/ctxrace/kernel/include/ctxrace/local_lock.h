@@ -22,8 +22,9 @@ typedef struct {
 static __always_inline void ctxrace_local_lock(local_lock_t __percpu *lock)
 {
 	migrate_disable();
+	rtlock_might_resched();
 	while (cmpxchg(&raw_cpu_ptr(lock)->taken, 0, 1))
-		schedule();
+		schedule_rtlock();
 }
 
 static __always_inline void ctxrace_local_unlock(local_lock_t __percpu *lock)

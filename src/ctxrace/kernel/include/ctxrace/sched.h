@@ -42,6 +42,8 @@ static noinline __maybe_unused void name(void)						\
 CTXRACE_SLEEP(schedule, 1)
 CTXRACE_SLEEP(cond_resched, 2)
 CTXRACE_SLEEP(might_sleep, 3)
+CTXRACE_SLEEP(schedule_rtlock, 4) /* schedule() of whoever waits for a lock of PREEMPT_RT, also with bottom halves off */
+CTXRACE_SLEEP(rtlock_might_resched, 5) /* and might_sleep() of whoever takes one */
 
 #define might_fault()		might_sleep()
 
