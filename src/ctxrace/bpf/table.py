@@ -46,6 +46,7 @@ def cells(
     """
     found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result]] = {}
     guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
+    guards.sort(key=lambda guard: not guard.startswith("generic"))
     told = {result.command: result for result in results}
     done = [(case, told[case.command]) for case in wanted if case.command in told]
     for case, result in sorted(done, key=lambda pair: (guards.index(pair[0].guard), pair[0].caller.sleepable)):
