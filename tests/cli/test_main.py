@@ -293,3 +293,13 @@ def test_options_of_trampolines_are_not_for_files(run: Run, tmp_path: Path) -> N
     status, _, err = run("replay", str(tmp_path / "guard.c"), "--schedule", "a.b:A:1", "--trampoline", "fentry")
     assert status == 2
     assert "is no guard of ctxrace bpf; leave out --trampoline and its like" in err
+
+
+def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None:
+    status, out, _ = run("bpf", "--arch", "x86-64", "--max-states", "1")  # no search gets anywhere
+    assert status == 3
+    first, second = out.split("\n\nthe whole system, called by the trampoline's machine code: 36 incomplete\n")
+    assert first.startswith("48 incomplete of 48 verdicts")
+    rows = [line.split() for line in second.splitlines() if line.endswith("incomplete  incomplete  incomplete")]
+    assert rows[:2] == [["generic", *["incomplete"] * 3], ["sleepable", *["incomplete"] * 3]]
+    assert len(rows) == 12

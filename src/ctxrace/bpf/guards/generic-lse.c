@@ -5,7 +5,7 @@
  */
 #define CTXRACE_LSE 1
 #define BPF_ACTIVE_TYPE		int
-#define BPF_ACTIVE_ALIGN	8
+#define BPF_ACTIVE_ALIGN	4
 #include "../system/program.h"
 
 static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)

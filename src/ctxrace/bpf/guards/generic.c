@@ -4,7 +4,7 @@
  * Linux v6.18 include/linux/bpf.h, bpf_prog_get_recursion_context() and bpf_prog_put_recursion_context().
  */
 #define BPF_ACTIVE_TYPE		int
-#define BPF_ACTIVE_ALIGN	8
+#define BPF_ACTIVE_ALIGN	4
 #include "../system/program.h"
 
 static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)

@@ -3,7 +3,7 @@
  * An int counter with a plain read-modify-write. Nesting puts the value back; a second task does not.
  */
 #define BPF_ACTIVE_TYPE		int
-#define BPF_ACTIVE_ALIGN	8
+#define BPF_ACTIVE_ALIGN	4
 #include "../system/program.h"
 
 static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
