@@ -135,7 +135,7 @@ def test_every_guard_has_a_file_that_compiles_without_a_word() -> None:
 def test_unknown_names_are_errors_that_list_what_exists() -> None:
     with pytest.raises(ScenarioError, match="no guard 'v2'; ctxrace has: generic-lse"):
         cases(["v2"])
-    with pytest.raises(ScenarioError, match="no preemption model 'some'; ctxrace has: none, full"):
+    with pytest.raises(ScenarioError, match="no preemption model 'some'; ctxrace has: none, voluntary, full, lazy, rt"):
         cases(preemptions=["some"])
     with pytest.raises(ScenarioError, match="no property 'fair' in this scenario; it has: exclusive"):
         Case("arm64-v1", "full", properties=("fair",)).check()

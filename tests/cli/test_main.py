@@ -263,3 +263,43 @@ def test_the_same_input_prints_the_same_bytes(racy: Path) -> None:
         for seed in ("1", "2", "3")
     }
     assert len(outputs) == 1
+
+
+def test_the_bpf_system_narrows_and_replays(run: Run) -> None:
+    options = ["--trampoline", "fexit", "--programs", "2", "--sleepable", "--preemption", "full", "--arch", "x86-64"]
+    status, out, _ = run("bpf", "--guard", "arm64-v1", *options)
+    assert status == 1
+    assert out.startswith("arm64-v1 fexit x2 sleepable: violated: progress(attempt, body), progress(attempt, body2)")
+    replay = next(line for line in out.replace("\\\n", "").splitlines() if line.startswith("replay: ctxrace "))
+    status, again, _ = run(*shlex.split(replay.removeprefix("replay: ctxrace ")))
+    assert status == 1
+    assert again.startswith("violated: ")
+    told = again.partition("\n\n")[2]
+    assert told.rstrip("\n") in out
+    command = next(line for line in out.replace("\\\n", "").splitlines() if line.startswith("again: ctxrace "))
+    assert run(*shlex.split(command.removeprefix("again: ctxrace ")))[1] == out
+
+
+def test_options_of_trampolines_are_for_all_of_them_where_none_is_named(run: Run) -> None:
+    status, out, _ = run("bpf", "--guard", "arm64-merged", "--preemption", "full", "--programs", "2", "--jobs", "1")
+    assert status == 0
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("  arm64-merged")] == [
+        "fentry", "fexit", "fmod_ret",
+    ]  # fmt: skip
+
+
+def test_options_of_trampolines_are_not_for_files(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "guard.c").write_text("int x;")
+    status, _, err = run("replay", str(tmp_path / "guard.c"), "--schedule", "a.b:A:1", "--trampoline", "fentry")
+    assert status == 2
+    assert "is no guard of ctxrace bpf; leave out --trampoline and its like" in err
+
+
+def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None:
+    status, out, _ = run("bpf", "--arch", "x86-64", "--max-states", "1")  # no search gets anywhere
+    assert status == 3
+    first, second = out.split("\n\nthe whole system, called by the trampoline's machine code: 36 incomplete\n")
+    assert first.startswith("48 incomplete of 48 verdicts")
+    rows = [line.split() for line in second.splitlines() if line.endswith("incomplete  incomplete  incomplete")]
+    assert rows[:2] == [["generic", *["incomplete"] * 3], ["sleepable", *["incomplete"] * 3]]
+    assert len(rows) == 12

@@ -16,6 +16,8 @@ from tests.machine.cases import ARCHITECTURE, GROUPS
 from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
 
 import ctxrace.bpf
+from ctxrace.bpf.caller import Caller
+from ctxrace.bpf.guards import load_guard
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.arm64 import ARM64
@@ -128,6 +130,18 @@ def test_every_instruction_of_the_guards(optimize: str, cc: str | None, cache: P
         total += comparison.states
     assert total >= 20 * len(done)
     assert len(done) > 40
+
+
+@pytest.mark.parametrize("caller", [Caller("fentry", 2), Caller("fexit", 2), Caller("fmod_ret", 2)], ids=str)
+def test_every_instruction_of_the_trampolines(caller: Caller) -> None:
+    text = load_guard("arm64-merged", "arm64", caller).image.section(".text")
+    assert text is not None
+    comparison = Comparison(text.data)
+    for offset in range(0, len(text.data), 4):
+        rng = random.Random(offset)
+        for _ in range(5):
+            state = random_state(rng, comparison, [CODE + offset])
+            assert comparison.run(CODE + offset, 1, state) == "", f"{caller} at {offset:#x}"
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -395,3 +395,23 @@ def test_names_that_look_like_flags_and_foreign_modules(build: Callable[..., Bui
     Path("ziglang.py").write_text("raise SystemExit(9)")  # nothing in the working directory may get in the way
     for name in ("-f x.c", "@x.c"):
         assert build("int f(void) { return 1; }", name).path.exists()
+
+
+def test_several_files_are_linked_together(build: Callable[..., Build], project: Path) -> None:
+    other = project / "race.S"  # the same stem: its object file must not replace the other one
+    other.write_text('#include "value.h"\n.globl there\n.type there, %function\nthere: mov x0, #VALUE\nret\n')
+    header = project / "value.h"
+    header.write_text("#define VALUE 1\n")
+    text = "long there(void); long here(void) { return there() + 1; }"
+    first = build(text, more=[other])
+    assert {"here", "there"} <= load_image(first.path, ARM64).symbols.keys()
+    assert build(text, more=[other]).path == first.path  # remembered
+    header.write_text("#define VALUE 2\n")
+    assert build(text, more=[other]).path != first.path  # what any of them includes is noticed
+    with pytest.raises(ToolchainError, match=r"nothing defines: there \(referenced by race.c:1.*define it in race.c"):
+        build(text)
+    other.write_text("nonsense\n")
+    with pytest.raises(ToolchainError, match=r"race\.S does not compile"):
+        build(text, more=[other])
+    with pytest.raises(ToolchainError, match=r"no file .*missing\.S"):
+        build(text, more=[project / "missing.S"])

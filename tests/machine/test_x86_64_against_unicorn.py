@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from tests.machine.emulator_x86_64 import CODE, FLAGS, GENERAL, Comparison, State, random_state
 
-from ctxrace.bpf.guards import GUARDS_OF, guard_path
+from ctxrace.bpf.caller import Caller
+from ctxrace.bpf.guards import GUARDS_OF, guard_path, load_guard
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.x86_64 import X86_64
@@ -191,6 +192,19 @@ def test_every_instruction_of_the_guards(optimize: str, cc: str | None, tmp_path
                     assert comparison.run(address, 1, random_state(rng)) == "", f"{guard} at {address:#x}"
             address += len(instruction.code)
     assert len(done) > 20
+
+
+@pytest.mark.parametrize("caller", [Caller("fentry", 2), Caller("fexit", 2), Caller("fmod_ret", 2)], ids=str)
+def test_every_instruction_of_the_trampolines(caller: Caller) -> None:
+    text = load_guard("arm64-merged", "x86-64", caller).image.section(".text")
+    assert text is not None
+    comparison = Comparison(text.data)
+    address = text.address
+    while address < text.address + len(text.data):
+        rng = random.Random(address)
+        for _ in range(5):
+            assert comparison.run(address, 1, random_state(rng)) == "", f"{caller} at {address:#x}"
+        address += len(comparison.instruction(address).code)
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,21 @@ import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
+from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.core.errors import ScenarioError
-from ctxrace.core.verdict import Result
-from ctxrace.explore.search import Limits
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.search import INTERRUPTED, Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
-from ctxrace.kernel.program import configuration, load
+from ctxrace.kernel.program import Program, configuration, load
+from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "run"]
+__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
@@ -42,6 +45,7 @@ class Case:
     """One cell row of the table: a guard under a preemption model, compiled in one way.
 
     properties: kinds to decide, empty for all. attempts: None for what the guard's file declares.
+    caller: who calls the guard.
     """
 
     guard: str
@@ -53,6 +57,12 @@ class Case:
     attempts: str | None = None
     limits: Limits = field(default_factory=Limits)
     arch: str = "arm64"
+    caller: Caller = ALONE
+
+    @property
+    def label(self) -> str:
+        """What the case is called in a table."""
+        return f"{self.guard} {self.caller}".rstrip()
 
     @property
     def command(self) -> str:
@@ -68,6 +78,7 @@ class Case:
     def _options(self) -> str:
         words = ["--preemption", self.preemption]
         words += ["--arch", self.arch] if self.arch != "arm64" else []
+        words += self.caller.options
         words += [word for name in self.properties for word in ("--property", name)]
         words += ["--tasks", str(self.tasks)] if self.tasks != 2 else []
         words += ["--attempts", self.attempts] if self.attempts else []
@@ -75,21 +86,44 @@ class Case:
         words += [self.optimize] if self.optimize else []
         return shlex.join(words)
 
-    def check(self) -> Result:
-        """Compile the guard and decide it."""
-        program = load(
-            guard_path(self.guard, self.arch),
-            arch=self.arch,
-            cc=self.cc,
-            optimize=self.optimize,
-            flags=configuration(preemption=self.preemption),
-        )
+    def load(self) -> tuple[Program, Scenario]:
+        """Compile the guard with its caller, and return the program and what is to be decided of it."""
+        flags = configuration(preemption=self.preemption)
+        program = load_guard(self.guard, self.arch, self.caller, cc=self.cc, optimize=self.optimize, flags=flags)
         scenario = override(
             program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
         )
-        wanted = select(scenario, self.properties)
-        result = check(program, wanted, limits=self.limits, command=self.command, replay=self.replay)
-        return replace(result, case=self.guard)
+        return program, select(scenario, self.properties)
+
+    def check(self) -> Result:
+        """Compile the guard with its caller, and decide it."""
+        return self.decide(*self.load())
+
+    def decide(self, program: Program, scenario: Scenario) -> Result:
+        """Decide what `load` returned."""
+        result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
+        return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
+
+
+def load_guard(
+    guard: str,
+    arch: str = "arm64",
+    caller: Caller = ALONE,
+    *,
+    cc: str | None = None,
+    optimize: str | None = None,
+    flags: Sequence[str] = (),
+) -> Program:
+    """Compile a guard with whoever calls it; the program's scenario has the interrupts that reach it.
+
+    cc, optimize, flags: as for `ctxrace.kernel.program.load`. Raises `ScenarioError`, with what exists, for what does
+    not fit together.
+    """
+    path = guard_path(guard, arch)
+    caller.check(arch)
+    flags, more = [*caller.flags(guard), *flags], caller.sources(arch)
+    program = load(path, arch=arch, cc=cc, optimize=optimize, flags=flags, more=more)
+    return replace(program, scenario=caller.scenario(program.scenario))
 
 
 def guard_path(guard: str, arch: str = "arm64") -> Path:
@@ -112,19 +146,23 @@ def cases(
     attempts: str | None = None,
     limits: Limits | None = None,
     arch: str = "arm64",
+    callers: Sequence[Caller] = (ALONE,),
 ) -> list[Case]:
-    """Return the cases of every guard under every preemption model, or of those given.
+    """Return the cases of every guard under every preemption model, or of those given, with each of `callers`.
 
-    Raises `ScenarioError` for an architecture or a preemption model that does not exist, or a guard on it.
+    Raises `ScenarioError` for an architecture or a preemption model that does not exist, or what is not on it.
     """
     known = GUARDS_OF[architecture(arch).name]
     for guard in guards:
         guard_path(guard, arch)
+    for caller in callers:
+        caller.check(arch)
     models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(MODELS)
     limits = limits or Limits()
     return [
-        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch)
+        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch, caller)
         for guard in dict.fromkeys(guards or known)
+        for caller in dict.fromkeys(callers)
         for model in dict.fromkeys(models)
     ]
 
@@ -135,17 +173,42 @@ def run(wanted: Sequence[Case], jobs: int) -> Iterator[Result]:
     Ctrl-C ends the searches that run, as incomplete, and begins no others.
     """
     if jobs == 1 or len(wanted) == 1:
-        yield from map(Case.check, wanted)
+        yield from _check_all(wanted)
         return
-    with ProcessPoolExecutor(min(jobs, len(wanted))) as pool:
-        futures: list[Future[Result]] = [pool.submit(case.check) for case in wanted]
+    # Guards may compile to the same code, so those with the same caller go to the same process.
+    alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
+    keys = [(case.arch, case.caller, case.preemption, number) for case, number in zip(wanted, alone, strict=True)]
+    groups = [[case for case, _ in group] for _, group in groupby(zip(wanted, keys, strict=True), lambda pair: pair[1])]
+    with ProcessPoolExecutor(min(jobs, len(groups))) as pool:
+        futures: list[Future[list[Result]]] = [pool.submit(_check_all, group) for group in groups]
         for future in futures:
             try:
-                yield future.result()
+                yield from future.result()
             except KeyboardInterrupt:
                 pool.shutdown(wait=False, cancel_futures=True)
-                yield from (other.result() for other in futures if other.done() and not other.cancelled())
+                for other in futures:
+                    if other.done() and not other.cancelled():
+                        yield from other.result()
                 return
+
+
+def _check_all(wanted: Sequence[Case]) -> list[Result]:
+    """Check the cases one after another; what is the same machine code, and holds, is searched once."""
+    known: dict[tuple[object, ...], Result] = {}
+    results = []
+    for case in wanted:
+        program, scenario = case.load()
+        loaded = tuple((s.address, s.data) for s in program.image.sections if s.name != ".ctxrace")
+        key = (loaded, scenario, case.limits, case.arch, program.compiler)
+        if key not in known:
+            known[key] = case.decide(program, scenario)
+        result = known[key]
+        if result.outcome is not Outcome.HOLDS:  # an interleaving names the guard's own lines
+            del known[key]
+        results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+        if any(verdict.reason == INTERRUPTED for verdict in result.verdicts):
+            break
+    return results
 
 
 def _known(preemptions: Sequence[str]) -> bool:

@@ -1,32 +1,56 @@
-"""``ctxrace bpf``: the flagship table, and the interleavings of what is violated."""
+"""``ctxrace bpf``: the flagship tables, and the interleavings of what is violated."""
 
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import cases, run
+from ctxrace.bpf.guards import Case, cases, run
+from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
+from ctxrace.cli.callers import (
+    Defines,
+    Interrupts,
+    Programs,
+    Sleepable,
+    TrampolineOptions,
+    Trampolines,
+    callers_of,
+)
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
+from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result, render_table
 
 __all__ = ["bpf"]
 
+_SYSTEM = "the whole system, called by the trampoline's machine code"
+_SYSTEM_REMARKS = (
+    "one program is attached; 2 tasks and an NMI; of programs that sleep 2 tasks, as no interrupt reaches them",
+    "shown in full: ctxrace bpf --guard NAME --arch NAME --trampoline NAME [--sleepable] [--programs 2]",
+)
+
 
 def bpf(
     context: typer.Context,
     guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME")] = None,
+    trampoline: Trampolines = None,
+    programs: Programs = None,
+    sleepable: Sleepable = None,
+    rcu: opt.Rcu = None,
+    interrupts: Interrupts = None,
+    define: Defines = None,
     preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full")] = None,
     wanted: opt.PropertyOption = None,
     tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
     attempts: opt.Attempts = None,
-    arch: opt.Arch = "arm64",
+    arch: Annotated[str | None, typer.Option("--arch", metavar="NAME", help="the architecture")] = None,
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
     max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
@@ -34,36 +58,48 @@ def bpf(
     jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="processes, default: one for each CPU")] = None,
     json: opt.Json = False,
 ) -> None:  # fmt: skip
-    """Check BPF's recursion guards: guard by preemption by property, then the interleavings of what is violated.
+    """Check BPF's recursion guards, by themselves and as called by trampolines; tell what is violated.
 
-    Example: ctxrace bpf --guard arm64-v1 --preemption full --property exclusive
+    Example: ctxrace bpf --guard arm64-v1 --trampoline fexit --sleepable --preemption full
     """
+    given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
+    limits, level = Limits(max_states, timeout), opt.level_of(optimize)
     chosen = cases(
         guard or (),
         preemption or (),
         tasks=tasks,
         properties=wanted or (),
         cc=cc,
-        optimize=opt.level_of(optimize),
+        optimize=level,
         attempts=attempts,
-        limits=Limits(max_states, timeout),
-        arch=arch,
+        limits=limits,
+        arch=arch or "arm64",
+        callers=callers_of(given, arch or "arm64"),
     )
-    with searching(f"exploring {len(chosen)} cases"):
-        results = list(run(chosen, jobs or os.cpu_count() or 1))
+    whole: list[Case] = []
+    if not (guard or preemption or wanted or attempts or given.any):
+        whole = system_cases([arch] if arch else (), tasks=tasks, cc=cc, optimize=level, limits=limits)
+    with searching(f"exploring {len(chosen) + len(whole)} cases"):
+        results = list(run([*chosen, *whole], jobs or os.cpu_count() or 1))
     if json:
         sys.stdout.write(to_json(results))
     else:
-        write(_report(results, len(chosen), shlex.join(["ctxrace", *context.obj])))
-    unfinished = len(results) < len(chosen)
+        write(_report(chosen, whole, results, shlex.join(["ctxrace", *context.obj])))
+    unfinished = len(results) < len(chosen) + len(whole)
     raise typer.Exit(3 if unfinished and not exit_status(results) else exit_status(results))
 
 
-def _report(results: list[Result], expected: int, command: str) -> str:
+def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], command: str) -> str:
+    expected = len(chosen) + len(whole)
     if len(results) == 1 == expected:
         return render_result(results[0])
-    parts = [render_table(results, hint=f"below, and with {command} --guard NAME")]
+    commands = {case.command for case in whole}
+    narrowed = [result for result in results if result.command not in commands]
+    system = [result for result in results if result.command in commands]
+    parts = [render_table(narrowed, hint=f"below, and with {command} --guard NAME")]
+    if system:
+        parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS))
     if len(results) < expected:
         parts.append(f"incomplete: interrupted before {expected - len(results)} of {expected} cases\n")
-    parts += [render_result(result) for result in results if result.outcome is Outcome.VIOLATED]
+    parts += [render_result(result) for result in narrowed if result.outcome is Outcome.VIOLATED]
     return "\n".join(parts)

@@ -6,8 +6,16 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import GUARDS_OF, guard_path
 from ctxrace.cli import options as opt
+from ctxrace.cli.callers import (
+    Defines,
+    Interrupts,
+    Programs,
+    Sleepable,
+    TrampolineOptions,
+    Trampolines,
+    load_program,
+)
 from ctxrace.cli.output import write
 from ctxrace.core.schedule import Schedule
 from ctxrace.kernel.replay import replay as run_again
@@ -34,6 +42,11 @@ def replay(
     file: Annotated[str, typer.Argument(metavar="FILE", help="as for check; or the name of a guard of ctxrace bpf")],
     schedule: Annotated[str, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")],
     flags: opt.Flags = None,
+    trampoline: Trampolines = None,
+    programs: Programs = None,
+    sleepable: Sleepable = None,
+    interrupts: Interrupts = None,
+    define: Defines = None,
     tasks: opt.TaskOption = None,
     softirq: opt.Softirq = None,
     hardirq: opt.Hardirq = None,
@@ -54,8 +67,8 @@ def replay(
     optimize: opt.Optimize = None,
 ) -> None:
     """Replay a schedule on the same machine code and scenario, and print its interleaving."""
-    path = str(guard_path(file, arch)) if any(file in guards for guards in GUARDS_OF.values()) else file
-    program = opt.load_program(path, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
+    given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
+    program = load_program(file, given, arch, cc, optimize, flags, preemption, cpus)
     scenario = opt.scenario_of(
         program.scenario,
         exclusive=exclusive,

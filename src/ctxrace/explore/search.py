@@ -15,10 +15,13 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.expand import expand
 
-__all__ = ["Exploration", "Limits", "Progress", "search"]
+__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "search"]
 
 Progress = Callable[[int, float], None]
 """Called now and then with the states visited and the seconds passed."""
+
+INTERRUPTED = "interrupted"
+"""Why a search ended that the user stopped."""
 
 _SWITCH = 1 << 32  # one switch outweighs any number of events
 _BETWEEN_REPORTS = 4096
@@ -69,7 +72,7 @@ def search(
     try:
         running.run()
     except KeyboardInterrupt:
-        running.stopped = "interrupted"
+        running.stopped = INTERRUPTED
     finally:
         if collecting:
             gc.enable()

@@ -28,6 +28,7 @@ def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
 def fresh_own(layout: Layout, group: Group) -> bytes:
     """Return the task_struct of a task of `group` that has not run yet."""
     if not group.entry:
-        return layout.own(layout.idle)
+        # Folded, it has the address of another one, also where `current` is a variable in memory.
+        return layout.own(layout.idle, address=group.identity)
     # PREEMPT_RT counts softirqs in the task and not in the preempt count (kernel/softirq.c, softirq_handle_begin).
     return layout.own(group.identity, SOFTIRQ_OFFSET if group.level is Level.SOFTIRQ else 0)

@@ -159,10 +159,14 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
-    def own(self, identity: int, softirq_disable_count: int = 0) -> bytes:
-        """Return the task_struct of a task that is between two entries."""
+    def own(self, identity: int, softirq_disable_count: int = 0, address: int | None = None) -> bytes:
+        """Return the task_struct of a task that is between two entries.
+
+        address: the task whose address it has, None for its own.
+        """
         fresh = bytearray(CURRENT.stop)
-        fresh[CURRENT.start : CURRENT.stop] = self.task_address(identity).to_bytes(8, self._order)
+        where = self.task_address(identity if address is None else address)
+        fresh[CURRENT.start : CURRENT.stop] = where.to_bytes(8, self._order)
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
         at = slice(SOFTIRQ_DISABLE_COUNT.start, SOFTIRQ_DISABLE_COUNT.stop)
         fresh[at] = softirq_disable_count.to_bytes(4, self._order)

@@ -59,12 +59,14 @@ def load(
     cc: str | None = None,
     optimize: str | None = None,
     flags: Sequence[str] = (),
+    more: Sequence[Path] = (),
     cache: Path | None = None,
 ) -> Program:
     """Compile and load a C file, or load an object file or a linked executable.
 
     cc: a compiler's command line, None for the clang that comes with ctxrace; optimize: ``-O0`` to ``-Os``,
-    default ``-O2``; flags: more for the compiler; cache: where builds are kept, None for the user's cache.
+    default ``-O2``; flags: more for the compiler; more: C or assembler files that are linked with a C file.
+    cache: where builds are kept, None for the user's cache.
     Raises `CtxraceError` for whatever cannot be compiled, linked or read.
     """
     path = Path(path)
@@ -78,13 +80,14 @@ def load(
             optimize=optimize or "-O2",
             flags=flags,
             include=[INCLUDE],
+            more=more,
             linker_script=linker_script(target),
             cache=cache,
         )
         made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
     else:
-        if cc or optimize or flags:
-            given = "--cc" if cc else optimize or flags[0]
+        if cc or optimize or flags or more:
+            given = "--cc" if cc else optimize or (*flags, *more)[0]
             raise ToolchainError(f"{given} is for C files, and {path} is taken as machine code; leave it out")
         made_by, messages, linked = "not known", "", path
         if path.suffix == ".o":

@@ -1,6 +1,7 @@
 """Bytes to p-code. The only user of pypcode."""
 
 import re
+from functools import cache
 
 import pypcode
 
@@ -15,13 +16,18 @@ _LONGEST_INSTRUCTION = 16
 _KERNEL_ADDRESS = re.compile(r"-0x[0-9a-f]{8,16}(?=\])")  # as SLEIGH prints it in x86 operands
 
 
+@cache
+def _context(language: str) -> pypcode.Context:
+    return pypcode.Context(language)  # takes longer than to check a small program, and nothing changes in it
+
+
 class Lifter:
     """Lift the instructions of one image, each once."""
 
     def __init__(self, image: Image) -> None:
         self.image = image
         self.arch: Architecture = image.arch
-        self._context = pypcode.Context(self.arch.language)
+        self._context = _context(self.arch.language)
         self._lifted: dict[int, Instruction] = {}
         registers = self._context.registers.items()
         self._names = {_place(self.arch, register): str(name) for name, register in registers}

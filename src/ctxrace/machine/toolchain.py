@@ -125,37 +125,40 @@ def compile_c(
     optimize: str = "-O2",
     flags: Sequence[str] = (),
     include: Sequence[Path] = (),
+    more: Sequence[Path] = (),
     linker_script: str,
     cache: Path | None,
 ) -> Build:
-    """Compile one C or assembler file and link it.
+    """Compile one C or assembler file, or several, and link them.
 
     source: the file; its path is what debug information and messages show.
     optimize: the optimisation flag; flags: the user's, last so that they win; include: header directories.
+    more: files that are compiled with the same flags and linked behind it.
     linker_script: the script's text; cache: where builds are remembered, None for `default_cache()`.
-    Raises `ToolchainError`: the file is unreadable, is not source code, does not compile, or lacks a definition.
+    Raises `ToolchainError`: a file is unreadable, is not source code, does not compile, or a definition is missing.
     """
     cache = cache or default_cache()
-    text = _source(source)
-    spelled = f"./{source}" if str(source).startswith(("-", "@")) else str(source)
+    sources = [source, *more]
+    texts = [part for path in sources for part in (_source(path), _spelled(path))]
     options = [*FLAGS, *MACHINE_FLAGS.get(arch.elf_machine, ()), *arch.c_flags, *(f"-I{path}" for path in include)]
     options += [optimize, *compiler.flags, *flags]
-    if source.suffix == ".s" and compiler.family != "gcc":
-        options.insert(0, "-Qunused-arguments")  # no preprocessor, no optimiser: else a warning for each flag
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
-    paths = [str(Path.cwd()), spelled, *(os.environ.get(name, "") for name in ("PWD", "CPATH", "C_INCLUDE_PATH"))]
-    key = digest(text, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
+    paths = [str(Path.cwd()), *(os.environ.get(name, "") for name in ("PWD", "CPATH", "C_INCLUDE_PATH"))]
+    key = digest(*texts, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
 
     def build(work: Path) -> tuple[str, list[Path]]:
-        makefile = work / "dependencies"
-        target = work / _object_name(source)
-        wanted = [*options, "-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), spelled]
-        status, messages = _run([*compiler.command, *wanted])
-        if status:
-            raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
-        messages += _link(target, work, arch, linker_script, str(source))
-        return messages, [source, *_dependencies(makefile)]
+        messages = ""
+        dependencies: list[Path] = []
+        targets: list[Path] = []
+        for number, path in enumerate(sources):
+            target = work / (f"{number}-{_object_name(path)}" if number else _object_name(path))
+            said, read = _compile(path, target, compiler, options)
+            messages += said
+            dependencies += [path, *read]
+            targets.append(target)
+        messages += _link(targets, work, arch, linker_script, str(source))
+        return messages, dependencies
 
     path, messages = remembered(key, cache, build)
     return Build(path, messages, compiler, effective)
@@ -174,7 +177,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     def build(work: Path) -> tuple[str, list[Path]]:
         target = work / _object_name(path)
         target.write_bytes(data)
-        return _link(target, work, arch, linker_script, "the file that it is compiled from"), []
+        return _link([target], work, arch, linker_script, "the file that it is compiled from"), []
 
     linked, messages = remembered(key, cache or default_cache(), build)
     return Build(linked, messages, None, "")
@@ -279,21 +282,38 @@ def _object_name(path: Path) -> str:
     return path.stem.lstrip("-@") + ".o"  # lld would take those for a flag and a file of arguments
 
 
-def _link(target: Path, work: Path, arch: Architecture, script: str, source: str) -> str:
+def _compile(source: Path, target: Path, compiler: Compiler, options: Sequence[str]) -> tuple[str, list[Path]]:
+    """Compile `source` to the object file `target`; return the messages, and the files that it includes."""
+    makefile = target.with_suffix(".d")
+    # Of assembler without a preprocessor clang would say that it does not use this and that flag.
+    quiet = ["-Qunused-arguments"] if source.suffix == ".s" and compiler.family != "gcc" else []
+    wanted = ["-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), _spelled(source)]
+    status, messages = _run([*compiler.command, *quiet, *options, *wanted])
+    if status:
+        raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
+    return messages, list(_dependencies(makefile))
+
+
+def _spelled(source: Path) -> str:
+    return f"./{source}" if str(source).startswith(("-", "@")) else str(source)
+
+
+def _link(targets: Sequence[Path], work: Path, arch: Architecture, script: str, source: str) -> str:
     (work / "script").write_text(script)
     # In its directory, so that lld's messages name `race.o` and not a place in the cache.
-    status, messages = _run([*LINK, *arch.link_flags, "-T", "script", "-o", "linked", target.name], cwd=work)
+    names = [target.name for target in targets]
+    status, messages = _run([*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *names], cwd=work)
     if not status:
         return messages
     missing = _undefined(messages)
     if not missing:
-        raise ToolchainError(f"{target.name} does not link ({_ended(status)})", messages)
+        raise ToolchainError(f"{names[0]} does not link ({_ended(status)})", messages)
     told = ", ".join(f"{name} (referenced by {where})" for name, where in missing.items())
     them = "it" if len(missing) == 1 else "them"
     hint = f"define {them} in {source}"
     if BUILTINS & missing.keys():
         hint += " (compilers call memcpy and its kin for plain C, too)"
-    raise ToolchainError(f"{target.name} uses functions or variables that nothing defines: {told}; {hint}", messages)
+    raise ToolchainError(f"{names[0]} uses functions or variables that nothing defines: {told}; {hint}", messages)
 
 
 def _undefined(messages: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ctxrace.report.layout import clean, columns, cut, finish, listed, typed, wr
 __all__ = ["render_table"]
 
 WIDTH = 100
-LABEL = 28
+LABEL = 34
 
 Shape = Callable[[Sequence[Verdict]], str]
 

@@ -3,45 +3,27 @@
  * Plain per-context bytes, as first proposed: "bpf: arm64: Optimize recursion detection by not using atomics",
  * bpf-next, 2025-12-17. Each context level has its own byte; entering is allowed if no other byte is set.
  */
-#include <ctxrace/kernel.h>
+#define BPF_ACTIVE_TYPE		u8[BPF_NR_CONTEXTS]
+#define BPF_ACTIVE_ALIGN	8
+#include "../system/program.h"
 
-DEFINE_PER_CPU_ALIGNED(u8[4], active);
-
-static noinline void body(void)
-{
-	barrier();
-}
-
-static __always_inline bool get_recursion_context(void)
+static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
 {
 	u8 rctx = interrupt_context_level();
-	u8 *mine = this_cpu_ptr(&active[0]);
+	u8 *active = this_cpu_ptr(prog->active);
 
-	mine[rctx]++;
+	active[rctx]++;
 	barrier();
-	return get_unaligned_le32(mine) == BIT(rctx * 8);
+	return get_unaligned_le32(active) == BIT(rctx * 8);
 }
 
-static __always_inline void put_recursion_context(void)
+static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog)
 {
 	u8 rctx = interrupt_context_level();
-	u8 *mine = this_cpu_ptr(&active[0]);
+	u8 *active = this_cpu_ptr(prog->active);
 
 	barrier();
-	mine[rctx]--;
+	active[rctx]--;
 }
 
-void attempt(void)
-{
-	if (get_recursion_context())
-		body();
-	put_recursion_context();
-}
-CTXRACE_TASKS(2, attempt);
-CTXRACE_SOFTIRQ(attempt);
-CTXRACE_HARDIRQ(attempt);
-CTXRACE_NMI(attempt);
-CTXRACE_EXCLUSIVE(body);
-CTXRACE_BALANCED(active);
-CTXRACE_RECOVERS(attempt, body);
-CTXRACE_PROGRESS(attempt, body);
+#include "../system/caller.h"

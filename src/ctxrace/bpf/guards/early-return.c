@@ -1,39 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Per-context bytes of which each only looks at itself, and leaves without the decrement when it is not the
- * first: the shape of old recursion counters (perf, ftrace) with a bug that is easy to write.
+ * Per-context bytes of which each only looks at itself, and a caller that leaves without the decrement when it is
+ * not the first: the shape of old recursion counters (perf, ftrace) with a bug that is easy to write.
  */
-#include <ctxrace/kernel.h>
+#define BPF_ACTIVE_TYPE		u8[BPF_NR_CONTEXTS]
+#define BPF_ACTIVE_ALIGN	8
+#ifndef BPF_SKIP_EXIT
+# define BPF_SKIP_EXIT
+#endif
+#include "../system/program.h"
 
-DEFINE_PER_CPU_ALIGNED(u8[4], active);
-
-static noinline void body(void)
-{
-	barrier();
-}
-
-static __always_inline bool get_recursion_context(u8 *mine, u8 rctx)
-{
-	return ++mine[rctx] == 1;
-}
-
-void attempt(void)
+static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
 {
 	u8 rctx = interrupt_context_level();
-	u8 *mine = this_cpu_ptr(&active[0]);
+	u8 *active = this_cpu_ptr(prog->active);
+	bool first = ++active[rctx] == 1;
 
-	if (!get_recursion_context(mine, rctx))
-		return;
 	barrier();
-	body();
-	barrier();
-	mine[rctx]--;
+	return first;
 }
-CTXRACE_TASKS(2, attempt);
-CTXRACE_SOFTIRQ(attempt);
-CTXRACE_HARDIRQ(attempt);
-CTXRACE_NMI(attempt);
-CTXRACE_EXCLUSIVE(body);
-CTXRACE_BALANCED(active);
-CTXRACE_RECOVERS(attempt, body);
-CTXRACE_PROGRESS(attempt, body);
+
+static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog)
+{
+	u8 rctx = interrupt_context_level();
+	u8 *active = this_cpu_ptr(prog->active);
+
+	barrier();
+	active[rctx]--;
+}
+
+#include "../system/caller.h"

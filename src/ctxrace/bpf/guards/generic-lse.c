@@ -4,36 +4,18 @@
  * Linux v6.18 include/linux/bpf.h, bpf_prog_get_recursion_context() and bpf_prog_put_recursion_context().
  */
 #define CTXRACE_LSE 1
-#include <ctxrace/kernel.h>
+#define BPF_ACTIVE_TYPE		int
+#define BPF_ACTIVE_ALIGN	4
+#include "../system/program.h"
 
-DEFINE_PER_CPU(int, active);
-
-static noinline void body(void)
+static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
 {
-	barrier();
+	return this_cpu_inc_return(*(int __percpu *)prog->active) == 1;
 }
 
-static __always_inline bool get_recursion_context(void)
+static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog)
 {
-	return this_cpu_inc_return(active) == 1;
+	this_cpu_dec(*(int __percpu *)prog->active);
 }
 
-static __always_inline void put_recursion_context(void)
-{
-	this_cpu_dec(active);
-}
-
-void attempt(void)
-{
-	if (get_recursion_context())
-		body();
-	put_recursion_context();
-}
-CTXRACE_TASKS(2, attempt);
-CTXRACE_SOFTIRQ(attempt);
-CTXRACE_HARDIRQ(attempt);
-CTXRACE_NMI(attempt);
-CTXRACE_EXCLUSIVE(body);
-CTXRACE_BALANCED(active);
-CTXRACE_RECOVERS(attempt, body);
-CTXRACE_PROGRESS(attempt, body);
+#include "../system/caller.h"

@@ -2,36 +2,18 @@
 /*
  * An int counter with a plain read-modify-write. Nesting puts the value back; a second task does not.
  */
-#include <ctxrace/kernel.h>
+#define BPF_ACTIVE_TYPE		int
+#define BPF_ACTIVE_ALIGN	4
+#include "../system/program.h"
 
-DEFINE_PER_CPU(int, active);
-
-static noinline void body(void)
+static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
 {
-	barrier();
+	return __this_cpu_inc_return(*(int __percpu *)prog->active) == 1;
 }
 
-static __always_inline bool get_recursion_context(void)
+static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog)
 {
-	return __this_cpu_inc_return(active) == 1;
+	__this_cpu_dec(*(int __percpu *)prog->active);
 }
 
-static __always_inline void put_recursion_context(void)
-{
-	__this_cpu_dec(active);
-}
-
-void attempt(void)
-{
-	if (get_recursion_context())
-		body();
-	put_recursion_context();
-}
-CTXRACE_TASKS(2, attempt);
-CTXRACE_SOFTIRQ(attempt);
-CTXRACE_HARDIRQ(attempt);
-CTXRACE_NMI(attempt);
-CTXRACE_EXCLUSIVE(body);
-CTXRACE_BALANCED(active);
-CTXRACE_RECOVERS(attempt, body);
-CTXRACE_PROGRESS(attempt, body);
+#include "../system/caller.h"

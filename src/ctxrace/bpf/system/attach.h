@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the program is attached, for C and for assembler. One of these, where none is the guard by itself:
+ *
+ *	-DBPF_FENTRY=N -DBPF_FEXIT=N -DBPF_FMOD_RET=N	N programs (1 or 2) at a function, called by its trampoline
+ *	-DBPF_RAW_TP=N					N programs at a tracepoint
+ *
+ * and, with a trampoline, any of these:
+ *
+ *	-DBPF_SLEEPABLE		the program blocks in its middle
+ *	-DBPF_UNCHECKED		the pair without a recursion check
+ *	-DBPF_SKIP_EXIT		a wrong trampoline: no exit where enter has refused
+ *	-DBPF_NO_UNDO		and an enter that leaves the rest to it, too: see trampoline.h
+ *	-DBPF_RECURSIVE		the program calls the function that it is attached to
+ *	-DBPF_STATS		kernel.bpf_stats_enabled is 1
+ *	-DBPF_COUNT		what only counts up is counted: see program.h
+ *	-DBPF_LEDGER		every attempt is counted on, and off again by whoever answers for it: see ledger.h
+ *	-DBPF_RETURN=value	what an fmod_ret program returns
+ */
+#ifndef CTXRACE_BPF_ATTACH_H
+#define CTXRACE_BPF_ATTACH_H
+
+#ifndef BPF_FENTRY
+# define BPF_FENTRY	0
+#endif
+#ifndef BPF_FEXIT
+# define BPF_FEXIT	0
+#endif
+#ifndef BPF_FMOD_RET
+# define BPF_FMOD_RET	0
+#endif
+#ifndef BPF_RAW_TP
+# define BPF_RAW_TP	0
+#endif
+#ifndef BPF_RETURN
+# define BPF_RETURN	0
+#endif
+
+#define BPF_TRAMPOLINE	(BPF_FENTRY + BPF_FEXIT + BPF_FMOD_RET)
+
+/* bpf_trampoline_enter() and bpf_trampoline_exit() of kernel/bpf/trampoline.c choose by the program's kind. */
+#if defined(BPF_UNCHECKED)
+# define BPF_ENTER	__bpf_prog_enter
+# define BPF_EXIT	__bpf_prog_exit
+#elif defined(BPF_SLEEPABLE)
+# define BPF_ENTER	__bpf_prog_enter_sleepable_recur
+# define BPF_EXIT	__bpf_prog_exit_sleepable_recur
+#else
+# define BPF_ENTER	__bpf_prog_enter_recur
+# define BPF_EXIT	__bpf_prog_exit_recur
+#endif
+
+#endif

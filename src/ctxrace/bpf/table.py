@@ -1,0 +1,55 @@
+"""The whole system as one table: guard by architecture, trampoline, sleepable or not, and how many programs."""
+
+from collections.abc import Mapping, Sequence
+
+from ctxrace.bpf.caller import Caller, trampolines_of
+from ctxrace.bpf.guards import GUARDS_OF, Case, cases
+from ctxrace.core.verdict import Result
+from ctxrace.explore.search import Limits
+
+__all__ = ["cells", "system_cases"]
+
+
+def system_cases(
+    archs: Sequence[str] = (),
+    programs: Sequence[int] = (1,),
+    *,
+    tasks: int = 2,
+    cc: str | None = None,
+    optimize: str | None = None,
+    limits: Limits | None = None,
+) -> list[Case]:
+    """Return a case for each cell of the table: under full preemption, as what holds there holds under all models.
+
+    archs: none for all that have trampolines; programs: how many are attached.
+    The cases of one trampoline follow one another.
+    """
+    found = []
+    for arch in archs or GUARDS_OF:
+        for trampoline in trampolines_of(arch):
+            for sleepable in (False, True):
+                for number in programs:
+                    callers = [Caller(trampoline, number, sleepable)]
+                    found += cases(
+                        preemptions=["full"], tasks=tasks, cc=cc, optimize=optimize, limits=limits, arch=arch,
+                        callers=callers,
+                    )  # fmt: skip
+    return found
+
+
+def cells(
+    wanted: Sequence[Case], results: Sequence[Result]
+) -> Mapping[tuple[tuple[str, str], tuple[str, str]], list[Result]]:
+    """Return the results by row (guard, whether it sleeps) and column (architecture, trampoline).
+
+    One program and two share a cell. A case that has no result, as the user interrupted the run, has none here.
+    """
+    found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result]] = {}
+    guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
+    guards.sort(key=lambda guard: not guard.startswith("generic"))
+    told = {result.command: result for result in results}
+    done = [(case, told[case.command]) for case in wanted if case.command in told]
+    for case, result in sorted(done, key=lambda pair: (guards.index(pair[0].guard), pair[0].caller.sleepable)):
+        row = (case.guard, "sleepable" if case.caller.sleepable else "")
+        found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(result)
+    return found

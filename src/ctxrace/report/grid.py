@@ -1,0 +1,78 @@
+"""Many results as a grid: a row for each guard, a column for each way to call it, a word in each cell."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.report.layout import columns, finish, wrap
+
+__all__ = ["render_grid"]
+
+WIDTH = 100
+
+_KNOWN = ("exclusive", "balanced", "recovers", "progress")  # one letter stands for each
+
+Label = tuple[str, str]
+Cells = Mapping[tuple[Label, Label], Sequence[Result]]
+
+
+def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] = ()) -> str:
+    """Write a grid of results; its first line is the title and how many cells there are of which kind.
+
+    cells: by row and column, each called by two words; the first words of neighbouring columns are written once.
+    corner: what the two words of a row are. remarks: what a reader must know besides.
+
+    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    """
+    return finish(_lines(cells, title, corner, remarks), WIDTH)
+
+
+def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> Iterator[str]:
+    results = [result for group in cells.values() for result in group]
+    numbers = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+    told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
+    yield from wrap(f"{title}: {told}", WIDTH, "    ")
+    facts = dict.fromkeys(f"{result.compiler}, preemption {result.preemption}" for result in results)
+    yield from wrap("; ".join(facts), WIDTH, "    ")
+    yield ""
+    rows = list(dict.fromkeys(row for row, _ in cells))
+    across = list(dict.fromkeys(column for _, column in cells))
+    heads = [first if index == 0 or across[index - 1][0] != first else "" for index, (first, _) in enumerate(across)]
+    table = [["", "", *heads], [*corner, *(second for _, second in across)]]
+    before = ""
+    for row in rows:
+        texts = [_cell(cells.get((row, column), ())) for column in across]
+        table.append([row[0] if row[0] != before else "", row[1], *texts])
+        before = row[0]
+    yield from (f"  {line}" for line in columns(table))
+    yield ""
+    for remark in (*_legend(results), *remarks):
+        yield from wrap(remark, WIDTH, "    ")
+
+
+def _cell(results: Sequence[Result]) -> str:
+    return " / ".join(dict.fromkeys(map(_word, results))) or "-"
+
+
+def _word(result: Result) -> str:
+    return "".join(map(_letter, _violated([result]))) or str(result.outcome)
+
+
+def _violated(results: Sequence[Result]) -> list[str]:
+    """Return the kinds of properties that are violated: those known by a letter first, in their order."""
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    broken = dict.fromkeys(verdict.property.kind for verdict in verdicts if verdict.outcome is Outcome.VIOLATED)
+    return [*(kind for kind in _KNOWN if kind in broken), *(kind for kind in broken if kind not in _KNOWN)]
+
+
+def _letter(kind: str) -> str:
+    return kind[0].upper() if kind in _KNOWN else f"+{kind}"
+
+
+def _legend(results: Sequence[Result]) -> Iterator[str]:
+    broken = _violated(results)
+    if broken:
+        yield "violated: " + ", ".join(f"{_letter(kind)} {kind}" for kind in broken)
+    for note in dict.fromkeys(note for result in results for note in result.notes):
+        about = list(dict.fromkeys(result.case.split(" ")[0] for result in results if note in result.notes))
+        every = all(note in result.notes for result in results)
+        yield f"note: {note}" if every else f"note: {note} [{', '.join(about)}]"

@@ -1,0 +1,98 @@
+"""Who may call a guard, what is typed for it, and what does not fit together."""
+
+import pytest
+
+from ctxrace.bpf.caller import ALONE, Caller
+from ctxrace.bpf.guards import Case, cases, run
+from ctxrace.bpf.table import cells
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.kernel.program import Program
+from ctxrace.kernel.scenario import Scenario
+
+
+@pytest.mark.parametrize(
+    ("caller", "arch", "told"),
+    [
+        (Caller("kprobe"), "arm64", "no trampoline 'kprobe'; ctxrace has: bare, fentry, fexit, fmod_ret, raw_tp"),
+        (Caller(sleepable=True), "arm64", "--sleepable does not go with --trampoline bare.*fentry, fexit, fmod_ret"),
+        (Caller("raw_tp", sleepable=True), "arm64", "--sleepable does not go with --trampoline raw_tp"),
+        (Caller(programs=2), "arm64", "--programs 2 does not go with --trampoline bare"),
+        (Caller(rcu="non-preemptible"), "arm64", "--rcu does not go with --trampoline bare"),
+        (Caller(defines=("BPF_STATS",)), "arm64", "-D does not go with --trampoline bare"),
+        (Caller("fentry", 3), "arm64", "3 programs are not modelled; ctxrace has: 1, 2"),
+        (Caller("fentry", rcu="tasks"), "arm64", "'tasks'.*ctxrace has: preemptible, non-preemptible"),
+        (Caller("fentry", interrupts=("irq",)), "arm64", "no interrupt 'irq'; ctxrace has: softirq, hardirq, nmi"),
+        (Caller("fentry", sleepable=True, interrupts=("nmi",)), "arm64", "--interrupts nmi does not go with"),
+        (Caller("fentry", defines=("FOO=1",)), "arm64", "-D FOO=1 means nothing.*ctxrace has: BPF_UNCHECKED"),
+    ],
+)
+def test_what_does_not_fit_together_is_an_error_that_lists_what_exists(caller: Caller, arch: str, told: str) -> None:
+    with pytest.raises(ScenarioError, match=told):
+        cases(arch=arch, callers=[caller])
+
+
+def test_an_architecture_without_trampolines_says_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ctxrace.bpf.caller.trampolines_of", lambda _: ())
+    with pytest.raises(
+        ScenarioError,
+        match="no trampoline 'fentry' on arm64; it has: bare, raw_tp; trampolines exist for: arm64, x86-64",
+    ):
+        Caller("fentry").check("arm64")
+
+
+def test_commands_name_everything() -> None:
+    caller = Caller("fexit", 2, False, "non-preemptible", ("hardirq", "nmi"), ("BPF_STATS",))
+    case = Case("arm64-v1", "full", caller=caller, properties=("balanced",))
+    options = (
+        "--preemption full --trampoline fexit --programs 2 --rcu non-preemptible --interrupts hardirq,nmi "
+        "-D BPF_STATS --property balanced"
+    )
+    assert case.command == f"ctxrace bpf --guard arm64-v1 {options}"
+    assert case.replay == f"ctxrace replay arm64-v1 {options}"
+    assert Caller("fentry", interrupts=()).options == ["--trampoline", "fentry", "--interrupts", "none"]
+    assert ALONE.options == []
+
+
+def test_reports_say_what_the_name_does_not() -> None:
+    case = Case("arm64-v1", "full", caller=Caller("fentry", 2, rcu="non-preemptible", defines=("BPF_STATS",)))
+    result = case.check()
+    assert result.case == "arm64-v1 fentry x2"
+    assert result.notes[:2] == ("RCU is non-preemptible", "compiled with BPF_STATS")
+
+
+def test_interrupts_are_the_nmi_for_trampolines_and_all_for_the_guard_alone() -> None:
+    def levels(caller: Caller) -> tuple[str, ...]:
+        return Case("arm64-v1", "full", caller=caller).load()[1].levels
+
+    assert levels(ALONE) == ("softirq", "hardirq", "nmi")
+    assert levels(Caller("fentry")) == ("nmi",)
+    assert levels(Caller("fentry", sleepable=True)) == ()
+    assert levels(Caller(interrupts=("hardirq",))) == ("hardirq",)
+
+
+def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = []
+
+    def decide(case: Case, program: Program, scenario: Scenario) -> Result:
+        searched.append(case.guard)
+        return really(case, program, scenario)
+
+    really = Case.decide
+    monkeypatch.setattr(Case, "decide", decide)
+    wanted = cases(["generic", "arm64-merged", "plain-int"], ["full"], arch="x86-64", callers=[Caller("fentry")])
+    results = list(run(wanted, 1))
+    assert searched == ["generic", "arm64-merged"]  # __this_cpu_inc_return() is the same xadd
+    assert [(result.case, result.command) for result in results] == [(case.label, case.command) for case in wanted]
+
+
+def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide(case: Case, program: Program, scenario: Scenario) -> Result:
+        verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason="interrupted")
+        return Result(case.label, case.arch, program.compiler, "full", 2, (), (verdict,), case.command)
+
+    monkeypatch.setattr(Case, "decide", decide)
+    wanted = cases(["arm64-v1", "arm64-merged"], ["full"], callers=[Caller("fentry")])
+    results = list(run(wanted, 1))
+    assert [result.case for result in results] == ["arm64-v1 fentry"]
+    assert list(cells(wanted, results)) == [(("arm64-v1", ""), ("arm64", "fentry"))]

@@ -1,0 +1,38 @@
+"""The grid of results: what a cell says, which cells are shared, what is said once."""
+
+from ctxrace.core.property import Property
+from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.grid import render_grid
+
+
+def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[str, ...] = ()) -> Result:
+    kinds = ("progress", "exclusive", "restored")
+    rest = Outcome.INCOMPLETE if incomplete else Outcome.HOLDS
+    verdicts = tuple(
+        Verdict(Property(kind, (), ""), Outcome.VIOLATED if kind in violated else rest, 1, 1, 0.0) for kind in kinds
+    )
+    return Result(case, "arm64", "clang -O2", "full", 2, (), verdicts, notes=notes)
+
+
+def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> None:
+    one, two = ("arm64", "fentry"), ("arm64", "fexit")
+    cells = {
+        (("v1", ""), one): [result("v1 fentry", "progress", "exclusive")] * 2,
+        (("v1", ""), two): [result("v1 fexit"), result("v1 fexit x2", "restored", incomplete=True)],
+        (("v1", "sleepable"), one): [result("v1 fentry sleepable", incomplete=True)],
+        (("merged", ""), two): [result("merged fexit", notes=("bounded",))],
+    }
+    assert render_grid(cells, "the system", ("guard", "program"), ["in full: ctxrace bpf"]) == (
+        "the system: 2 holds, 3 violated, 1 incomplete\n"
+        "clang -O2, preemption full\n"
+        "\n"
+        "                     arm64\n"
+        "  guard   program    fentry      fexit\n"
+        "  v1                 EP          holds / +restored\n"
+        "          sleepable  incomplete  -\n"
+        "  merged             -           holds\n"
+        "\n"
+        "violated: E exclusive, P progress, +restored restored\n"
+        "note: bounded [merged]\n"
+        "in full: ctxrace bpf\n"
+    )
