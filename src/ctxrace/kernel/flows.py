@@ -86,14 +86,24 @@ class Flows:
     highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
     interrupt over it then sees it in the preempt count, and sees all that it has done.
     blind: whether it is an error that an interrupt looks at current's task_struct, but for the preempt count.
+    announcing: the levels at which the ends of announced functions are told, too.
     """
 
-    def __init__(self, machine: Machine, layout: Layout, folded: range, highest: Level, blind: bool) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        layout: Layout,
+        folded: range,
+        highest: Level,
+        blind: bool,
+        announcing: frozenset[Level] = frozenset(),
+    ) -> None:
         self.machine = machine
         self.layout = layout
         self._folded = folded
         self._highest = highest
         self._blind = blind
+        self._announcing = announcing
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -180,12 +190,14 @@ class Flows:
             layout.regions(role.level, identity), layout.constant, shared, own, private, quiet=QUIET
         )
         system = layout.system_registers(identity)
+        announcing = role.level in self._announcing
         try:
             if flow is not None and flow.pc == EXIT:
                 return flow, memory
             if flow is None:
-                return machine.begin(role.entry, memory, system, stack, starts_masked(role.level)), memory
-            return machine.proceed(flow, memory, system, stack), memory
+                masked = starts_masked(role.level)
+                return machine.begin(role.entry, memory, system, stack, masked, announcing=announcing), memory
+            return machine.proceed(flow, memory, system, stack, announcing=announcing), memory
         except Fault as fault:
             return str(fault), memory
         except ForeignAccess as access:

@@ -214,8 +214,8 @@ class Narrator:
         self.finished, self.current = self.current, None
 
     def _notes(self, move: Move) -> tuple[str, ...]:
-        said = {"enters": "enters {}", "leaves": "leaves {}", "check": "ctxrace_check({}) is false", "fails": "{}"}
-        notes = [said[kind].format(what) for kind, what in move.outcome.notes]
+        said = {"check": "ctxrace_check({}) is false", "fails": "{}"}
+        notes = [said.get(kind, kind + " {}").format(what) for kind, what in move.outcome.notes]
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
     def _accesses(self, state: Position, touches: Sequence[Touch]) -> tuple[Access, ...]:

@@ -44,20 +44,32 @@ class KernelSystem:
     """Explore `scenario` on `image`.
 
     folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
-    cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
+    cut in on. shared_stacks: whether stacks are memory that all can reach. everywhere: whether tasks are preempted also before
+    their first event and after their last. announced, announcing, results: see `Machine` and `Flows`. Where the code turns out to be otherwise,
     exploring raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
     """
 
     def __init__(
-        self, image: Image, scenario: Scenario, *, folded: bool = True, blind: bool = True, shared_stacks: bool = False
+        self,
+        image: Image,
+        scenario: Scenario,
+        *,
+        folded: bool = True,
+        blind: bool = True,
+        shared_stacks: bool = False,
+        announced: tuple[str, ...] = (),
+        announcing: frozenset[Level] = frozenset(),
+        results: bool = False,
+        everywhere: bool = False,
     ) -> None:
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.monitor = Monitor(scenario)
-        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION)
+        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, announced, results)
         self.layout = Layout(image, scenario.task_count, shared_stacks)
-        highest = max((handler.level for handler in scenario.handlers), default=Level.TASK)
+        self.everywhere = everywhere
+        highest = max((handler.level for handler in scenario.handlers), default=Level(int(everywhere)))
         identities = range(scenario.task_count + 1) if folded else range(0)
-        self.flows = Flows(machine, self.layout, identities, highest, self.blind)
+        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announcing)
         self.groups = _group(scenario, self.layout, folded)
         self.shared: Interner[bytes] = Interner()
         self.own: Interner[bytes] = Interner()
@@ -301,7 +313,7 @@ class KernelSystem:
         count = _preempt_count(self.own.values[own])
         on = self.flows.machine.interrupts_enabled(state)
         model = self.scenario.preemption
-        stays = not begun or (self.blind and state.pc == EXIT)
+        stays = not self.everywhere and (not begun or (self.blind and state.pc == EXIT))
         if stays or not may_be_preempted(model, interrupts_on=on, preempt_count=count):
             return None
         return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts))

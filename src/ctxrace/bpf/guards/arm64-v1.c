@@ -12,7 +12,7 @@ static noinline void body(void)
 	barrier();
 }
 
-static __always_inline bool get_recursion_context(void)
+static __outlinable bool get_recursion_context(void)
 {
 	u8 rctx = interrupt_context_level();
 	u8 *mine = this_cpu_ptr(&active[0]);
@@ -22,7 +22,7 @@ static __always_inline bool get_recursion_context(void)
 	return get_unaligned_le32(mine) == BIT(rctx * 8);
 }
 
-static __always_inline void put_recursion_context(void)
+static __outlinable void put_recursion_context(void)
 {
 	u8 rctx = interrupt_context_level();
 	u8 *mine = this_cpu_ptr(&active[0]);

@@ -12,7 +12,7 @@ static noinline void body(void)
 	barrier();
 }
 
-static __always_inline bool get_recursion_context(u8 *mine, u8 rctx)
+static __outlinable bool get_recursion_context(u8 *mine, u8 rctx)
 {
 	return ++mine[rctx] == 1;
 }

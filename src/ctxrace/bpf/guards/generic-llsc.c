@@ -13,12 +13,12 @@ static noinline void body(void)
 	barrier();
 }
 
-static __always_inline bool get_recursion_context(void)
+static __outlinable bool get_recursion_context(void)
 {
 	return this_cpu_inc_return(active) == 1;
 }
 
-static __always_inline void put_recursion_context(void)
+static __outlinable void put_recursion_context(void)
 {
 	this_cpu_dec(active);
 }

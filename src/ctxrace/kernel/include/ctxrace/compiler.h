@@ -40,6 +40,13 @@
 # define __noipa		__attribute__((__noipa__))
 #endif
 
+/* Not in the kernel: a helper that is inlined, but stays a function where claims are to name it. */
+#ifdef CTXRACE_OUTLINE
+# define __outlinable		__noipa
+#else
+# define __outlinable		__always_inline
+#endif
+
 #define READ_ONCE(x)		({ *(const volatile __typeof__(x) *)&(x); })
 #define WRITE_ONCE(x, value)	do { *(volatile __typeof__(x) *)&(x) = (value); } while (0)
 
