@@ -178,24 +178,29 @@ class Narrator:
         self.waiting[self.current] = left
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
-    def _event(self, state: Position) -> None:
+    def event(self, state: Position, context: str) -> Event:
+        """Return the event that whoever runs in `state` takes next, told of `context`."""
         top = state.interrupts[-1] if state.interrupts else REST
         move = self.system.move(state.current, top, state.shared)
         image = self.system.image
         outcome = move.outcome
+        function = image.function_at(outcome.address)
+        return Event(
+            context,
+            outcome.address,
+            str(self.system.flows.machine.code[outcome.address]),
+            function.name if function else "",
+            image.source(outcome.address),
+            self._accesses(state, outcome.touches),
+            self._notes(move),
+        )
+
+    def _event(self, state: Position) -> None:
+        top = state.interrupts[-1] if state.interrupts else REST
+        move = self.system.move(state.current, top, state.shared)
+        outcome = move.outcome
         if outcome.address != EXIT:
-            function = image.function_at(outcome.address)
-            self.rows.append(
-                Event(
-                    self._context(),
-                    outcome.address,
-                    str(self.system.flows.machine.code[outcome.address]),
-                    function.name if function else "",
-                    image.source(outcome.address),
-                    self._accesses(state, outcome.touches),
-                    self._notes(move),
-                )
-            )
+            self.rows.append(self.event(state, self._context()))
         if move.flow == REST and not outcome.fault:
             if self.stack:
                 self._return()

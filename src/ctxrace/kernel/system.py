@@ -361,6 +361,11 @@ class KernelSystem:
             and all(tasks[task].flow == REST for task in state.others)
         )
 
+    @property
+    def fresh(self) -> tuple[int, ...]:
+        """The numbers of the tasks as they are at the start, one for each group."""
+        return tuple(self._fresh)
+
     def flows_in(self, state: Position) -> list[int]:
         """Return the numbers of all flows in flight."""
         tasks = [self.tasks.values[task].flow for task in (state.current, *state.others)]
