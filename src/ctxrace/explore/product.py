@@ -18,7 +18,7 @@ from ctxrace.core.system import Step, System
 from ctxrace.explore.expand import expand
 from ctxrace.explore.search import Limits, Progress
 
-__all__ = ["REACHED", "Deepest", "Follower", "Label", "Mark", "Product", "deepest"]
+__all__ = ["REACHED", "Deepest", "Follower", "Label", "Mark", "Product", "deepest", "inner"]
 
 REACHED = Property("reached", (), "the follower never gets to its goal")
 _SWITCH = 1 << 32

@@ -6,11 +6,12 @@ from typing import Any
 
 from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound, Standing
 from ctxrace.core.system import Step
-from ctxrace.explore.product import REACHED, Deepest, Product, deepest
+from ctxrace.explore.product import REACHED, Deepest, Product, deepest, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act
+from ctxrace.kernel.claim.interrupts import UnseenInterrupts, unseen_by
 from ctxrace.kernel.claim.reasons import always_called, could, memory, reasons
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.claim.tell import Story, standing, tell
@@ -49,11 +50,11 @@ def decide(
     steps = resolved.claim.steps
     refused = next((k for k, line in enumerate(steps) if always_called(program.image, resolved, line)), None)
     whole = resolved if refused is None else _cut(resolved, refused)
-    executed = without_wrong_ones(lambda assumed: _execute(program, whole, assumed, limits, progress))
+    executed = without_wrong_ones(lambda assumed: _execute(program, whole, assumed, limits, progress, refused))
     found, follower = executed.found, executed.follower
     reached = min(found.progress, len(follower.steps))
     confirmed = found.progress == follower.goal and refused is None
-    judged = found.exhausted or found.progress == follower.goal
+    judged = found.exhausted or found.progress == (follower.goal if refused is None else refused)
     answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
     story = tell(follower, executed.run)
     failed = None if confirmed else steps[min(reached, len(steps) - 1)]
@@ -90,16 +91,18 @@ def decide(
 
 
 def _execute(
-    program: Program, resolved: Resolved, assumed: Assumptions, limits: Limits, progress: Progress | None
+    program: Program, resolved: Resolved, assumed: Assumptions, limits: Limits, progress: Progress | None,
+    goal: int | None,
 ) -> _Executed:
     system = _system(program, resolved, assumed, everywhere=True)
     follower = ClaimFollower(system, resolved)
-    product = Product(system, follower)
+    explored = UnseenInterrupts(system) if unseen_by(resolved) else system
+    product = Product(explored, follower, goal)
     found = deepest(product, limits, progress)
     if found.progress == 0 or not found.run:
         return _Executed(follower, found, [], "")
     few = min(_SHORTENING, limits.max_states or _SHORTENING)
-    again = search(Product(system, follower, found.progress), None, Limits(few, limits.timeout), progress)
+    again = search(Product(explored, follower, found.progress), None, Limits(few, limits.timeout), progress)
     run = again.runs.get(REACHED)
     shortest = REACHED in again.shortest
     return _Executed(follower, found, run or found.run, "" if shortest else "it may not be the shortest")
@@ -162,14 +165,16 @@ def _with_outcome(
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
         system = _system(program, alone, assumed, everywhere=False)
-        return system, search(Product(system, ClaimFollower(system, alone)), None, limits, progress)
+        explored = UnseenInterrupts(system) if unseen_by(alone) else system
+        return system, search(Product(explored, ClaimFollower(system, alone)), None, limits, progress)
 
     system, found = without_wrong_ones(attempt)
     run = found.runs.get(REACHED)
     told = None
     if run is not None:
-        product = Product(system, ClaimFollower(system, alone))
-        told = replace(product.narrate(run), outcome=result.outcome_text, schedule="")
+        opened = UnseenInterrupts(system)
+        told = system.narrate([pair for (state, _), step in run for pair in opened.opened(state, inner(step))])
+        told = replace(told, outcome=result.outcome_text, schedule="")
     outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
     if run is None and not found.exhausted:
         outcome = OutcomeFound.INCOMPLETE

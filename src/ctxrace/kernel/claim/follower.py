@@ -17,6 +17,7 @@ from ctxrace.core.system import Step
 from ctxrace.explore.product import Mark
 from ctxrace.kernel.claim.atoms import Atoms
 from ctxrace.kernel.claim.forms import Act, Condition, Term
+from ctxrace.kernel.claim.interrupts import Unseen
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.context import Level
 from ctxrace.kernel.position import CRASHED, EVENT, REST, Arrive, Glance, Position, Resume, Start
@@ -136,6 +137,11 @@ class ClaimFollower:
                     group = self.system.tasks.values[task].group
                     move = self.system.first_move(task, self.system.role_of_task(group))
                     yield self._begin(actor, memory._replace(where=where), move.outcome.notes, ("switch", "start"))
+            case Unseen(_, enters):
+                entered = sum(bit for name, bit in self.atoms.functions.items() if name in enters)
+                runner = self.running(state, memory)
+                pending = tuple(self._pending(memory, runner)) if runner != _NOBODY else ()
+                yield _Happening(_NOBODY, memory, pending, 0, True, entered)
             case Glance():
                 yield _Happening(_NOBODY, memory, (), 0, False, 0)
             case _:
@@ -388,6 +394,8 @@ class ClaimFollower:
     # What is true of a state.
 
     def _holds(self, condition: Condition, state: Position, step: Step | None, memory: Memory) -> bool:
+        if step is None and self.resolved.claim.outcome is not None and condition is self.steps[-1].says:
+            return False  # an outcome comes of something
         return all(self.holds(term, state, step, memory) for term in condition.terms)
 
     def holds(self, term: Term, state: Position, step: Step | None, memory: Memory) -> bool:

@@ -10,6 +10,7 @@ from ctxrace.explore.product import Label, Mark, inner
 from ctxrace.kernel.claim.follower import RUNS as _RUNS
 from ctxrace.kernel.claim.follower import ClaimFollower, Memory
 from ctxrace.kernel.claim.forms import Act, Condition, Line
+from ctxrace.kernel.claim.interrupts import UnseenInterrupts
 from ctxrace.kernel.narrate import Narrator, task_name
 from ctxrace.kernel.position import EVENT, REST
 from ctxrace.machine.flow import EXIT
@@ -47,7 +48,8 @@ class Story:
 
     def __init__(self, follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> None:
         self.follower = follower
-        narrator = _NamedNarrator(follower)
+        narrator, opened = _NamedNarrator(follower), UnseenInterrupts(follower.system)
+        system_run: list[tuple[Any, Step]] = []
         rows: list[Event | Turn] = []
         self.rows_of: dict[int, int] = {}
         progress = run[0][0][1].progress if run else 0
@@ -59,7 +61,9 @@ class Story:
             name = follower.actor_name(label.actor) if isinstance(label.actor, int) else ""
             narrator.next = "" if name in ("softirq", "hardirq", "nmi") else name
             told = len(narrator.rows)
-            narrator.add(state, inner(step))
+            for pair in opened.opened(state, inner(step)):
+                narrator.add(*pair)
+                system_run.append(pair)
             first = len(rows)
             rows += narrator.rows[told:]
             reached = min(label.mark.progress, len(follower.steps))
@@ -70,7 +74,6 @@ class Story:
             if row >= 0:
                 rows[row] = _noted(rows[row], follower.steps[index])
         self.rows = rows
-        system_run = [(state[0], inner(step)) for state, step in run]
         whole = narrator.interleaving(system_run)
         self.interleaving = replace(whole, rows=tuple(rows), schedule="", outcome="")
 
@@ -166,6 +169,6 @@ def _spoken(says: Act) -> str:
 
 def _noted(row: Event | Turn, line: Line) -> Event | Turn:
     note = f"← step {line.label}" if line.label else "← outcome"
-    return replace(row, notes=(*row.notes, note))
+    return row if note in row.notes else replace(row, notes=(*row.notes, note))
 
 
