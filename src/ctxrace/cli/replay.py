@@ -68,8 +68,8 @@ def replay(
     Example: ctxrace replay claim.txt --guard arm64-merged
     """
     if schedule is None:
-        told = replay_claim(file, guard, Limits(max_states, timeout), shlex.join(["ctxrace", *context.obj]), mail, json)
-        raise typer.Exit(told)
+        again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
+        raise typer.Exit(replay_claim(file, guard, Limits(max_states, timeout), again, mail, json))
     path = str(guard_path(file, arch)) if any(file in guards for guards in GUARDS_OF.values()) else file
     program = opt.load_program(path, arch, cc, optimize, flags)
     scenario = opt.scenario_of(

@@ -184,7 +184,8 @@ class KernelSystem:
         startable = [self._fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
         for task in dict.fromkeys(waiting):
-            if task == left and (left == current or waiting.count(task) == 1) or tasks[task].group == idle_group:
+            same = left == current and not self.everywhere  # going on as its like changes nothing but names
+            if task == left and (same or waiting.count(task) == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task, which no one switches to
             rest = _without(waiting, task)
             if tasks[task].flow != REST:

@@ -23,7 +23,6 @@ from ctxrace.kernel.context import Level
 from ctxrace.kernel.position import CRASHED, EVENT, REST, Arrive, Glance, Position, Resume, Start
 from ctxrace.kernel.scenario import Handler
 from ctxrace.kernel.system import KernelSystem
-from ctxrace.machine.flow import EXIT
 
 __all__ = ["RUNS", "ClaimFollower", "Memory"]
 
