@@ -36,7 +36,7 @@ def without_limits(words: Sequence[str]) -> Iterator[str]:
 
 def replay(
     context: typer.Context,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; with --schedule a file as for check, or a guard")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; for a schedule as for check, or a guard")],
     schedule: Annotated[
         str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
     ] = None,

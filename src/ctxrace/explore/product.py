@@ -26,7 +26,7 @@ _BETWEEN_REPORTS = 4096
 
 
 class Mark(NamedTuple):
-    """How far a follower has got. With equal memory, more progress can do whatever less can, unless `Follower.bound`."""
+    """How far a follower has got. With equal memory, more progress can do what less can, unless `Follower.bound`."""
 
     progress: int
     memory: Hashable = ()
@@ -48,11 +48,13 @@ class Follower(Protocol):
         """The progress at which it has seen everything."""
         ...
 
-    def initial(self, state: Any) -> Mark:
+    def initial(self, state: Any, /) -> Mark:  # noqa: ANN401 - a state of any system
         """Return the mark before the first step."""
         ...
 
-    def follow(self, state: Any, step: Step, mark: Mark) -> Iterable[tuple[Hashable, Mark]]:
+    def follow(  # the state is that of any system
+        self, state: Any, step: Step, mark: Mark, /  # noqa: ANN401
+    ) -> Iterable[tuple[Hashable, Mark]]:
         """Return who may have taken `step`, with the mark after it; nothing where the step must not be taken."""
         ...
 

@@ -44,9 +44,10 @@ class KernelSystem:
     """Explore `scenario` on `image`.
 
     folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
-    cut in on. shared_stacks: whether stacks are memory that all can reach. everywhere: whether tasks are preempted also before
-    their first event and after their last. announced, announcing, results: see `Machine` and `Flows`. Where the code turns out to be otherwise,
+    cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
     exploring raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
+    everywhere: whether tasks are preempted also before their first event and after their last.
+    announced, announcing, results: see `Machine` and `Flows`.
     """
 
     def __init__(

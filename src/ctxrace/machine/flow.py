@@ -74,7 +74,8 @@ class Machine:
         self._announced = {name: image.result_size(name) for name in announced}
         starts = [image.symbols[name].address for name in entries]
         self.liveness = Liveness(self.code, starts, results=results)
-        self._watched = {image.symbols[name].address: image.symbols[name] for name in (*self._tracked, *self._announced)}
+        noted = (*self._tracked, *self._announced)
+        self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # A static function of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
         self._stack_pointer = self.code.register(self.arch.stack_pointer)

@@ -80,7 +80,8 @@ class Atoms:
             kind, at = system.layout.locate(touch.address, system.identity(state.current))
             before = bytes(blobs[kind][at : at + touch.size])
             after = touch.value.to_bytes(touch.size, "little") if touch.kind == "write" else before
-            masks.append(self._mask(lambda act, t=touch, k=kind, a=at, b=before, n=after: self._fits(act, t, k, a, b, n)))  # type: ignore[misc]
+            acts = enumerate(self.acts)
+            masks.append(sum(1 << k for k, act in acts if act and self._fits(act, touch, kind, at, before, after)))
             if touch.kind == "write":
                 blobs[kind][at : at + touch.size] = after
         return [mask for mask in masks if mask]

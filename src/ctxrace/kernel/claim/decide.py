@@ -54,7 +54,7 @@ def decide(
     found, follower = executed.found, executed.follower
     reached = min(found.progress, len(follower.steps))
     confirmed = found.progress == follower.goal and refused is None
-    judged = found.exhausted or found.progress == (follower.goal if refused is None else refused)
+    judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
     answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
     story = tell(follower, executed.run)
     failed = None if confirmed else steps[min(reached, len(steps) - 1)]
@@ -83,7 +83,8 @@ def decide(
     result = replace(
         result,
         standing=tuple(
-            Standing(who, place, could(follower, executed.run, who)) for who, place in standing(follower, executed.run)[0]
+            Standing(who, place, could(follower, executed.run, who))
+            for who, place in standing(follower, executed.run)
         ),
         memory=tuple(memory(follower, executed.run)),
     )
@@ -91,7 +92,11 @@ def decide(
 
 
 def _execute(
-    program: Program, resolved: Resolved, assumed: Assumptions, limits: Limits, progress: Progress | None,
+    program: Program,
+    resolved: Resolved,
+    assumed: Assumptions,
+    limits: Limits,
+    progress: Progress | None,
     goal: int | None,
 ) -> _Executed:
     system = _system(program, resolved, assumed, everywhere=True)
@@ -102,7 +107,8 @@ def _execute(
     if found.progress == 0 or not found.run:
         return _Executed(follower, found, [], "")
     few = min(_SHORTENING, limits.max_states or _SHORTENING)
-    again = search(Product(explored, follower, found.progress), None, Limits(few, limits.timeout), progress)
+    nearest = Product(explored, follower, min(found.progress, product.goal))
+    again = search(nearest, None, Limits(few, limits.timeout), progress)
     run = again.runs.get(REACHED)
     shortest = REACHED in again.shortest
     return _Executed(follower, found, run or found.run, "" if shortest else "it may not be the shortest")

@@ -11,16 +11,17 @@ later, after others have run: until its next event they may be what the claim sa
 import functools
 import operator
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Mark
 from ctxrace.kernel.claim.atoms import Atoms
-from ctxrace.kernel.claim.forms import Act, Condition, Term
+from ctxrace.kernel.claim.conditions import Conditions
+from ctxrace.kernel.claim.forms import Act, Condition
 from ctxrace.kernel.claim.interrupts import Unseen
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.context import Level
-from ctxrace.kernel.position import CRASHED, EVENT, REST, Arrive, Glance, Position, Resume, Start
+from ctxrace.kernel.position import CRASHED, REST, Arrive, Glance, Position, Resume, Start
 from ctxrace.kernel.scenario import Handler
 from ctxrace.kernel.system import KernelSystem
 
@@ -85,7 +86,7 @@ class ClaimFollower:
         pairs = dict.fromkeys((act.who, resolved.functions[act.subject]) for act in avoided)
         self.pairs = {pair: 1 << bit for bit, pair in enumerate(pairs)}
         self.fresh = frozenset(system.fresh)
-        self._stuck: dict[tuple[int, int, tuple[int, ...], str], bool] = {}
+        self.conditions = Conditions(system, resolved, self.atoms)
 
     # What the product asks.
 
@@ -208,7 +209,13 @@ class ClaimFollower:
         return happening._replace(memory=happening.memory._replace(begun=begun), again=again)
 
     def _happening(
-        self, actor: int, memory: Memory, turns: Sequence[int], calls: tuple[int, ...], entered: int, goes_on: bool = False
+        self,
+        actor: int,
+        memory: Memory,
+        turns: Sequence[int],
+        calls: tuple[int, ...],
+        entered: int,
+        goes_on: bool = False,
     ) -> _Happening:
         if actor == _NOBODY:
             return _Happening(actor, memory, (), 0, False, entered)
@@ -316,7 +323,7 @@ class ClaimFollower:
                 return
             says = self.steps[n].says
             if isinstance(says, Condition):
-                if self._holds(says, after, step, memory):
+                if self._holds(says, after, step, memory.ran):
                     idle = any(term.kind == "idle" for term in says.terms)
                     walk(n + 1, len(sequence) if idle else max(at, happening.late), memory)
                     if not self.strict[n + 1]:
@@ -390,62 +397,7 @@ class ClaimFollower:
             progress += 1
         return Mark(progress, memory)
 
-    # What is true of a state.
-
-    def _holds(self, condition: Condition, state: Position, step: Step | None, memory: Memory) -> bool:
+    def _holds(self, condition: Condition, state: Position, step: Step | None, ran: int) -> bool:
         if step is None and self.resolved.claim.outcome is not None and condition is self.steps[-1].says:
             return False  # an outcome comes of something
-        return all(self.holds(term, state, step, memory) for term in condition.terms)
-
-    def holds(self, term: Term, state: Position, step: Step | None, memory: Memory) -> bool:
-        """Return whether `term` is true after `step`, which has led to `state`; None: nothing has happened yet."""
-        if term.kind == "violates":
-            return step is not None and self.resolved.properties[term.subject] in step.broken
-        if state.shared == CRASHED:
-            return False
-        match term.kind:
-            case "idle":
-                return self.system.is_idle(state)
-            case "value":
-                assert term.value is not None
-                return term.value.accepts(self._value(state.shared, term.subject), self._size(term.subject))
-            case "never":
-                entered = self.atoms.functions[self.resolved.functions[term.subject]]
-                return step is not None and not memory.ran & entered
-            case _:
-                return self._is_stuck(state, term.subject)
-
-    def _size(self, name: str) -> int:
-        return self.resolved.places[name].size
-
-    def _value(self, shared: int, name: str) -> int:
-        place = self.resolved.places[name]
-        return int.from_bytes(self.system.shared.values[shared][place.start : place.start + place.size], "little")
-
-    def value(self, state: Position, name: str) -> int | None:
-        """Return what the place called `name` holds in `state`; None where nobody can say."""
-        return None if state.shared == CRASHED else self._value(state.shared, name)
-
-    def _is_stuck(self, state: Position, name: str) -> bool:
-        """Return whether the CPU is idle, `name` is not as at the start, and undisturbed entries leave it so."""
-        key = (state.shared, state.current, state.others, name)
-        if key not in self._stuck:
-            first = self._value(self.system.initial().shared, name)
-            now = self._value(state.shared, name)
-            self._stuck[key] = self.system.is_idle(state) and now != first and all(
-                self._value(end.shared, name) == now for end in self._undisturbed(state)
-            )  # fmt: skip
-        return self._stuck[key]
-
-    def _undisturbed(self, state: Position) -> Iterator[Position]:
-        """Return the idle states after one more entry each, left alone."""
-        for begin in self.system.steps(state):
-            if not isinstance(begin.label, Start | Arrive):
-                continue
-            here: Any = begin.state
-            seen: set[Position] = set()
-            while here.shared != CRASHED and not self.system.is_idle(here) and here not in seen:
-                seen.add(here)
-                here = next(step.state for step in self.system.steps(here) if step.label == EVENT)
-            if here.shared != CRASHED and here not in seen:
-                yield here
+        return all(self.conditions.holds(term, state, step, ran) for term in condition.terms)

@@ -44,7 +44,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a condition. kind: ``idle``, ``value``, ``stuck``, ``never`` (ran) or ``violates``; subject: of what."""
+    """One part of a condition. kind: ``idle``, ``value``, ``stuck``, ``never``, ``violates``; subject: of what."""
 
     kind: str
     subject: str = ""
@@ -107,7 +107,7 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim file. system: ``bpf`` or a file's name; subject: the guard of ``bpf``; options: words after the commas."""
+    """A claim file. system: ``bpf`` or a file's name; subject: the guard of ``bpf``; options: the rest."""
 
     file: str
     system: str

@@ -109,7 +109,8 @@ class _Reader:
 
     def read(self) -> Claim:
         free = False
-        for self.number, raw in enumerate(self.text.splitlines(), 1):
+        for number, raw in enumerate(self.text.splitlines(), 1):
+            self.number = number
             self.said = " ".join(raw.partition("#")[0].split())
             if not self.said:
                 continue

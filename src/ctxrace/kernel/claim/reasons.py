@@ -68,7 +68,7 @@ def memory(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> Iterator
     for name in follower.resolved.places:
         if follower.resolved.places[name].name == "preempt_count":
             continue
-        value = follower.value(state, name)
+        value = follower.conditions.value(state, name)
         yield f"{name} is {'not known' if value is None else value}"
 
 
@@ -133,6 +133,6 @@ def _conditions(follower: ClaimFollower, executed: "_Executed", condition: Condi
 def _values(follower: ClaimFollower, nodes: Iterable[tuple[Any, Mark]], term: Term, idle: bool) -> Iterator[int]:
     for state, _ in islice(nodes, _LOOKED_AT):
         if not idle or (state.shared >= 0 and follower.system.is_idle(state)):
-            value = follower.value(state, term.subject)
+            value = follower.conditions.value(state, term.subject)
             if value is not None:
                 yield value

@@ -109,7 +109,7 @@ class _Tasks:
                     f"with one of {', '.join(entries) or 'the functions of the program'}"
                 )
             if entry not in entries:
-                raise ScenarioError(f"{where}: no tasks run {entry!r}; the scenario's entries are: {', '.join(entries)}")
+                raise ScenarioError(f"{where}: no tasks run {entry!r}; those of the scenario run: {', '.join(entries)}")
             first = sum(group.count for group in self.scenario.tasks[: entries.index(entry)])
             taken = sum(first <= number for number in self.names.values())
             group = self.scenario.tasks[entries.index(entry)]
@@ -193,7 +193,8 @@ class _Names:
         symbol = self.image.symbols.get(function)
         if symbol is None or symbol.kind != "function":
             called = f"{name!r} (= {function})" if function != name else repr(name)
-            known = sorted(s.name for s in self.image.symbols.values() if s.kind == "function" and "ctxrace" not in s.name)
+            symbols = self.image.symbols.values()
+            known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
             raise self._error(
                 line,
                 f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
@@ -215,7 +216,8 @@ class _Names:
             for s in self.image.sections
         )
         if symbol is None or symbol.kind != "object" or not writable:
-            known = sorted(s.name for s in self.image.symbols.values() if s.kind == "object" and self._changes(s.address))
+            symbols = self.image.symbols.values()
+            known = sorted(s.name for s in symbols if s.kind == "object" and self._changes(s.address))
             raise self._error(line, f"the program has no variable {variable!r}; it has: {', '.join(known) or 'none'}")
         pieces = {piece: (offset, size) for offset, size, piece in self._pieces(variable, symbol.size)}
         if spelled not in pieces:
@@ -254,5 +256,5 @@ def _properties(line: Line, scenario: Scenario) -> Iterator[Property]:
         found = next(_named(scenario, term.subject), None)
         if found is None:
             known = ", ".join(map(str, scenario.properties)) or "none"
-            raise ScenarioError(f"line {line.number}: {line.text!r}: the scenario has no such property; it has: {known}")
+            raise ScenarioError(f"line {line.number}: {line.text!r}: no such property; the scenario has: {known}")
         yield found

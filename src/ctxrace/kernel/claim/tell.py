@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ctxrace.core.interleaving import Event, Interleaving, Turn
+from ctxrace.core.interleaving import Event, Turn
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark, inner
 from ctxrace.kernel.claim.follower import RUNS as _RUNS
@@ -12,7 +12,7 @@ from ctxrace.kernel.claim.follower import ClaimFollower, Memory
 from ctxrace.kernel.claim.forms import Act, Condition, Line
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts
 from ctxrace.kernel.narrate import Narrator, task_name
-from ctxrace.kernel.position import EVENT, REST
+from ctxrace.kernel.position import REST
 from ctxrace.machine.flow import EXIT
 
 __all__ = ["Story", "standing", "tell"]
@@ -67,7 +67,7 @@ class Story:
             first = len(rows)
             rows += narrator.rows[told:]
             reached = min(label.mark.progress, len(follower.steps))
-            self._mark(range(progress, reached), first, rows, name, label.label == EVENT)
+            self._mark(range(progress, reached), first, rows)
             progress = max(progress, reached)
         self.progress = progress
         for index, row in self.rows_of.items():
@@ -77,7 +77,7 @@ class Story:
         whole = narrator.interleaving(system_run)
         self.interleaving = replace(whole, rows=tuple(rows), schedule="", outcome="")
 
-    def _mark(self, indices: range, first: int, rows: list[Event | Turn], name: str, event: bool) -> None:
+    def _mark(self, indices: range, first: int, rows: list[Event | Turn]) -> None:
         for index in indices:
             says = self.follower.steps[index].says
             row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), -1)
@@ -102,9 +102,8 @@ def tell(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> Story:
     return Story(follower, run)
 
 
-def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> tuple[list[tuple[str, str]], Interleaving]:
-    """Return who stands where after `run`, running context first, and the run."""
-    story = Story(follower, run)
+def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[tuple[str, str]]:
+    """Return who stands where after `run`, running interrupts first."""
     system = follower.system
     state, mark = run[-1][1].state if run else (system.initial(), None)
     found: list[tuple[str, str]] = []
@@ -123,7 +122,7 @@ def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> tuple[
         found.append((name, _place(follower, flow) + suffix))
     if _RUNS not in where and current != REST:
         found.append(("another task", _place(follower, current)))
-    return found, story.interleaving
+    return found
 
 
 def _place(follower: ClaimFollower, flow: int) -> str:
