@@ -58,8 +58,14 @@ def reasons(image: Image, resolved: Resolved, executed: "_Executed", reached: in
     if says.kind in ("read", "write", "return") and seen:
         shown = ", ".join(seen[:_SHOWN]) + (f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else "")
         yield f"{after}; what {says.who} does there: {shown}"
+        return
+    earlier = list(_earlier(follower, executed.run, says)) if says.kind in ("read", "write") else []
+    if earlier:
+        yield f"{says.who} has done so before ({earlier[-1]}), and does not do it again in this attempt"
     else:
         yield after
+    for could_be in could(follower, executed.run, says.who)[:1]:
+        yield f"the next thing that {says.who} does: {could_be}"
 
 
 def memory(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> Iterator[str]:
@@ -102,14 +108,23 @@ def _instead(follower: ClaimFollower, executed: "_Executed", says: Act) -> Itera
         if says.kind == "return":
             yield from (note for note in told.notes if note.startswith("returns"))
         else:
-            yield from _same(told, says, follower)
+            yield from map(str, _same(told, says, follower))
 
 
-def _same(event: Event, says: Act, follower: ClaimFollower) -> Iterator[str]:
+def _earlier(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], says: Act) -> Iterator[str]:
+    """Say what the context has done of the same kind already."""
+    number = 0
+    for row in Story(follower, run).rows:
+        number += isinstance(row, Event)
+        if isinstance(row, Event) and row.context == says.who:
+            yield from (f"event {number}: {access}" for access in _same(row, says, follower))
+
+
+def _same(event: Event, says: Act, follower: ClaimFollower) -> Iterator[Access]:
     wanted = follower.resolved.places[says.subject].name
     for access in event.accesses:
         if access.kind == says.kind and _about(access, wanted):
-            yield str(access)
+            yield access
 
 
 def _about(access: Access, name: str) -> bool:
