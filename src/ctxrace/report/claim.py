@@ -131,13 +131,17 @@ def _lines(result: ClaimResult) -> Iterator[str]:
 def _there(result: ClaimResult) -> Iterator[str]:
     yield "there:"
     for stands in result.standing:
-        yield from wrap(f"  {stands.context} {stands.place}", WIDTH, "      ")
+        yield from _indented(f"{stands.context} {stands.place}", "  ")
         for could in stands.could:
-            yield from wrap(f"      next: {could}", WIDTH, "          ")
+            yield from _indented(f"next: {could}", "      ")
     if result.memory:
-        yield from wrap(f"  {'; '.join(result.memory)}", WIDTH, "      ")
+        yield from _indented("; ".join(result.memory), "  ")
     for reason in result.reasons:
         yield from wrap(f"=> {reason}", WIDTH, "   ")
+
+
+def _indented(text: str, indent: str) -> Iterator[str]:
+    return (indent + line for line in wrap(text, WIDTH - len(indent), "    "))
 
 
 def _answer(result: ClaimResult) -> str:

@@ -20,7 +20,7 @@ from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["decide"]
 
-_SHORTENING = 200_000  # states of the product to visit in order to know the shortest execution
+_SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
 
 
 @dataclass(frozen=True)
