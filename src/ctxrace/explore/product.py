@@ -26,7 +26,7 @@ _BETWEEN_REPORTS = 4096
 
 
 class Mark(NamedTuple):
-    """How far a follower has got. With equal memory, more progress can do what less can, unless `Follower.bound`."""
+    """How far a follower has got. With equal memory, more progress of one `Follower.period` can do what less can."""
 
     progress: int
     memory: Hashable = ()
@@ -56,6 +56,10 @@ class Follower(Protocol):
         self, state: Any, step: Step, mark: Mark, /  # noqa: ANN401
     ) -> Iterable[tuple[Hashable, Mark]]:
         """Return who may have taken `step`, with the mark after it; nothing where the step must not be taken."""
+        ...
+
+    def period(self, progress: int) -> int:
+        """Return a number that is the same for the progresses of which more is as good as less."""
         ...
 
     def bound(self, progress: int) -> bool:
@@ -162,7 +166,7 @@ class _Deepening:
     def covered(self, state: tuple[Any, Mark]) -> bool:
         """Return whether nothing new comes of `state`, and remember it otherwise."""
         inside, mark = state
-        key = (inside, mark.memory)
+        key = (inside, mark.memory, self.product.follower.period(mark.progress))
         known = self.reached.get(key, -1)
         if known >= mark.progress:
             return True

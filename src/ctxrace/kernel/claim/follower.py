@@ -30,6 +30,7 @@ __all__ = ["RUNS", "ClaimFollower", "Memory"]
 RUNS = -2
 """Where a task is that runs, or that interrupts run over."""
 _FRESH = -1
+_BEGINNINGS = ("start", "switch", "arrive")
 _NOBODY = -1  # a task that the claim does not name
 
 
@@ -78,6 +79,9 @@ class ClaimFollower:
         self.names = tuple(resolved.names)
         self.contexts = (*self.names, *(str(level) for level in Level if level is not Level.TASK))
         self.strict = [line.strict for line in self.steps] + [False]
+        kinds = [line.says.kind if isinstance(line.says, Act) else "" for line in self.steps]
+        turns = [kind in _BEGINNINGS for kind in kinds]
+        self.periods = [sum(turns[:n]) for n in range(len(turns) + 1)]
         self.own = [self.atoms.own(name) for name in self.contexts]
         self.groups = self._groups()
         self._turns: dict[tuple[str, int, int], int] = {}
@@ -111,6 +115,10 @@ class ClaimFollower:
                 marks = [m for m in marks if happening.again & ((1 << m.progress) - (1 << mark.progress))]
             for after in marks:
                 yield happening.actor, self._rested(happening, step, after)
+
+    def period(self, progress: int) -> int:
+        """Return how many claimed turns lie behind `progress`: each may have let a context begin again."""
+        return self.periods[min(progress, len(self.steps))]
 
     def bound(self, progress: int) -> bool:
         """Return whether the next claimed step is strict."""
@@ -340,7 +348,7 @@ class ClaimFollower:
                 mask, owner, k = sequence[index]
                 if mask >> n & 1:
                     walk(n + 1, index + 1, self._claimed(memory, owner, k, sequence[index + 1 :]))
-                    if not self.strict[n + 1]:
+                    if not self.strict[n + 1] and says.kind not in _BEGINNINGS:
                         return
                     break
             found[Mark(n, memory)] = None
