@@ -67,6 +67,8 @@ def _steps(told: Interleaving) -> Iterator[str]:
         match row.kind:
             case "start":
                 yield f"{row.context} starts"
+            case "switch" if "; runs " in row.reason or "; begins " in row.reason:
+                yield f"{row.context} starts"
             case "switch":
                 yield f"switch to {row.context}"
             case "arrival":

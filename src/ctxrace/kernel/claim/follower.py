@@ -8,8 +8,6 @@ Calls and returns happen between two events. They are noted with the event befor
 later, after others have run: until its next event they may be what the claim says of the context that runs.
 """
 
-import functools
-import operator
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -30,7 +28,7 @@ __all__ = ["RUNS", "ClaimFollower", "Memory"]
 RUNS = -2
 """Where a task is that runs, or that interrupts run over."""
 _FRESH = -1
-_BEGINNINGS = ("start", "switch", "arrive")
+_BEGINNINGS = ("start", "arrive")
 _NOBODY = -1  # a task that the claim does not name
 
 
@@ -213,7 +211,7 @@ class ClaimFollower:
         begun = memory.begun | 1 << actor
         again = 0
         if memory.begun >> actor & 1:
-            again = functools.reduce(operator.or_, turns) or 1 << self.goal
+            again = turns[-1] or 1 << self.goal  # that it starts or arrives, not that it is switched to
         return happening._replace(memory=happening.memory._replace(begun=begun), again=again)
 
     def _happening(
