@@ -37,7 +37,9 @@ STATEMENTS = (
 )
 LIMITED = 7  # values wrap, so that no program counts for ever
 
-RUN_CONTEXT = "{{ void *old = current->bpf_ctx; current->bpf_ctx = &{0}; barrier(); {1} barrier(); current->bpf_ctx = old; }}"
+RUN_CONTEXT = (
+    "{{ void *old = current->bpf_ctx; current->bpf_ctx = &{0}; barrier(); {1} barrier(); current->bpf_ctx = old; }}"
+)
 ANYWHERE = (
     RUN_CONTEXT.format("x", "x++;"),
     RUN_CONTEXT.format("y", "if (READ_ONCE(x)) body();"),
@@ -131,18 +133,8 @@ def random_configuration(seed: int) -> str:
     )
 
 
-class Unreduced(KernelSystem):
-    """Tell tasks apart, let interrupts tell whom they cut in on, and preempt tasks that have done nothing yet.
-
-    An access to bpf_ctx is an event that counts nothing, so that lengths stay comparable.
-    """
-
-    def _leave(self, current: int) -> int | None:
-        task = self.tasks.values[current]
-        return super()._leave(current if task.flow == REST else self.tasks(task._replace(begun=True)))
-
-    def _may_pass(self, task: int) -> bool:  # it may begin and be preempted, which are steps of their own
-        return False
+class Uncounted(KernelSystem):
+    """Count nothing for an access to bpf_ctx, which is an event where interrupts can tell whom they cut in on."""
 
     def _take(self, current: int, top: int, shared: int) -> Taken:
         taken = super()._take(current, top, shared)
@@ -150,6 +142,17 @@ class Unreduced(KernelSystem):
         if places and all(kind is RegionKind.OWN and at in BPF_CTX for kind, at in places):
             return taken._replace(events=0)
         return taken
+
+
+class Unreduced(Uncounted):
+    """Tell tasks apart, let interrupts tell whom they cut in on, and preempt tasks that have done nothing yet."""
+
+    def _leave(self, current: int) -> int | None:
+        task = self.tasks.values[current]
+        return super()._leave(current if task.flow == REST else self.tasks(task._replace(begun=True)))
+
+    def _may_pass(self, task: int) -> bool:  # it begins and is preempted in steps of their own
+        return False
 
 
 Lengths = dict[Property, tuple[int, int]]
@@ -169,7 +172,7 @@ def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
     """Return whether all reductions applied, and what the search says with those that do."""
     for folded, blind in ((True, True), (True, False), (False, False)):
         try:
-            states, lengths, _ = decide(KernelSystem(image, scenario, folded=folded, blind=blind))
+            states, lengths, _ = decide(Uncounted(image, scenario, folded=folded, blind=blind))
             return blind, states, lengths
         except (IdentityEscapes, CurrentSeen):
             continue
@@ -205,7 +208,7 @@ def test_many_random_kernels(tmp_path: Path, seed: int) -> None:
     assert compare(tmp_path, seed, random_source(seed))
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(20))
 def test_random_configurations(tmp_path: Path, seed: int) -> None:
     compare(tmp_path, seed, random_configuration(seed), Limits(10_000))
 
