@@ -151,7 +151,7 @@ class Unreduced(Uncounted):
         task = self.tasks.values[current]
         return super()._leave(current if task.flow == REST else self.tasks(task._replace(begun=True)))
 
-    def _may_pass(self, task: int) -> bool:  # it begins and is preempted in steps of their own
+    def _may_pass(self, task: int) -> bool:  # noqa: ARG002 - it begins and is preempted in steps of their own
         return False
 
 

@@ -69,7 +69,10 @@ def test_it_is_kept_while_its_task_sleeps(cases: Cases) -> None:
 
 @pytest.mark.parametrize("level", ["softirq", "hardirq", "nmi"])
 def test_whoever_does_not_put_it_back_is_found(cases: Cases, level: str) -> None:
-    text = "int x, y; void e(void) { current->bpf_ctx = &x; WRITE_ONCE(y, 0); } CTXRACE_TASKS(1, e); CTXRACE_BALANCED(y);"
+    text = """
+        int x, y;
+        void e(void) { current->bpf_ctx = &x; WRITE_ONCE(y, 0); }
+        CTXRACE_TASKS(1, e); CTXRACE_BALANCED(y);"""
     assert cases.found(text, "restored") == (0, 1)
     assert cases.found(text, "restored", tasks=(), handlers=handlers(**{level: "e"})) == (1, 1)
     empty = text.replace("= &x", "= NULL")  # as a task finds it; an interrupt may not take it for granted
