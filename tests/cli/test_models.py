@@ -23,6 +23,7 @@ void look(void) { if (preempt_count() & 0xff) ctxrace_check(!READ_ONCE(x)); }
 void softirq(void) { body(); barrier(); }
 void level(void) { ctxrace_check(interrupt_context_level() == 3); }
 CTXRACE_TASKS(2, reader);
+CTXRACE_STATISTIC(misses);
 CTXRACE_EXCLUSIVE(body);
 """
 
