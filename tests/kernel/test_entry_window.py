@@ -1,6 +1,7 @@
 """Interrupts that run their entry before the preempt count says so, or after. Lengths are (switches, events)."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -72,7 +73,7 @@ CTXRACE_TASKS(1, e);
 @pytest.mark.parametrize("level", ["softirq", "hardirq", "nmi"])
 def test_one_slot_a_level_is_not_enough_in_the_window(cases: Cases, level: str) -> None:
     text = PER_LEVEL % ("", "")
-    alone = {"handlers": handlers(**{level: "e"})}
+    alone: dict[str, Any] = {"handlers": handlers(**{level: "e"})}
     assert cases.found(text, **alone) is None
     # ldr active[0] = 0, str 1 | not accounted for: ldr active[0] = 1
     assert cases.found(text, entry_window=True, **alone) == (1, 3)
@@ -133,6 +134,6 @@ def test_an_arrival_in_the_window_is_spelled_with_a_hat_and_replays(cases: Cases
 
 def test_two_tasks_and_the_window(cases: Cases) -> None:
     # Preemption alone does it, too: ldr, str | ldr. With preemption off only the window does: str count first.
-    two = {"tasks": (Tasks(2, "e"),), "handlers": handlers(hardirq="e"), "entry_window": True}
+    two: dict[str, Any] = {"tasks": (Tasks(2, "e"),), "handlers": handlers(hardirq="e"), "entry_window": True}
     assert cases.found(PER_LEVEL % ("", ""), **two) == (1, 3)
     assert cases.found(PER_LEVEL % ("preempt_disable();", "preempt_enable();"), **two) == (1, 5)

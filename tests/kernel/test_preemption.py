@@ -202,8 +202,8 @@ def test_a_task_preempts_a_softirq_on_rt_alone(cases: Cases) -> None:
 
 def test_a_hardirq_cuts_in_on_a_softirq_thread(cases: Cases) -> None:
     text = VICTIM % ("", "", "") + "CTXRACE_TASKS(1, look); CTXRACE_SOFTIRQ(victim); CTXRACE_HARDIRQ(look);"
-    only = {"tasks": ()}
-    assert cases.found(text, **only) == (2, 2)  # both arrive
+
+    assert cases.found(text, tasks=()) == (2, 2)  # both arrive
     assert cases.found(text, head=RT, preemption=REAL_TIME, tasks=(Tasks(1, "victim"),)) == (1, 2)
     text = VICTIM % ("", "", "") + "CTXRACE_SOFTIRQ(victim); CTXRACE_SOFTIRQ(noop); CTXRACE_HARDIRQ(look);"
     text = "void noop(void);\n" + text + "void noop(void) { barrier(); }"

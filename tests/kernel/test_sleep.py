@@ -1,6 +1,7 @@
 """Who may sleep, and what the kernel says to those who do and may not. Lengths are (switches, events)."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -94,7 +95,7 @@ def test_the_shortest_way_into_sleeping_in_atomic_context_is_shown(cases: Cases)
 
 # PREEMPT_RT
 
-ON_RT = {"head": RT, "preemption": Preemption.RT}
+ON_RT: dict[str, Any] = {"head": RT, "preemption": Preemption.RT}
 
 
 def test_a_softirq_on_rt_may_wait_for_a_lock_and_no_more(cases: Cases) -> None:

@@ -1,5 +1,7 @@
 """Variables that only count are left out of states; what others do stays the same."""
 
+from typing import Any
+
 import pytest
 
 from ctxrace.core.errors import ScenarioError
@@ -63,7 +65,7 @@ def test_neighbours_of_a_statistic_are_seen(cases: Cases) -> None:
         void e(void) { before = 1; misses = 2; after = 3; barrier(); before = 0; misses = 0; after = 0; }
         void look(void) { ctxrace_check(!READ_ONCE(%s)); }
         CTXRACE_TASKS(1, e); CTXRACE_STATISTIC(misses);"""
-    nmi = {"handlers": handlers(nmi="look")}
+    nmi: dict[str, Any] = {"handlers": handlers(nmi="look")}
     assert cases.found(text % "misses", **nmi) is None
     for name in ("before", "after"):
         found = cases.found(text % name, **nmi)
