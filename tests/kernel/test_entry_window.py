@@ -25,7 +25,8 @@ def levels(cases: Cases, window: bool, **entries: str) -> set[int]:
     """Return every level that `record` reads."""
     program = cases.program(LEVELS)
     changed = replace(program.scenario, handlers=handlers(**entries), entry_window=window)
-    system, _ = explore(program, validate(changed, program.image))
+    explored, _ = explore(program, validate(changed, program.image))
+    (system,) = explored.cpus
     place = system.layout.variable("seen")
     return {int.from_bytes(blob[place.start : place.stop], "little") - 1 for blob in system.shared.values} - {-1}
 

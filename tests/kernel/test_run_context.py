@@ -56,7 +56,8 @@ SAVES = TASK + "CTXRACE_TASKS(2, e); CTXRACE_SOFTIRQ(e); CTXRACE_HARDIRQ(e); CTX
 def test_who_saves_it_and_puts_it_back_finds_its_own(cases: Cases) -> None:
     assert cases.found(SAVES) is None
     program = cases.program(SAVES)
-    system, _ = explore(program, validate(program.scenario, program.image))
+    explored, _ = explore(program, validate(program.scenario, program.image))
+    (system,) = explored.cpus
     assert (system.folded, system.blind) == (True, True)
 
 
