@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who calls the guard, and what must hold: as system/bare.h, with the migrate_disable() that enter has round the guard
- * (on one CPU it is a barrier). An NMI alone interrupts them, which is enough to tell them apart. With CTXRACE_SMP there
- * are two CPUs, and no interrupt.
+ * Who calls the guard, and what must hold: as system/bare.h. An NMI alone interrupts the tasks, which is enough to tell
+ * the mutants apart. With CTXRACE_SMP there are two CPUs, and no interrupt.
  */
 DEFINE_BPF_PROG(prog, stats, active);
 
@@ -17,14 +16,16 @@ static noinline void body(void)
 #endif
 
 #ifndef OWN_ATTEMPT
+# if CTXRACE_SMP
+#  include "attempt-smp.h"
+# else
 void attempt(void)
 {
-	migrate_disable();
 	if (bpf_prog_get_recursion_context((struct bpf_prog *)&prog))
 		body();
 	bpf_prog_put_recursion_context((struct bpf_prog *)&prog);
-	migrate_enable();
 }
+# endif
 #endif
 
 #if CTXRACE_SMP

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Wrong operand width: the decrement is one of the byte that is highest on this CPU. */
+/* Wrong operand width: the decrement is a byte wide, and of the highest byte of the int. */
 #define OWN_EXIT
 #include "counter.h"
 
