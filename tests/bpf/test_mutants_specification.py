@@ -1,7 +1,7 @@
 """The mutants again as a few lines of the executable specification: it catches what the machine code shows, as soon."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
