@@ -22,6 +22,7 @@ from ctxrace.cli.callers import (
 )
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
+from ctxrace.cli.thread import claims
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
@@ -32,6 +33,7 @@ from ctxrace.report.text import render_result, render_table
 __all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
+app.command("claims", short_help="what was said in the thread, and what is so")(claims)
 
 _SYSTEM = "the whole system, called by the trampoline's machine code"
 _SYSTEM_REMARKS = (
