@@ -78,7 +78,7 @@ def confirmed(case: Case) -> int:
     for verdict in check(program, scenario).verdicts:
         if verdict.interleaving is None:
             continue
-        text = claim_text(verdict.interleaving, (verdict.property,), f"bpf {case.guard}, preemption {case.preemption}")
+        text = claim_text(verdict.interleaving, (verdict.property,), f"bpf {case.guard}, trampoline bare, preemption {case.preemption}")
         result = decide(*prepare(parse_claim(text)))
         assert result.answer is Answer.CONFIRMED, text + render_claim(result)
         number += 1
@@ -98,7 +98,7 @@ def test_a_schedule_is_printed_as_a_claim(capsys: pytest.CaptureFixture[str], tm
     with pytest.raises(SystemExit):
         main(["replay", "arm64-v1", "--preemption", "full", "--schedule", found.schedule, "--claim"])
     text = capsys.readouterr().out
-    assert text.startswith("system bpf arm64-v1, preemption full\ntasks A, B\n1. A starts\n")
+    assert text.startswith("system bpf arm64-v1, trampoline bare, preemption full\ntasks A, B\n1. A starts\n")
     path = tmp_path / "claim.txt"
     path.write_text(text)
     with pytest.raises(SystemExit) as ended:

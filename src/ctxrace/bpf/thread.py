@@ -48,7 +48,10 @@ Asked = Checked | Executed | Barrier
 
 @dataclass(frozen=True)
 class Said:
-    """A statement, in the words of its author where they are quoted. so: what comes of it, true if everything that is asked comes out as expected."""
+    """A statement, in its author's own words where they are quoted.
+
+    so: what comes of it, true if everything that is asked comes out as expected.
+    """
 
     quote: str
     who: str

@@ -12,7 +12,7 @@ __all__ = ["SCHEMA", "render_thread", "thread_to_json"]
 
 SCHEMA = "ctxrace-thread/1"
 WIDTH = 72
-_ABOUT, _VERDICT = 26, 17
+_ABOUT, _VERDICT = 26, 16
 _SCENARIOS = (
     "2 tasks where nothing else is said. What interrupts them: softirq, hardirq and NMI, where the guard is by itself; "
     "an NMI, where a trampoline calls it (as in every list of steps); nothing, where programs sleep."

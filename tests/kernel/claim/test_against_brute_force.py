@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.kernel.test_reductions import random_source
+from tests.kernel.test_reductions import random_configuration, random_source
 
 from ctxrace.core.claim import Answer
+from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Access
 from ctxrace.core.system import Step
 from ctxrace.explore.search import Limits
@@ -15,10 +16,13 @@ from ctxrace.kernel.claim.decide import decide
 from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.claim.resolve import resolve
 from ctxrace.kernel.narrate import Narrator
-from ctxrace.kernel.position import Arrive, Glance, Position, Resume, Start
+from ctxrace.kernel.position import Arrive, Glance, Idle, Position, Resume, Start
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import validate
 from ctxrace.kernel.system import KernelSystem
+
+
+VARIABLES = ("x", "y", "z", "preempt_count")  # what a claim can name in all of them
 
 
 class Texts:
@@ -46,13 +50,14 @@ class Texts:
             case Start(task):
                 name = "AB"[self.system.tasks.values[task].group]
                 return [f"switch to {name}", f"{name} starts"]  # whether it preempts another or not
-            case Glance():
+            case Glance() | Idle():
                 return []
         who = self.running(state)
         taken = self.system.after_event(state)
         said = []
         if step.events:
-            said = [spell(who, access) for access in Narrator(self.system).event(state, who).accesses]
+            accesses = Narrator(self.system).event(state, who).accesses
+            said = [spell(who, access) for access in accesses if access.name in VARIABLES]
         if taken.ended:
             said.append(f"{who} returns" if state.interrupts else f"{who} finishes")
         return said
@@ -120,9 +125,9 @@ def falsify(steps: list[str], rng: random.Random) -> list[str]:
     return changed
 
 
-def compare(folder: Path, seed: int) -> tuple[int, int]:
+def compare(folder: Path, seed: int, source: str) -> tuple[int, int]:
     path = folder / "random.c"
-    path.write_text(random_source(seed))
+    path.write_text(source)
     program = load(path, cache=folder)
     texts, rng = Texts(program), random.Random(seed)
     refuted = tried = 0
@@ -142,11 +147,34 @@ def compare(folder: Path, seed: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("seed", range(4))
 def test_walks_are_confirmed_and_falsified_ones_are_judged_as_brute_force_does(tmp_path: Path, seed: int) -> None:
-    tried, _ = compare(tmp_path, seed)
+    tried, _ = compare(tmp_path, seed, random_source(seed))
     assert tried
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2000, 2100))
 def test_many_walks(tmp_path: Path, seed: int) -> None:
-    compare(tmp_path, seed)
+    compare(tmp_path, seed, random_source(seed))
+
+
+def compare_configuration(folder: Path, seed: int) -> None:
+    # One attempt each: a claim is of one, and the brute force knows no such rule.
+    source = random_configuration(seed).replace("CTXRACE_ATTEMPTS(2)", "CTXRACE_ATTEMPTS(1)")
+    if "ENTRY_WINDOW" in source or ("PREEMPTION(rt)" in source and "CTXRACE_SOFTIRQ" in source):
+        path = folder / "random.c"
+        path.write_text(source)
+        with pytest.raises(ScenarioError, match="claims do not follow"):
+            answer(load(path, cache=folder), ["A starts"])
+        return
+    compare(folder, seed, source)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_walks_of_configurations(tmp_path: Path, seed: int) -> None:
+    compare_configuration(tmp_path, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3000, 3060))
+def test_many_walks_of_configurations(tmp_path: Path, seed: int) -> None:
+    compare_configuration(tmp_path, seed)

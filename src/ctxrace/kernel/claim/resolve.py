@@ -82,12 +82,29 @@ def resolve(
     functions, places: what some words stand for that the program spells otherwise.
     Raises `ScenarioError` for a name that nothing has; it lists those that exist.
     """
+    _check_supported(claim, scenario)
     entry_names = _Tasks(claim, scenario)
     scenario = entry_names.scenario
     kept = [prop for line in claim.steps for prop in _properties(line, scenario)]
     scenario = validate(replace(scenario, properties=tuple(dict.fromkeys(kept))), image)
     names = _Names(claim, image, scenario, entry_names.names, dict(functions or {}), dict(places or {}))
     return names.resolve()
+
+
+def _check_supported(claim: Claim, scenario: Scenario) -> None:
+    """Raise `ScenarioError` for what claims cannot be followed through."""
+    what, instead = "", ""
+    if scenario.cpus > 1:
+        what, instead = f"{scenario.cpus} CPUs", "declare one CPU"
+    elif scenario.entry_window:
+        what, instead = "the entry window", "leave out CTXRACE_ENTRY_WINDOW"
+    elif scenario.softirq_tasks:
+        what, instead = "softirqs that are tasks (preemption rt)", "add to the system line: softirq none"
+    if what:
+        raise ScenarioError(
+            f"{claim.file}: claims do not follow {what} yet; {instead}, or give ctxrace check the same program, whose "
+            "schedules ctxrace replay takes"
+        )
 
 
 class _Tasks:
