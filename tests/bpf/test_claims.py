@@ -78,7 +78,8 @@ def confirmed(case: Case) -> int:
     for verdict in check(program, scenario).verdicts:
         if verdict.interleaving is None:
             continue
-        text = claim_text(verdict.interleaving, (verdict.property,), f"bpf {case.guard}, trampoline bare, preemption {case.preemption}")
+        system = f"bpf {case.guard}, trampoline bare, preemption {case.preemption}"
+        text = claim_text(verdict.interleaving, (verdict.property,), system)
         result = decide(*prepare(parse_claim(text)))
         assert result.answer is Answer.CONFIRMED, text + render_claim(result)
         number += 1

@@ -85,7 +85,8 @@ def load_program(
         return load_guard(file, arch, caller, cc=cc, optimize=opt.level_of(optimize), flags=wanted)
     if given._replace(rcu=None).any:
         raise ScenarioError(f"{file} is no guard of ctxrace bpf; leave out --trampoline and its like, which need one")
-    return opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=given.rcu, cpus=cpus)
+    configured = opt.ScenarioOptions(preemption=preemption, rcu=given.rcu, cpus=cpus)
+    return opt.load_program(file, arch, cc, optimize, flags, given=configured)
 
 
 def _caller(name: str, given: TrampolineOptions) -> Caller:

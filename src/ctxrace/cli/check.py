@@ -17,25 +17,12 @@ from ctxrace.report.text import render_result
 __all__ = ["check"]
 
 
+@opt.with_scenario_options
 def check(
     context: typer.Context,
     file: opt.File,
     flags: opt.Flags = None,
-    tasks: opt.TaskOption = None,
-    softirq: opt.Softirq = None,
-    hardirq: opt.Hardirq = None,
-    nmi: opt.Nmi = None,
-    fifo_tasks: opt.FifoTasks = None,
-    cpus: opt.Cpus = None,
-    preemption: opt.PreemptionOption = None,
-    rcu: opt.Rcu = None,
-    entry_window: opt.EntryWindow = False,
-    attempts: opt.Attempts = None,
-    exclusive: opt.Exclusive = None,
-    balanced: opt.Balanced = None,
-    recovers: opt.Recovers = None,
-    progress: opt.ProgressOption = None,
-    wanted: opt.PropertyOption = None,
+    given: opt.ScenarioOptions = opt.UNCHANGED,
     arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
@@ -47,24 +34,8 @@ def check(
 
     Example: ctxrace check guard.c --tasks 3 -O3 -- -DDEBUG
     """
-    program = opt.load_program(file, arch, cc, optimize, flags, preemption=preemption, rcu=rcu, cpus=cpus)
-    scenario = opt.scenario_of(
-        program.scenario,
-        exclusive=exclusive,
-        balanced=balanced,
-        recovers=recovers,
-        progress=progress,
-        wanted=wanted,
-        tasks=tasks,
-        softirq=softirq,
-        hardirq=hardirq,
-        nmi=nmi,
-        cpus=cpus,
-        preemption=preemption,
-        attempts=attempts,
-        fifo_tasks=fifo_tasks,
-        entry_window=entry_window,
-    )
+    program = opt.load_program(file, arch, cc, optimize, flags, given=given)
+    scenario = opt.scenario_of(program.scenario, given)
     words = [word for word in context.obj if word != "--json"]
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *without_limits(words[1:])])

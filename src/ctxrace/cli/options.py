@@ -1,18 +1,19 @@
 """Options that several verbs share, and what they make of them."""
 
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature, signature
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import typer
 
 from ctxrace.core.errors import ScenarioError
-from ctxrace.core.property import Property
 from ctxrace.kernel.override import override, parse_property, select
 from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["DEFAULT_MAX_STATES", "level_of", "load_program", "scenario_of"]
+__all__ = ["DEFAULT_MAX_STATES", "UNCHANGED", "ScenarioOptions", "level_of", "load_program", "scenario_of",
+           "with_scenario_options"]  # fmt: skip
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
 
@@ -101,20 +102,66 @@ Timeout = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
 
 
+class ScenarioOptions(NamedTuple):
+    """What the user typed of the scenario, for the verbs that `with_scenario_options` gives these options to."""
+
+    tasks: TaskOption = None
+    softirq: Softirq = None
+    hardirq: Hardirq = None
+    nmi: Nmi = None
+    fifo_tasks: FifoTasks = None
+    cpus: Cpus = None
+    preemption: PreemptionOption = None
+    rcu: Rcu = None
+    entry_window: EntryWindow = False
+    attempts: Attempts = None
+    exclusive: Exclusive = None
+    balanced: Balanced = None
+    recovers: Recovers = None
+    progress: ProgressOption = None
+    wanted: PropertyOption = None
+
+
+UNCHANGED = ScenarioOptions()
+"""The scenario as it is declared."""
+
+
+def with_scenario_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return `verb` with an option for each field of `ScenarioOptions` in the place of its parameter ``given``.
+
+    Typer reads options off a function's signature, so that is what changes.
+    """
+    hints = get_type_hints(ScenarioOptions, include_extras=True)
+    defaults = ScenarioOptions._field_defaults
+    shared = [Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name]) for name in hints]
+    own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(verb).parameters.values()]
+    parameters = [one for each in own for one in (shared if each.name == "given" else [each])]
+
+    def with_options(**words: Any) -> None:  # noqa: ANN401 - of each option its own type
+        verb(given=ScenarioOptions(*(words.pop(name) for name in ScenarioOptions._fields)), **words)
+
+    with_options.__doc__, with_options.__name__ = verb.__doc__, verb.__name__
+    with_options.__annotations__ = {one.name: one.annotation for one in parameters}
+    with_options.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return with_options
+
+
 def load_program(
     file: str,
     arch: str,
     cc: str | None,
     optimize: str | None,
     flags: Sequence[str] | None,
-    **configured: str | None,
+    *,
+    given: ScenarioOptions = UNCHANGED,
 ) -> Program:
     """Compile and load `file`, and hand the compiler's own messages on to the user.
 
-    configured: preemption, rcu and cpus as the user gave them, for the headers.
+    given: of which preemption, rcu and cpus are for the headers.
     """
     level = level_of(optimize)
-    program = load(file, arch=arch, cc=cc, optimize=level, flags=[*configuration(**configured), *(flags or ())])
+    configured = configuration(preemption=given.preemption, rcu=given.rcu, cpus=given.cpus)
+    program = load(file, arch=arch, cc=cc, optimize=level, flags=[*configured, *(flags or ())])
     sys.stderr.write(program.messages)
     return program
 
@@ -128,18 +175,14 @@ def level_of(optimize: str | None) -> str | None:
     return f"-O{optimize}"
 
 
-def scenario_of(
-    declared: Scenario,
-    *,
-    exclusive: Sequence[str] | None,
-    balanced: Sequence[str] | None,
-    recovers: Sequence[str] | None,
-    progress: Sequence[str] | None,
-    wanted: Sequence[str] | None,
-    **contexts: Sequence[str] | str | bool | None,
-) -> Scenario:
+def scenario_of(declared: Scenario, given: ScenarioOptions) -> Scenario:
     """Return the declared scenario with what the options say in its place."""
-    kinds = {"exclusive": exclusive, "balanced": balanced, "recovers": recovers, "progress": progress}
-    properties: list[Property] = [parse_property(kind, text) for kind, texts in kinds.items() for text in texts or ()]
-    given = {name: value for name, value in contexts.items() if value is not None}
-    return select(override(declared, properties=properties, **given), wanted or ())  # type: ignore[arg-type]
+    kinds = ("exclusive", "balanced", "recovers", "progress")
+    texts = {kind: getattr(given, kind) or () for kind in kinds}
+    properties = [parse_property(kind, text) for kind in kinds for text in texts[kind]]
+    changed = {
+        name: value
+        for name, value in given._asdict().items()
+        if value is not None and name not in (*kinds, "wanted", "rcu")
+    }
+    return select(override(declared, properties=properties, **changed), given.wanted or ())

@@ -45,6 +45,7 @@ def without_limits(words: Sequence[str]) -> Iterator[str]:
             yield word
 
 
+@opt.with_scenario_options
 def replay(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; for a schedule as for check, or a guard")],
@@ -57,21 +58,7 @@ def replay(
     sleepable: Sleepable = None,
     interrupts: Interrupts = None,
     define: Defines = None,
-    tasks: opt.TaskOption = None,
-    softirq: opt.Softirq = None,
-    hardirq: opt.Hardirq = None,
-    nmi: opt.Nmi = None,
-    fifo_tasks: opt.FifoTasks = None,
-    cpus: opt.Cpus = None,
-    preemption: opt.PreemptionOption = None,
-    rcu: opt.Rcu = None,
-    entry_window: opt.EntryWindow = False,
-    attempts: opt.Attempts = None,
-    exclusive: opt.Exclusive = None,
-    balanced: opt.Balanced = None,
-    recovers: opt.Recovers = None,
-    progress: opt.ProgressOption = None,
-    wanted: opt.PropertyOption = None,
+    given: opt.ScenarioOptions = opt.UNCHANGED,
     arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
@@ -89,25 +76,9 @@ def replay(
     if schedule is None:
         again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
         raise typer.Exit(replay_claim(file, guard, Limits(max_states, timeout), again, mail, json))
-    given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
-    program = load_program(file, given, arch, cc, optimize, flags, preemption, cpus)
-    scenario = opt.scenario_of(
-        program.scenario,
-        exclusive=exclusive,
-        balanced=balanced,
-        recovers=recovers,
-        progress=progress,
-        wanted=wanted,
-        tasks=tasks,
-        softirq=softirq,
-        hardirq=hardirq,
-        nmi=nmi,
-        cpus=cpus,
-        preemption=preemption,
-        attempts=attempts,
-        fifo_tasks=fifo_tasks,
-        entry_window=entry_window,
-    )
+    caller = TrampolineOptions(trampoline, programs, sleepable, given.rcu, interrupts, define)
+    program = load_program(file, caller, arch, cc, optimize, flags, given.preemption, given.cpus)
+    scenario = opt.scenario_of(program.scenario, given)
     if claim:
         sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, _system_line(file, context.obj)))
         raise typer.Exit

@@ -21,7 +21,6 @@ from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import validate
 from ctxrace.kernel.system import KernelSystem
 
-
 VARIABLES = ("x", "y", "z", "preempt_count")  # what a claim can name in all of them
 
 

@@ -11,6 +11,7 @@ from ctxrace.kernel.claim.decide import decide
 from ctxrace.kernel.claim.forms import Act, Condition, Term, Value
 from ctxrace.kernel.claim.language import FORMS, looks_like_a_claim, parse_claim
 from ctxrace.kernel.claim.resolve import resolve
+from ctxrace.kernel.claim.system_line import load_system
 from ctxrace.kernel.program import load
 
 SYSTEM = "system x.c\n"
@@ -158,3 +159,22 @@ def test_an_impossible_step_says_why_and_whether_the_outcome_is_reachable(judge)
     assert result.reasons == ("every way through task calls half: it is always called",)
     result = judge("1. A: reads x == 0", "2. A: half returns 1", "outcome: idle and pair.b == 7")
     assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.UNREACHABLE, 4)
+
+
+@pytest.mark.parametrize(
+    ("declared", "what"),
+    [
+        ("CTXRACE_CPUS(2);", "2 CPUs"),
+        ("CTXRACE_ENTRY_WINDOW();", "the entry window"),
+        ("CTXRACE_PREEMPTION(rt);", r"softirqs that are tasks \(preemption rt\)"),
+    ],
+)
+def test_what_claims_cannot_follow_is_refused(tmp_path: Path, declared: str, what: str) -> None:
+    source = "#include <ctxrace/kernel.h>\nint x; void task(void) { x++; }\nCTXRACE_TASKS(2, task);"
+    rt = declared == "CTXRACE_PREEMPTION(rt);"
+    head = f"#define CTXRACE_PREEMPT_RT {int(rt)}\n#define CTXRACE_SMP {int('CPUS' in declared)}\n"
+    (tmp_path / "a.c").write_text(head + source + "CTXRACE_SOFTIRQ(task);" + declared + "\n")
+    claim = parse_claim("system a.c\n1. A starts\n", str(tmp_path / "claim.txt"))
+    program, scenario = load_system(claim)
+    with pytest.raises(ScenarioError, match=f"claims do not follow {what} yet"):
+        resolve(claim, program.image, scenario)
