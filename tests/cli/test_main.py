@@ -200,7 +200,7 @@ BAD = {
     "no such property": (["check", "FILE", "--property", "fair"], "no property 'fair'"),
     "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
     "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
-    "two CPUs": (["check", "FILE", "--cpus", "2"], "pass --cpus 1"),
+    "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
     "model": (["check", "FILE", "--preemption", "some"], "unknown preemption model 'some'"),
     "contradiction": (["check", "FILE", "--nmi", "attempt", "--nmi", "none"], "--nmi none contradicts --nmi attempt"),
     "two numbers": (["check", "FILE", "--tasks", "1:attempt", "--tasks", "2:attempt"], "two numbers of tasks"),

@@ -22,13 +22,16 @@ from ctxrace.cli.callers import (
 )
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
+from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result, render_table
 
-__all__ = ["bpf"]
+__all__ = ["app"]
+
+app = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
 
 _SYSTEM = "the whole system, called by the trampoline's machine code"
 _SYSTEM_REMARKS = (
@@ -37,6 +40,7 @@ _SYSTEM_REMARKS = (
 )
 
 
+@app.callback()
 def bpf(
     context: typer.Context,
     guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME")] = None,
@@ -62,6 +66,9 @@ def bpf(
 
     Example: ctxrace bpf --guard arm64-v1 --trampoline fexit --sleepable --preemption full
     """
+    if context.invoked_subcommand:
+        _no_options_before(context)
+        return
     given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
     limits, level = Limits(max_states, timeout), opt.level_of(optimize)
     chosen = cases(
@@ -87,6 +94,14 @@ def bpf(
         write(_report(chosen, whole, results, shlex.join(["ctxrace", *context.obj])))
     unfinished = len(results) < len(chosen) + len(whole)
     raise typer.Exit(3 if unfinished and not exit_status(results) else exit_status(results))
+
+
+def _no_options_before(context: typer.Context) -> None:
+    """Raise `ScenarioError` if options stand before the verb's name, where they would mean nothing."""
+    verb = str(context.invoked_subcommand)
+    before = context.obj[1 : context.obj.index(verb)]
+    if before:
+        raise ScenarioError(f"{shlex.join(before)} stands before {verb}; write ctxrace bpf {verb} and options after it")
 
 
 def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], command: str) -> str:

@@ -24,7 +24,7 @@ app = typer.Typer(
 app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
 app.command("replay", short_help="run the schedule of an interleaving again")(replay.replay)
 app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
-app.command("bpf", short_help="BPF's recursion guards: what holds for which")(bpf.bpf)
+app.add_typer(bpf.app, name="bpf", short_help="BPF's recursion guards: what holds for which")
 
 
 @app.callback(invoke_without_command=True)
