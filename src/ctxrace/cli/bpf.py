@@ -50,9 +50,12 @@ def bpf(
     rcu: opt.Rcu = None,
     interrupts: Interrupts = None,
     define: Defines = None,
-    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full")] = None,
+    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: none and full")] = None,
     wanted: opt.PropertyOption = None,
     tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
+    fifo_tasks: Annotated[int, typer.Option("--fifo-tasks", min=0, metavar="N", help="so many besides that no task preempts")] = 0,
+    cpus: Annotated[int, typer.Option("--cpus", min=1, metavar="N", help="how many CPUs, between which tasks migrate")] = 1,
+    entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     arch: Annotated[str | None, typer.Option("--arch", metavar="NAME", help="the architecture")] = None,
     cc: opt.Cc = None,
@@ -82,9 +85,13 @@ def bpf(
         limits=limits,
         arch=arch or "arm64",
         callers=callers_of(given, arch or "arm64"),
+        cpus=cpus,
+        entry_window=entry_window,
+        fifo_tasks=fifo_tasks,
     )
     whole: list[Case] = []
-    if not (guard or preemption or wanted or attempts or given.any):
+    narrowed = guard or preemption or wanted or attempts or given.any or cpus != 1 or entry_window or fifo_tasks
+    if not narrowed:
         whole = system_cases([arch] if arch else (), tasks=tasks, cc=cc, optimize=level, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs or os.cpu_count() or 1))
