@@ -9,9 +9,11 @@ from ctxrace.kernel.context import (
     IDLE_PREEMPT_COUNT,
     Level,
     Preemption,
+    Sleep,
     arrival_reason,
     may_arrive,
     may_be_preempted,
+    may_sleep,
     starts_masked,
 )
 
@@ -82,3 +84,22 @@ def test_the_reason_of_an_arrival_names_what_lets_it_in() -> None:
     assert arrival_reason(NMI) == "nothing masks an NMI"
     with pytest.raises(KeyError):
         arrival_reason(TASK)
+
+
+@pytest.mark.parametrize(("model", "calls", "fifo"), list(product(Preemption, (None, *Sleep), (False, True))))
+def test_where_a_task_gives_up_the_cpu(model: Preemption, calls: Sleep | None, fifo: bool) -> None:
+    blocks = calls in (Sleep.SCHEDULE, Sleep.SCHEDULE_RTLOCK)
+    asked = {Preemption.NONE: [Sleep.COND_RESCHED], Preemption.VOLUNTARY: [Sleep.COND_RESCHED, Sleep.MIGHT_SLEEP]}
+    expected = blocks or (not fifo and (model not in asked or calls in asked[model]))
+    assert may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo) == expected
+    for on, count in ((False, 0), (True, 1), (True, 0x200)):
+        assert not may_be_preempted(model, interrupts_on=on, preempt_count=count, calls=calls, fifo=fifo)
+
+
+@pytest.mark.parametrize(("level", "calls", "halves"), list(product(Level, Sleep, (0, 0x100, 0x200))))
+def test_only_tasks_sleep_and_with_bottom_halves_off_only_for_a_lock(level: Level, calls: Sleep, halves: int) -> None:
+    lock = calls in (Sleep.SCHEDULE_RTLOCK, Sleep.RTLOCK_MIGHT_RESCHED)
+    expected = level is TASK and (not halves or lock)
+    for on, count in product((True, False), (0, 1, 0x200)):
+        allowed = may_sleep(level, calls=calls, interrupts_on=on, preempt_count=count, softirq_disable_count=halves)
+        assert allowed == (expected and on and not count)

@@ -1,11 +1,13 @@
 """``ctxrace replay``: run one schedule again, and tell its interleaving."""
 
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from ctxrace.bpf.guards import GUARDS_OF
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import (
     Defines,
@@ -16,13 +18,18 @@ from ctxrace.cli.callers import (
     Trampolines,
     load_program,
 )
+from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import write
 from ctxrace.core.schedule import Schedule
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.claim.export import claim_of
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay", "without_limits"]
 
+_CLAIMED = ("preemption", "arch", "cc", "tasks", "attempts", "softirq", "hardirq", "nmi", "rcu", "trampoline",
+            "programs")  # fmt: skip
 _LIMITS = ("--max-states", "--timeout")
 
 
@@ -39,8 +46,11 @@ def without_limits(words: Sequence[str]) -> Iterator[str]:
 
 
 def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="as for check; or the name of a guard of ctxrace bpf")],
-    schedule: Annotated[str, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")],
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; for a schedule as for check, or a guard")],
+    schedule: Annotated[
+        str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
+    ] = None,
     flags: opt.Flags = None,
     trampoline: Trampolines = None,
     programs: Programs = None,
@@ -65,8 +75,20 @@ def replay(
     arch: opt.Arch = "arm64",
     cc: opt.Cc = None,
     optimize: opt.Optimize = None,
+    guard: Annotated[str | None, typer.Option("--guard", metavar="NAME", help="ask the claim of this guard")] = None,
+    claim: Annotated[bool, typer.Option("--claim", help="print the schedule's interleaving as a claim")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help="of a claim: a plain-text reply")] = False,
+    json: Annotated[bool, typer.Option("--json", help="of a claim: print ctxrace-claim/1")] = False,
+    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
+    timeout: opt.Timeout = None,
 ) -> None:
-    """Replay a schedule on the same machine code and scenario, and print its interleaving."""
+    """Execute the claim FILE; or replay a schedule on the same machine code and scenario.
+
+    Example: ctxrace replay claim.txt --guard arm64-merged
+    """
+    if schedule is None:
+        again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
+        raise typer.Exit(replay_claim(file, guard, Limits(max_states, timeout), again, mail, json))
     given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
     program = load_program(file, given, arch, cc, optimize, flags, preemption, cpus)
     scenario = opt.scenario_of(
@@ -86,7 +108,30 @@ def replay(
         fifo_tasks=fifo_tasks,
         entry_window=entry_window,
     )
+    if claim:
+        sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, _system_line(file, context.obj)))
+        raise typer.Exit
     told, broken = run_again(program, Schedule.parse(schedule), scenario)
     sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")
     write(render_interleaving(told))
     raise typer.Exit(1 if broken else 0)
+
+
+def _system_line(file: str, words: Sequence[str]) -> str:
+    """Return the system line of a claim about what `words`, the command line, say of `file`."""
+    guard = any(file in guards for guards in GUARDS_OF.values())
+    parts = [f"bpf {file}" if guard else file]
+    if guard and "--trampoline" not in words:
+        parts.append("trampoline bare")
+    taken = iter([*words[1:], ""])
+    for word in taken:
+        name, _, value = word.removeprefix("--").partition("=")
+        if word == "--sleepable":
+            parts.append("sleepable")
+        elif word == "-D" and guard:
+            parts.append(f"define {next(taken)}")
+        elif word.startswith("-O") or (word.startswith("-") and not word.startswith("--")):
+            parts.append(word)
+        elif word.startswith("--") and name in _CLAIMED:
+            parts.append(f"{name} {value or next(taken)}")
+    return ", ".join(parts)

@@ -6,8 +6,8 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.contexts import MOST_COMPARED
-from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes, StackEscapes
 from ctxrace.kernel.monitor import CHECK, ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
@@ -64,21 +64,14 @@ def explore(
     """Search `scenario` with as much folded and private as the code allows.
 
     everything: go on when all properties are decided.
-    Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
-    assumption turns out wrong, the search begins again without it.
     """
-    folded, blind, shared_stacks = True, True, False
-    while True:
-        system = system_for(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+
+    def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
+        system = system_for(program.image, scenario, **assumed._asdict())
         wanted = frozenset(() if everything else _wanted(system, scenario))
-        try:
-            return system, search(system, wanted, limits, progress)
-        except CurrentSeen:
-            blind = False
-        except IdentityEscapes:
-            folded = False
-        except StackEscapes:
-            folded, shared_stacks = False, True
+        return system, search(system, wanted, limits, progress)
+
+    return without_wrong_ones(attempt)
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:

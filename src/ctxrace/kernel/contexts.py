@@ -31,6 +31,8 @@ class Contexts:
     folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
     cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
     a step raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
+    everywhere: whether tasks are preempted also before their first event and after their last.
+    announced, announcing, results: see `Machine` and `Flows`.
     """
 
     def __init__(
@@ -43,18 +45,23 @@ class Contexts:
         shared_stacks: bool = False,
         cpu: int = 0,
         first: "Contexts | None" = None,
+        announced: tuple[str, ...] = (),
+        announcing: frozenset[Level] = frozenset(),
+        results: bool = False,
+        everywhere: bool = False,
     ) -> None:
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.cpu = cpu
         self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
-        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep)
+        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep, announced, results)
         self.handlers = scenario.interrupts
         softirqs = len(scenario.softirq_tasks)
         tasks = scenario.task_count + softirqs
         self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
-        highest = max((handler.level for handler in self.handlers), default=Level.TASK)
+        self.everywhere = everywhere
+        highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
-        self.flows = Flows(machine, self.layout, identities, highest, self.blind)
+        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announcing)
         self.groups = groups_of(scenario, self.layout, folded)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT

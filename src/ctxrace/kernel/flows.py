@@ -98,9 +98,18 @@ class Flows:
     interrupt over it then sees it in the preempt count, and sees all that it has done.
     blind: whether it is an error that an interrupt looks at current's task_struct, but for the counts, and for
     bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
+    announcing: the levels at which the ends of announced functions are told, too.
     """
 
-    def __init__(self, machine: Machine, layout: Layout, folded: Sequence[int], highest: Level, blind: bool) -> None:
+    def __init__(
+        self,
+        machine: Machine,
+        layout: Layout,
+        folded: Sequence[int],
+        highest: Level,
+        blind: bool,
+        announcing: frozenset[Level] = frozenset(),
+    ) -> None:
         self.machine = machine
         self.layout = layout
         self._folded = folded
@@ -109,6 +118,7 @@ class Flows:
         self._saved = frozenset(RUN_CONTEXT) if blind else frozenset[int]()
         self._hidden = [0]
         self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
+        self._announcing = announcing
         self.numbers: Interner[tuple[Role, Flow]] = Interner()
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -209,12 +219,14 @@ class Flows:
             byte_order=machine.arch.byte_order,
         )
         system = layout.system_registers(identity)
+        announcing = role.level in self._announcing
         try:
             if flow is not None and flow.pc == EXIT:
                 return flow, memory
             if flow is None:
-                return machine.begin(role.entry, memory, system, stack, role.masked), memory
-            return machine.proceed(flow, memory, system, stack), memory
+                start = (role.entry, memory, system, stack, role.masked)
+                return machine.begin(*start, announcing=announcing), memory
+            return machine.proceed(flow, memory, system, stack, announcing=announcing), memory
         except Fault as fault:
             return str(fault), memory
         except ForeignAccess as access:

@@ -54,7 +54,7 @@ class Monitor:
         """Return the bits after the functions `enters` began to run."""
         self.seen.update(enters)
         for body in enters:
-            since_idle |= self._ran[body]
+            since_idle |= self._ran.get(body, 0)
         return since_idle
 
     def entered(self, system: "KernelSystem", state: Position, enters: tuple[str, ...]) -> tuple[Property, ...]:

@@ -214,25 +214,28 @@ class Narrator:
             return f"task {self.current} is preempted in {calls}(): preempt count 0, interrupts on"
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
+    def event(self, state: Position, context: str) -> Event:
+        """Return the event that whoever runs in `state` takes next, told of `context`."""
+        top = state.interrupts[-1] if state.interrupts else REST
+        move = self.system.move(state.current, top, state.shared)
+        image, outcome = self.system.image, move.outcome
+        function = image.function_at(outcome.address)
+        return Event(
+            context,
+            outcome.address,
+            str(self.system.flows.machine.code[outcome.address]),
+            function.name if function else "",
+            image.source(outcome.address),
+            self._accesses(state, outcome.touches),
+            self._notes(move),
+        )
+
     def _event(self, state: Position) -> None:
         top = state.interrupts[-1] if state.interrupts else REST
         move = self.system.move(state.current, top, state.shared)
-        image = self.system.image
-        outcome = move.outcome
-        if outcome.address != EXIT:
-            function = image.function_at(outcome.address)
-            self.rows.append(
-                Event(
-                    self._context(),
-                    outcome.address,
-                    str(self.system.flows.machine.code[outcome.address]),
-                    function.name if function else "",
-                    image.source(outcome.address),
-                    self._accesses(state, outcome.touches),
-                    self._notes(move),
-                )
-            )
-        if move.flow == REST and not outcome.fault:
+        if move.outcome.address != EXIT:
+            self.rows.append(self.event(state, self._context()))
+        if move.flow == REST and not move.outcome.fault:
             if self.stack:
                 self._return()
             else:
@@ -250,14 +253,8 @@ class Narrator:
         self.finished, self.current = self.current, None
 
     def _notes(self, move: Move) -> tuple[str, ...]:
-        said = {
-            "enters": "enters {}",
-            "leaves": "leaves {}",
-            "check": "ctxrace_check({}) is false",
-            "fails": "{}",
-            "sleeps": "in {}()",
-        }
-        notes = [said[kind].format(what) for kind, what in move.outcome.notes]
+        said = {"check": "ctxrace_check({}) is false", "fails": "{}", "sleeps": "in {}()"}
+        notes = [said.get(kind, kind + " {}").format(what) for kind, what in move.outcome.notes]
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
     def _accesses(self, state: Position, touches: Sequence[Touch]) -> tuple[Access, ...]:

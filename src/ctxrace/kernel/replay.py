@@ -9,15 +9,13 @@ from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Step
 from ctxrace.explore.expand import expand
+from ctxrace.kernel.assumptions import every_way
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.kernel.smp import SmpSystem, narrator_for, system_for
 from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["replay"]
-
-_MODES = ((True, True, False), (True, False, False), (False, False, False), (False, False, True))
-
 
 def replay(
     program: Program, schedule: Schedule, scenario: Scenario | None = None
@@ -30,8 +28,8 @@ def replay(
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     fingerprints: tuple[str, str] = ("", "")
     # What was found out while the schedule was made (whether tasks can be told apart, ...) is in its fingerprint.
-    for folded, blind, shared_stacks in _MODES:
-        system = system_for(program.image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+    for assumed in every_way():
+        system = system_for(program.image, scenario, **assumed._asdict())
         fingerprints = system.fingerprints()
         if fingerprints == (schedule.code, schedule.scenario):
             run = _follow(system, schedule)

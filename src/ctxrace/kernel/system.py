@@ -49,9 +49,23 @@ class KernelSystem(Contexts):
         shared_stacks: bool = False,
         cpu: int = 0,
         first: "KernelSystem | None" = None,
+        announced: tuple[str, ...] = (),
+        announcing: frozenset[Level] = frozenset(),
+        results: bool = False,
+        everywhere: bool = False,
     ) -> None:
         super().__init__(
-            image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks, cpu=cpu, first=first
+            image,
+            scenario,
+            folded=folded,
+            blind=blind,
+            shared_stacks=shared_stacks,
+            cpu=cpu,
+            first=first,
+            announced=announced,
+            announcing=announcing,
+            results=results,
+            everywhere=everywhere,
         )
         self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
         if first is not None:
@@ -157,7 +171,8 @@ class KernelSystem(Contexts):
         steps = [self._start(state, task, waiting, preempts) for task in startable]
         passing = [task for task in startable if self._may_pass(task)]
         for task, number in waiting:
-            if task == left and (left == current or number == 1) or tasks[task].group == idle_group:
+            same = left == current and not self.everywhere  # going on as its like changes nothing but names
+            if task == left and (same or number == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
@@ -261,7 +276,7 @@ class KernelSystem(Contexts):
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        if not begun or (not self.tells and state.pc == EXIT):
+        if not self.everywhere and (not begun or (not self.tells and state.pc == EXIT)):
             return None
         machine = self.flows.machine
         if not may_be_preempted(

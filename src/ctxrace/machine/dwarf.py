@@ -117,6 +117,16 @@ class DebugInformation:
         calls.sort(key=lambda entry: entry[1].start)
         return [call.start for _, call in calls], calls, list(accumulate((call.end for _, call in calls), max))
 
+    def result_size(self, address: int) -> int | None:
+        """Return the bytes of what the function at `address` returns, 0 for void; None where nothing is known."""
+        return self._results.get(address)
+
+    @cached_property
+    def _results(self) -> dict[int, int]:
+        dwarf, units = self._units
+        with reading(self._path, DAMAGED):
+            return dict(found for unit in units for found in _unit_results(dwarf, unit, self._layouts))
+
     @cached_property
     def _variables(self) -> dict[int, _Variable]:
         dwarf, units = self._units
@@ -266,6 +276,19 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
         else:
             start = 0 if entry.is_absolute else base
             yield start + entry.begin_offset, start + entry.end_offset
+
+
+def _unit_results(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, int]]:
+    """Yield where each function begins, and the bytes that it returns."""
+    for die in unit.iter_DIEs():
+        if die.tag != "DW_TAG_subprogram":
+            continue
+        starts = [start for start, _ in _ranges(dwarf, unit, die)]
+        for attribute in ("DW_AT_abstract_origin", "DW_AT_specification"):
+            if attribute in die.attributes:
+                die = die.get_DIE_from_attribute(attribute)
+        for start in starts:
+            yield start, layouts.of(die).size
 
 
 def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.evaluate import Registers, Trap, execute
-from ctxrace.machine.image import Image
+from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
@@ -55,16 +55,29 @@ class Machine:
     entries: functions that contexts run. watched: functions whose activations are tracked.
     check: the function that the code calls when a condition is false, with the text of the condition.
     sleeping: functions whose first instruction is an event, because a task may give up the CPU there.
+    announced: more functions whose beginning is noted, and in flows that announce them also their end and result.
+    results: whether results that nobody reads are told, too.
     """
 
     def __init__(
-        self, image: Image, entries: Iterable[str], watched: Iterable[str], check: str, sleeping: Iterable[str] = ()
+        self,
+        image: Image,
+        entries: Iterable[str],
+        watched: Iterable[str],
+        check: str,
+        sleeping: Iterable[str] = (),
+        announced: Iterable[str] = (),
+        results: bool = False,
     ) -> None:
         self.image = image
         self.arch = image.arch
         self.code = Lifter(image)
-        self.liveness = Liveness(self.code, [image.symbols[name].address for name in entries])
-        self._watched = {image.symbols[name].address: image.symbols[name] for name in watched}
+        self._tracked = frozenset(watched)
+        self._announced = {name: image.result_size(name) for name in announced}
+        starts = [image.symbols[name].address for name in entries]
+        self.liveness = Liveness(self.code, starts, results=results)
+        noted = (*self._tracked, *self._announced)
+        self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # Static functions of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
         names = frozenset(sleeping)
@@ -74,10 +87,20 @@ class Machine:
         self._mask = self.code.register(self.arch.interrupt_mask_register)
         self._changes_mask: dict[int, bool] = {}
 
-    def begin(self, entry: str, memory: Memory, system: Mapping[str, int], stack: range, masked: bool) -> Flow:
+    def begin(
+        self,
+        entry: str,
+        memory: Memory,
+        system: Mapping[str, int],
+        stack: range,
+        masked: bool,
+        *,
+        announcing: bool = False,
+    ) -> Flow:
         """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
 
         system: what the system registers hold. masked: whether interrupts are off.
+        announcing: whether the ends of announced functions are told, too.
         """
         registers = Registers()
         if self._link is None:
@@ -91,10 +114,12 @@ class Machine:
         self._load_system(registers, system)
         address = self.image.symbols[entry].address
         active: list[Activation] = []
-        self._arrive(None, address, registers, active, memory, stack)
-        return self._run_private(address, registers, active, memory, stack)
+        self._arrive(None, address, registers, active, memory, stack, announcing)
+        return self._run_private(address, registers, active, memory, stack, announcing)
 
-    def proceed(self, flow: Flow, memory: Memory, system: Mapping[str, int], stack: range) -> Flow:
+    def proceed(
+        self, flow: Flow, memory: Memory, system: Mapping[str, int], stack: range, *, announcing: bool = False
+    ) -> Flow:
         """Take the event before which `flow` stands, and run on to the next one.
 
         Returns a flow whose `pc` is `EXIT` where the entry has returned. Raises `Fault` for a bug of the code under
@@ -113,8 +138,8 @@ class Machine:
         except Split:
             return flow._replace(done=(*flow.done, *memory.made), monitor=memory.monitor)
         self._leave(following, registers, active, memory)
-        self._arrive(instruction, following, registers, active, memory, stack)
-        return self._run_private(following, registers, active, memory, stack)
+        self._arrive(instruction, following, registers, active, memory, stack, announcing)
+        return self._run_private(following, registers, active, memory, stack, announcing)
 
     def interrupts_enabled(self, flow: Flow) -> bool:
         """Return whether hard interrupts may arrive where `flow` stands."""
@@ -132,7 +157,13 @@ class Machine:
         return known
 
     def _run_private(
-        self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
+        self,
+        pc: int,
+        registers: Registers,
+        active: list[Activation],
+        memory: Memory,
+        stack: range,
+        announcing: bool,
     ) -> Flow:
         snapshot, power, taken = (pc, dict(registers.words), bytes(memory.stack)), 1, 0  # Brent's cycle detection
         start = pc
@@ -145,12 +176,13 @@ class Machine:
             memory.begin(private=True)
             try:
                 following = self._execute(instruction, registers, memory, stack)
-                if active and self._ends(active[-1], following, registers):
+                if any(a.function in self._tracked for a in self._ended(following, registers, active)):
                     raise NotPrivate
             except NotPrivate:
                 registers.words, memory.monitor = before, monitor
                 break
-            self._arrive(instruction, following, registers, active, memory, stack)
+            self._leave(following, registers, active, memory)
+            self._arrive(instruction, following, registers, active, memory, stack, announcing)
             pc = following
             taken += 1
             if pc == snapshot[0] and registers.words == snapshot[1] and memory.stack == snapshot[2]:
@@ -207,28 +239,50 @@ class Machine:
         active: list[Activation],
         memory: Memory,
         stack: range,
+        announcing: bool,
     ) -> None:
         if pc in self.checks:
             memory.notes.append(("check", self._condition(registers)))
-        symbol = self._watched.get(pc)
+        symbol = self._entered(instruction, pc)
         if symbol is None:
             return
-        called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
-        if not called and instruction is not None and 0 <= instruction.address - pc < symbol.size:
-            return  # a loop back to its own first instruction
+        memory.notes.append(("enters", symbol.name))
+        if not announcing and symbol.name not in self._tracked:
+            return
         sp = registers.read(self._stack_pointer.offset, 8)
         if self._link is not None:
             active.append(Activation(symbol.name, registers.read(self._link.offset, 8), sp))
         else:
             active.append(Activation(symbol.name, memory.return_address(sp - stack.start), sp + 8))
-        memory.notes.append(("enters", symbol.name))
+
+    def _entered(self, instruction: Instruction | None, pc: int) -> Symbol | None:
+        """Return the watched function that begins at `pc`, if `instruction` has just gone there to run it."""
+        symbol = self._watched.get(pc)
+        if symbol is None:
+            return None
+        called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
+        if not called and instruction is not None and 0 <= instruction.address - pc < symbol.size:
+            return None  # a loop back to its own first instruction
+        return symbol
 
     def _leave(self, pc: int, registers: Registers, active: list[Activation], memory: Memory) -> None:
-        while active and self._ends(active[-1], pc, registers):
-            memory.notes.append(("leaves", active.pop().function))
+        for ended in self._ended(pc, registers, active):
+            active.pop()
+            function = ended.function
+            memory.notes.append(("leaves", function))
+            if size := self._announced.get(function, 0):
+                result = self.code.register(self.arch.result)
+                memory.notes.append(("returns", str(registers.read(result.offset, size))))
 
-    def _ends(self, activation: Activation, pc: int, registers: Registers) -> bool:
-        return pc == activation.returns_to and registers.read(self._stack_pointer.offset, 8) == activation.stack
+    def _ended(self, pc: int, registers: Registers, active: list[Activation]) -> list[Activation]:
+        """Return the activations, innermost first, that are over now that control is at `pc`."""
+        over: list[Activation] = []
+        for activation in reversed(active):
+            stack = registers.read(self._stack_pointer.offset, 8)
+            if pc != activation.returns_to or stack != activation.stack:
+                break
+            over.append(activation)
+        return over
 
     def _condition(self, registers: Registers) -> str:
         argument = self.code.register(self.arch.argument)

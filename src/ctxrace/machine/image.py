@@ -199,6 +199,11 @@ class Image:
             self._spelled[key] = self._spell(symbol, offset, size)
         return self._spelled[key]
 
+    def result_size(self, function: str) -> int:
+        """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""
+        known = self._debug.result_size(self.symbols[function].address)
+        return self.arch.word if known is None else min(known, self.arch.word)
+
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
         name = symbol if isinstance(symbol, str) else symbol.name

@@ -12,13 +12,16 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Liveness"]
+__all__ = ["Liveness", "calls", "successors"]
+
 
 class Liveness:
     """Know the live bytes of the register file before each reachable instruction."""
 
-    def __init__(self, lifter: Lifter, entries: Iterable[int]) -> None:
+    def __init__(self, lifter: Lifter, entries: Iterable[int], *, results: bool = False) -> None:
+        """Analyse the code that `entries` reach; results: what a function returns counts as read at its return."""
         arch = lifter.arch
+        self._results = _bytes(lifter.register(arch.result)) if results else 0
         self._lifter = lifter
         # The interrupt mask and the stack pointer belong to a context wherever it stands.
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
@@ -66,21 +69,21 @@ class Liveness:
             except ExecutionError:
                 continue  # not code, or unknown: an error only if a run gets there
             found[address] = instruction
-            waiting.extend(_successors(instruction)[0])
-            if _calls(instruction):
+            waiting.extend(successors(instruction)[0])
+            if calls(instruction):
                 waiting.append(instruction.following)
         return found
 
     def _solve(self, code: dict[int, Instruction]) -> None:
-        self.indirect = any(_successors(i)[2] for i in code.values())
-        after_calls = [i.following for i in code.values() if _calls(i)]
-        facts = {address: (*_successors(i), *_uses_and_defs(i)) for address, i in code.items()}
+        self.indirect = any(successors(i)[2] for i in code.values())
+        after_calls = [i.following for i in code.values() if calls(i)]
+        facts = {address: (*successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
         changed = True
         while changed:
             changed = False
-            returned = self._everything if self.indirect else 0
+            returned = self._everything if self.indirect else self._results
             for address in after_calls:
                 returned |= live.get(address, self._everything)
             for address in order:
@@ -95,11 +98,11 @@ class Liveness:
         self._live = live
 
 
-def _calls(instruction: Instruction) -> bool:
+def calls(instruction: Instruction) -> bool:
     return any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
 
 
-def _successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
+def successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
     """Return the addresses it may go to, whether it returns, and whether it may go anywhere."""
     nexts, returns, anywhere, falls_through = [], False, False, True
     for op in instruction.ops:

@@ -7,7 +7,7 @@ from typing import Any
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
-__all__ = ["SCHEMA", "to_json"]
+__all__ = ["SCHEMA", "interleaving_facts", "to_json"]
 
 SCHEMA = "ctxrace-result/1"
 
@@ -45,11 +45,11 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
     if verdict.reason or verdict.outcome is Outcome.INCOMPLETE:
         entry["reason"] = verdict.reason
     if verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None:
-        entry["interleaving"] = _interleaving(verdict.interleaving)
+        entry["interleaving"] = interleaving_facts(verdict.interleaving)
     return entry
 
 
-def _interleaving(run: Interleaving) -> dict[str, Any]:
+def interleaving_facts(run: Interleaving) -> dict[str, Any]:
     """Spell a run: `events` in full, and `rows` with the turns between them, an event there being its index."""
     rows: list[dict[str, Any]] = []
     number = 0

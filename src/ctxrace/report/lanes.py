@@ -51,6 +51,8 @@ def _turn_sentence(turn: Turn, then: str = "") -> str:
             said = f"<{name}> arrives"
         case "return":
             said = f"</{name}> returns" + (f" to {_shown(then)}" if then and not turn.reason else "")
+        case "inside":  # what somebody does between two events, told where a claim has it
+            said = name
         case "finish":
             said = f"{name} finishes"
         case other:

@@ -42,6 +42,7 @@ class Architecture:
     stack_alignment: int
     link_register: str | None  # None: a call pushes the return address
     argument: str  # the first argument of a call
+    result: str  # what a call returns
     task_register: str | None  # `current`; None: it is the per-CPU variable current_task
     preempt_count_variable: str | None  # a per-CPU variable; None: it is in the thread_info
     percpu_register: str | None  # this CPU's offset of per-CPU variables; None: it is __per_cpu_offset[its number]

@@ -207,6 +207,7 @@ ARM64 = Architecture(
     unmasked=0,
     masked=0xC0,  # I and F, as the kernel sets them (`msr daifset, #3`)
     argument="x0",
+    result="x0",
     system_registers=SYSTEM,
     arms_monitor=_LOAD_EXCLUSIVE,
     atomic=_ATOMIC_PAIRS,

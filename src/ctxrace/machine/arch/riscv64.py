@@ -209,6 +209,7 @@ RISCV64 = Architecture(
     stack_pointer="sp",
     stack_alignment=16,
     link_register="ra",
+    result="a0",
     argument="a0",
     task_register="tp",
     preempt_count_variable=None,

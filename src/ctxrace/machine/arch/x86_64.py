@@ -136,6 +136,7 @@ X86_64 = Architecture(
     stack_alignment=16,
     link_register=None,
     argument="RDI",
+    result="RAX",
     task_register=None,
     preempt_count_variable="__preempt_count",
     percpu_register="GS_OFFSET",

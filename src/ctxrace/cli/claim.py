@@ -1,0 +1,42 @@
+"""Execute a claim file, and print what is found."""
+
+import sys
+from pathlib import Path
+
+from ctxrace.bpf.claims import prepare, with_guard
+from ctxrace.cli.output import write
+from ctxrace.cli.progress import searching
+from ctxrace.core.errors import ScenarioError
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.claim.decide import decide
+from ctxrace.kernel.claim.language import looks_like_a_claim, parse_claim
+from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
+
+__all__ = ["replay_claim"]
+
+
+def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mail: bool, json: bool) -> int:
+    """Print what is found of the claim in `file`, and return the exit status."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError(f"cannot read the claim {file}: {error}; to replay a schedule, add --schedule") from None
+    if not looks_like_a_claim(text):
+        raise ScenarioError(
+            f"{file} is no claim: one begins with a line like 'system guard.c'; to replay a schedule on it, add "
+            "--schedule"
+        )
+    claim = parse_claim(text, file)
+    if guard is not None:
+        claim = with_guard(claim, guard)
+    program, resolved = prepare(claim)
+    sys.stderr.write(program.messages)
+    with searching(f"executing {file}") as shown:
+        result = decide(program, resolved, limits=limits, progress=shown, command=command)
+    if json:
+        sys.stdout.write(claim_to_json(result))
+    elif mail:
+        sys.stdout.write(render_claim_mail(result))
+    else:
+        write(render_claim(result))
+    return result.status

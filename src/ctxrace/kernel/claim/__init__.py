@@ -1,0 +1,1 @@
+"""Claims: a reviewer's numbered steps, read, executed and judged."""

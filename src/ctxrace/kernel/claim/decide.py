@@ -1,0 +1,193 @@
+"""Decide a claim: are its steps possible, in this order; if not, how far, and is its outcome all the same?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound, Standing
+from ctxrace.core.system import Step
+from ctxrace.explore.product import REACHED, Deepest, Product, deepest, inner
+from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.claim.follower import ClaimFollower
+from ctxrace.kernel.claim.forms import Act
+from ctxrace.kernel.claim.interrupts import UnseenInterrupts, unseen_by
+from ctxrace.kernel.claim.reasons import always_called, could, memory, reasons
+from ctxrace.kernel.claim.resolve import Resolved
+from ctxrace.kernel.claim.tell import Story, standing, tell
+from ctxrace.kernel.program import Program
+from ctxrace.kernel.system import KernelSystem
+
+__all__ = ["decide"]
+
+_SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
+
+
+@dataclass(frozen=True)
+class _Executed:
+    """How far the steps go. run: the shortest that goes so far, unless `longer` says why it may not be."""
+
+    follower: ClaimFollower
+    found: Deepest
+    run: list[tuple[Any, Step]]
+    longer: str
+
+
+def decide(
+    program: Program,
+    resolved: Resolved,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    case: str = "",
+    command: str = "",
+) -> ClaimResult:
+    """Execute the claim `resolved` on `program`, and judge its outcome where its steps are impossible.
+
+    case: what a report calls the program; command: what shows this result again. Raises `CtxraceError`.
+    """
+    limits = limits or Limits()
+    steps = resolved.claim.steps
+    refused = next((k for k, line in enumerate(steps) if always_called(program.image, resolved, line)), None)
+    whole = resolved if refused is None else _cut(resolved, refused)
+    executed = without_wrong_ones(lambda assumed: _execute(program, whole, assumed, limits, progress, refused))
+    found, follower = executed.found, executed.follower
+    reached = min(found.progress, len(follower.steps))
+    confirmed = found.progress == follower.goal and refused is None
+    judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
+    answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
+    story = tell(follower, executed.run)
+    failed = None if confirmed else steps[min(reached, len(steps) - 1)]
+    whys = () if answer is not Answer.IMPOSSIBLE else tuple(reasons(program.image, resolved, executed, reached))
+    result = ClaimResult(
+        resolved.claim.file,
+        case or program.name,
+        program.image.arch.name,
+        program.compiler,
+        str(resolved.scenario.preemption),
+        resolved.scenario.task_count,
+        resolved.scenario.levels,
+        answer,
+        tuple(_findings(resolved, story, answer, reached, whys)),
+        story.interleaving,
+        found.states,
+        found.transitions,
+        failed="" if failed is None else failed.label or "outcome",
+        reasons=whys if judged else (found.stopped,),
+        outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
+        notes=tuple(_notes(resolved, executed)),
+        command=command,
+    )
+    if confirmed:
+        return result
+    result = replace(
+        result,
+        standing=tuple(
+            Standing(who, place, could(follower, executed.run, who))
+            for who, place in standing(follower, executed.run)
+        ),
+        memory=tuple(memory(follower, executed.run)),
+    )
+    return _with_outcome(result, program, resolved, limits, progress)
+
+
+def _execute(
+    program: Program,
+    resolved: Resolved,
+    assumed: Assumptions,
+    limits: Limits,
+    progress: Progress | None,
+    goal: int | None,
+) -> _Executed:
+    system = _system(program, resolved, assumed, everywhere=True)
+    follower = ClaimFollower(system, resolved)
+    explored = UnseenInterrupts(system) if unseen_by(resolved) else system
+    product = Product(explored, follower, goal)
+    found = deepest(product, limits, progress)
+    if found.progress == 0 or not found.run:
+        return _Executed(follower, found, [], "")
+    few = min(_SHORTENING, limits.max_states or _SHORTENING)
+    nearest = Product(explored, follower, min(found.progress, product.goal))
+    again = search(nearest, None, Limits(few, limits.timeout), progress)
+    run = again.runs.get(REACHED)
+    shortest = REACHED in again.shortest
+    return _Executed(follower, found, run or found.run, "" if shortest else "it may not be the shortest")
+
+
+def _system(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:
+    return KernelSystem(
+        program.image,
+        resolved.scenario,
+        **assumed._asdict(),
+        announced=resolved.announced,
+        announcing=resolved.levels,
+        results=resolved.results,
+        everywhere=everywhere,
+    )
+
+
+def _cut(resolved: Resolved, index: int) -> Resolved:
+    """Return the claim without step `index` and all after it."""
+    claim = resolved.claim
+    return replace(resolved, claim=replace(claim, lines=claim.lines[:index], outcome=None))
+
+
+def _findings(
+    resolved: Resolved, story: Story, answer: Answer, reached: int, whys: Sequence[str]
+) -> list[Finding]:
+    findings = []
+    for index, line in enumerate(resolved.claim.steps):
+        text = line.text if line.label else f"outcome: {line.text}"
+        if answer is Answer.CONFIRMED or index < reached:
+            event = story.event_number(index)
+            said = f"event {event}" if event else "yes" if not isinstance(line.says, Act) else "between two events"
+            kind = line.says.kind if isinstance(line.says, Act) else ""
+            said = {"avoid": "so it is", "switch": "possible here"}.get(kind, said)
+            findings.append(Finding(line.label, line.number, text, "possible", event, said))
+        elif index == reached and answer is Answer.IMPOSSIBLE:
+            findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
+        else:
+            verdict = "not reached" if answer is Answer.IMPOSSIBLE else "not known"
+            findings.append(Finding(line.label, line.number, text, verdict))
+    return findings
+
+
+def _notes(resolved: Resolved, executed: _Executed) -> list[str]:
+    notes = [executed.longer] if executed.longer else []
+    attempts = resolved.scenario.attempts
+    if attempts is not None:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        notes.append(f"each context begins its entry at most {times}; nothing is said beyond that")
+    return notes
+
+
+def _with_outcome(
+    result: ClaimResult, program: Program, resolved: Resolved, limits: Limits, progress: Progress | None
+) -> ClaimResult:
+    """Return `result` with whether the outcome is reachable by any other way."""
+    if resolved.claim.outcome is None:
+        return result
+    alone = replace(resolved, names={}, claim=replace(resolved.claim, lines=(), tasks=()))
+
+    def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
+        system = _system(program, alone, assumed, everywhere=False)
+        explored = UnseenInterrupts(system) if unseen_by(alone) else system
+        return system, search(Product(explored, ClaimFollower(system, alone)), None, limits, progress)
+
+    system, found = without_wrong_ones(attempt)
+    run = found.runs.get(REACHED)
+    told = None
+    if run is not None:
+        opened = UnseenInterrupts(system)
+        told = system.narrate([pair for (state, _), step in run for pair in opened.opened(state, inner(step))])
+        told = replace(told, outcome=result.outcome_text, schedule="")
+    outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
+    if run is None and not found.exhausted:
+        outcome = OutcomeFound.INCOMPLETE
+    return replace(
+        result,
+        outcome=outcome,
+        outcome_interleaving=told,
+        outcome_states=found.states,
+        outcome_transitions=found.transitions,
+    )

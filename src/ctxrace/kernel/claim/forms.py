@@ -1,0 +1,124 @@
+"""A claim as plain data: what its lines say, before anything is known of the program that they are about."""
+
+from dataclasses import dataclass
+
+__all__ = ["Act", "Alias", "Claim", "Condition", "Line", "Tasks", "Term", "Value"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A number, or ``true``, ``false``, ``nonzero``, ``?`` for any; operator: how it is compared."""
+
+    text: str
+    operator: str = "=="
+
+    def accepts(self, number: int, size: int) -> bool:
+        """Return whether `number`, which has `size` bytes, is as the claim says."""
+        mask = (1 << 8 * size) - 1
+        number &= mask
+        match self.text:
+            case "?":
+                return True
+            case "true" | "nonzero":
+                return (number != 0) is (self.operator == "==")
+            case "false":
+                return (number == 0) is (self.operator == "==")
+        wanted = int(self.text, 0)
+        if wanted > mask or wanted < -(mask // 2) - 1:  # no such value has this size
+            return self.operator == "!=" or (self.operator in ("<", "<=") and wanted > mask)
+        wanted &= mask
+        match self.operator:
+            case "==":
+                return number == wanted
+            case "!=":
+                return number != wanted
+            case "<":
+                return number < wanted
+            case "<=":
+                return number <= wanted
+            case ">":
+                return number > wanted
+            case _:
+                return number >= wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a condition. kind: ``idle``, ``value``, ``stuck``, ``never``, ``violates``; subject: of what."""
+
+    kind: str
+    subject: str = ""
+    value: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What is true of a state: all of its terms."""
+
+    terms: tuple[Term, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What a context does.
+
+    kind: ``write``, ``read``, ``call``, ``return`` (of a function), ``start``, ``finish``, ``switch``, ``arrive``,
+    ``leave`` (an interrupt returns), ``avoid`` (does not call). who: the context, empty for anybody.
+    subject: the place or the function; value: read, returned or written; old: what a write replaces.
+    over: whom an interrupt cuts in on.
+    """
+
+    kind: str
+    who: str = ""
+    subject: str = ""
+    value: Value | None = None
+    old: Value | None = None
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A claimed step. label: its number in the claim; number: of the line; strict: nothing comes before it."""
+
+    number: int
+    label: str
+    text: str
+    strict: bool
+    says: Act | Condition
+
+
+@dataclass(frozen=True, slots=True)
+class Tasks:
+    """Names of tasks, in order, and the entry that they run, empty where the scenario has only one."""
+
+    number: int
+    names: tuple[str, ...]
+    entry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What a claim calls a function, and its name in the program."""
+
+    number: int
+    name: str
+    function: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim file. system: ``bpf`` or a file's name; subject: the guard of ``bpf``; options: the rest."""
+
+    file: str
+    system: str
+    subject: str
+    options: tuple[str, ...]
+    tasks: tuple[Tasks, ...]
+    aliases: tuple[Alias, ...]
+    lines: tuple[Line, ...]
+    outcome: Line | None = None
+
+    @property
+    def steps(self) -> tuple[Line, ...]:
+        """All that must happen in order: the steps, and the outcome last."""
+        return self.lines if self.outcome is None else (*self.lines, self.outcome)

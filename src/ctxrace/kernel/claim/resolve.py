@@ -1,0 +1,260 @@
+"""What a claim's names mean in a program: contexts, functions, bytes of memory. Nothing is guessed."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.property import Property
+from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
+from ctxrace.kernel.context import Level
+from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.narrate import task_name
+from ctxrace.kernel.scenario import Scenario, validate
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import RegionKind
+
+__all__ = ["Place", "Resolved", "resolve"]
+
+_MANY = 4096  # bytes of a variable whose pieces are looked for by name
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Bytes of memory: `size` from `start` of the blob of `kind`; name: as the program's C spells it."""
+
+    kind: RegionKind
+    start: int
+    size: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A claim about a program.
+
+    names: the tasks that the claim names, in order, each with its position among the scenario's tasks.
+    functions, places: what the claim's words stand for. entries: the entry of each task and interrupt that it names.
+    """
+
+    claim: Claim
+    image: Image
+    scenario: Scenario
+    names: Mapping[str, int]
+    functions: Mapping[str, str]
+    places: Mapping[str, Place]
+    properties: Mapping[str, Property]
+    entries: Mapping[str, tuple[str, ...]]
+
+    @property
+    def announced(self) -> tuple[str, ...]:
+        """The functions whose calls and returns must be told."""
+        return tuple(dict.fromkeys(self.functions.values()))
+
+    @property
+    def levels(self) -> frozenset[Level]:
+        """The levels of the contexts of which the claim tells calls or returns."""
+        acts = [line.says for line in self.claim.steps if isinstance(line.says, Act)]
+        named = [act.who for act in acts if act.kind == "return"]
+        return frozenset(Level[who.upper()] if who in _INTERRUPTS else Level.TASK for who in named)
+
+    @property
+    def results(self) -> bool:
+        """Whether the claim says what a function returns."""
+        return any(
+            isinstance(line.says, Act) and line.says.kind == "return" and line.says.value for line in self.claim.steps
+        )
+
+
+_INTERRUPTS = tuple(str(level) for level in Level if level is not Level.TASK)
+
+
+def resolve(
+    claim: Claim,
+    image: Image,
+    scenario: Scenario,
+    *,
+    functions: Mapping[str, str] | None = None,
+    places: Mapping[str, str] | None = None,
+) -> Resolved:
+    """Return what the names of `claim` mean in `image` and `scenario`.
+
+    functions, places: what some words stand for that the program spells otherwise.
+    Raises `ScenarioError` for a name that nothing has; it lists those that exist.
+    """
+    entry_names = _Tasks(claim, scenario)
+    scenario = entry_names.scenario
+    kept = [prop for line in claim.steps for prop in _properties(line, scenario)]
+    scenario = validate(replace(scenario, properties=tuple(dict.fromkeys(kept))), image)
+    names = _Names(claim, image, scenario, entry_names.names, dict(functions or {}), dict(places or {}))
+    return names.resolve()
+
+
+class _Tasks:
+    """Binds the names of tasks to the tasks of the scenario, in order."""
+
+    def __init__(self, claim: Claim, scenario: Scenario) -> None:
+        self.names: dict[str, int] = {}
+        self.scenario = scenario
+        entries = [group.entry for group in scenario.tasks]
+        if not claim.tasks:
+            self.names = {task_name(number): number for number in range(scenario.task_count)}
+            return
+        for line in claim.tasks:
+            entry = line.entry or (entries[0] if len(entries) == 1 else "")
+            where = f"{claim.file}:{line.number}"
+            if not entry:
+                raise ScenarioError(
+                    f"{where}: 'tasks {', '.join(line.names)}' does not say what they run; add: run ENTRY, "
+                    f"with one of {', '.join(entries) or 'the functions of the program'}"
+                )
+            if entry not in entries:
+                raise ScenarioError(f"{where}: no tasks run {entry!r}; those of the scenario run: {', '.join(entries)}")
+            first = sum(group.count for group in self.scenario.tasks[: entries.index(entry)])
+            taken = sum(first <= number for number in self.names.values())
+            group = self.scenario.tasks[entries.index(entry)]
+            if taken + len(line.names) > group.count:
+                raise ScenarioError(
+                    f"{where}: {taken + len(line.names)} tasks are named that run {entry}, and the scenario has "
+                    f"{group.count}; add to the system line: tasks {taken + len(line.names)}"
+                )
+            self.names |= {name: first + taken + number for number, name in enumerate(line.names)}
+
+
+class _Names:
+    def __init__(
+        self,
+        claim: Claim,
+        image: Image,
+        scenario: Scenario,
+        tasks: dict[str, int],
+        functions: dict[str, str],
+        places: dict[str, str],
+    ) -> None:
+        self.claim, self.image, self.scenario, self.tasks = claim, image, scenario, tasks
+        self.aliases = functions | {alias.name: alias.function for alias in claim.aliases}
+        self.spelled = places
+        self.layout = Layout(image, scenario.task_count)
+        self.functions: dict[str, str] = {}
+        self.places: dict[str, Place] = {}
+        self.properties: dict[str, Property] = {}
+        self.entries: dict[str, tuple[str, ...]] = {}
+
+    def resolve(self) -> Resolved:
+        for line in self.claim.steps:
+            if isinstance(line.says, Act):
+                self._act(line, line.says)
+            else:
+                self._condition(line, line.says)
+        return Resolved(
+            self.claim,
+            self.image,
+            self.scenario,
+            self.tasks,
+            self.functions,
+            self.places,
+            self.properties,
+            self.entries,
+        )
+
+    def _act(self, line: Line, act: Act) -> None:
+        for who in filter(None, (act.who, act.over)):
+            self._context(line, who)
+        if act.kind in ("read", "write"):
+            self._place(line, act.subject, condition=False)
+        elif act.subject:
+            self._function(line, act.subject)
+
+    def _condition(self, line: Line, condition: Condition) -> None:
+        for term in condition.terms:
+            if term.kind in ("value", "stuck"):
+                self._place(line, term.subject, condition=True)
+            elif term.kind == "never":
+                self._function(line, term.subject)
+                if not any(other.kind == "idle" for other in condition.terms):
+                    raise self._error(line, f"write: idle and {term.subject} never ran")
+            elif term.kind == "violates":
+                self.properties[term.subject] = next(_named(self.scenario, term.subject))
+
+    def _context(self, line: Line, who: str) -> None:
+        if who in self.tasks:
+            number = self.tasks[who]
+            entries = [group.entry for group in self.scenario.tasks for _ in range(group.count)]
+            self.entries[who] = (entries[number],)
+            return
+        handlers = tuple(handler.entry for handler in self.scenario.handlers if str(handler.level) == who)
+        if not handlers:
+            known = ", ".join([*self.tasks, *self.scenario.levels])
+            raise self._error(line, f"there is no context {who!r}; the contexts are: {known}")
+        self.entries[who] = handlers
+
+    def _function(self, line: Line, name: str) -> None:
+        function = self.aliases.get(name, name)
+        symbol = self.image.symbols.get(function)
+        if symbol is None or symbol.kind != "function":
+            called = f"{name!r} (= {function})" if function != name else repr(name)
+            symbols = self.image.symbols.values()
+            known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
+            raise self._error(
+                line,
+                f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
+                "the compiler inlined it, declare it noinline; or write what it does, for example what it writes",
+            )
+        self.functions[name] = function
+
+    def _place(self, line: Line, name: str, *, condition: bool) -> None:
+        spelled = self.spelled.get(name, name)
+        if spelled == "preempt_count" and "preempt_count" not in self.image.symbols:
+            if condition:
+                raise self._error(line, "the preempt count is each task's own; only its writes can be claimed")
+            self.places[name] = Place(RegionKind.OWN, PREEMPT_COUNT.start, 4, spelled)
+            return
+        variable = re.split(r"[.\[]", spelled)[0]
+        symbol = self.image.symbols.get(variable)
+        writable = any(
+            s.writable and symbol is not None and s.address <= symbol.address < s.address + len(s.data)
+            for s in self.image.sections
+        )
+        if symbol is None or symbol.kind != "object" or not writable:
+            symbols = self.image.symbols.values()
+            known = sorted(s.name for s in symbols if s.kind == "object" and self._changes(s.address))
+            raise self._error(line, f"the program has no variable {variable!r}; it has: {', '.join(known) or 'none'}")
+        pieces = {piece: (offset, size) for offset, size, piece in self._pieces(variable, symbol.size)}
+        if spelled not in pieces:
+            shown = ", ".join(list(dict.fromkeys(pieces))[:8])
+            raise self._error(line, f"{variable} has no part {spelled!r}; it has: {shown}")
+        offset, size = pieces[spelled]
+        start = self.layout.variable(variable).start + offset
+        self.places[name] = Place(RegionKind.SHARED, start, size, spelled)
+
+    def _pieces(self, variable: str, size: int) -> Iterator[tuple[int, int, str]]:
+        for length in dict.fromkeys((8, 4, 2, 1, size)):
+            for offset in range(0, min(size, _MANY) - length + 1, length):
+                name = self.image.place(variable, offset, length)
+                if "+" not in name:
+                    yield offset, length, name
+
+    def _changes(self, address: int) -> bool:
+        return any(
+            s.writable and s.name != ".ctxrace" and s.address <= address < s.address + len(s.data)
+            for s in self.image.sections
+        )
+
+    def _error(self, line: Line, why: str) -> ScenarioError:
+        return ScenarioError(f"{self.claim.file}:{line.number}: {line.text!r}: {why}")
+
+
+def _named(scenario: Scenario, name: str) -> Iterator[Property]:
+    return (prop for prop in scenario.properties if name in (prop.kind, str(prop)))
+
+
+def _properties(line: Line, scenario: Scenario) -> Iterator[Property]:
+    terms = line.says.terms if isinstance(line.says, Condition) else ()
+    for term in terms:
+        if term.kind != "violates":
+            continue
+        found = next(_named(scenario, term.subject), None)
+        if found is None:
+            known = ", ".join(map(str, scenario.properties)) or "none"
+            raise ScenarioError(f"line {line.number}: {line.text!r}: no such property; the scenario has: {known}")
+        yield found

@@ -1,0 +1,160 @@
+"""Lines of claims: what is understood, and what is said of the rest."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
+from ctxrace.core.errors import ScenarioError
+from ctxrace.kernel.claim.decide import decide
+from ctxrace.kernel.claim.forms import Act, Condition, Term, Value
+from ctxrace.kernel.claim.language import FORMS, looks_like_a_claim, parse_claim
+from ctxrace.kernel.claim.resolve import resolve
+from ctxrace.kernel.program import load
+
+SYSTEM = "system x.c\n"
+SOURCE = """
+#include <ctxrace/kernel.h>
+u8 x; struct { u8 a; u16 b; } pair; const int fixed = 3;
+__noipa int half(int of) { return of / 2; }
+void task(void) { if (half(READ_ONCE(x)) == 0) WRITE_ONCE(x, READ_ONCE(x) + 1); else x--; }
+void irq(void) { WRITE_ONCE(pair.b, 7); WRITE_ONCE(pair.b, 0); }
+CTXRACE_TASKS(2, task);
+CTXRACE_NMI(irq);
+CTXRACE_BALANCED(x);
+"""
+
+
+def said(text: str) -> object:
+    return parse_claim(f"{SYSTEM}1. {text}").lines[0].says
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("A: active[0] 0 -> 1", Act("write", "A", "active[0]", Value("1"), Value("0"))),
+        ("A: active[0] ? -> 0x10", Act("write", "A", "active[0]", Value("0x10"), Value("?"))),
+        ("A: writes s.count", Act("write", "A", "s.count")),
+        ("A: writes x != 1", Act("write", "A", "x", Value("1", "!="))),
+        ("nmi: reads x >= 2", Act("read", "nmi", "x", Value("2", ">="))),
+        ("A: calls f", Act("call", "A", "f")),
+        ("A: runs f", Act("call", "A", "f")),
+        ("A: f returns", Act("return", "A", "f")),
+        ("A: f returns -22", Act("return", "A", "f", Value("-22"))),
+        ("A: f returns nonzero", Act("return", "A", "f", Value("nonzero"))),
+        ("A: does not call f", Act("avoid", "A", "f")),
+        ("A: never runs f", Act("avoid", "A", "f")),
+        ("f is never called again", Act("avoid", "", "f")),
+        ("A starts", Act("start", "A")),
+        ("A finishes", Act("finish", "A")),
+        ("switch to A", Act("switch", "A")),
+        ("nmi arrives over A", Act("arrive", "nmi", over="A")),
+        ("nmi returns", Act("leave", "nmi")),
+        ("idle and x == 2", Condition((Term("idle"), Term("value", "x", Value("2"))))),
+        ("stuck x for ever", Condition((Term("stuck", "x"),))),
+        ("idle and f never ran", Condition((Term("idle"), Term("never", "f")))),
+    ],
+)
+def test_forms(text: str, expected: object) -> None:
+    assert said(text) == expected
+
+
+@pytest.mark.parametrize("form", [form for form in FORMS if form not in ("...", "strict") and "system" not in form])
+def test_every_form_that_is_shown_is_understood(form: str) -> None:
+    words = form.replace("VARIABLE", "x").replace("PROPERTY", "balanced")
+    line = re.sub(r"FUNCTION|ENTRY|NAME", "f", words)
+    head = line.startswith(("tasks", "call", "outcome"))
+    parse_claim(f"{SYSTEM}{line if head else '1. ' + line}\n{'' if line.startswith('outcome') else '2. idle'}")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1. A: reads x = 1", "c.txt:2: '1. A: reads x = 1' is not understood; the nearest form is: A: reads VARIABLE"),
+        ("1. A: active[0] 0 => 1", "the nearest form is: A: VARIABLE 0 -> 1"),
+        ("1. switching to B", "the nearest form is: switch to A"),
+        ("outcome: stuk x", "the nearest form is: outcome: stuck VARIABLE"),
+        ("2. idle\n1. idle", "c.txt:3: '1. idle': step 1 after step 2"),
+        ("outcome: idle\n1. idle", "a step after the outcome"),
+        ("tasks A, A\n1. idle", "the task A is named twice"),
+        ("tasks nmi\n1. idle", "'nmi' is no name of a task"),
+        ("tasks A", "c.txt claims nothing"),
+        ("system y.c", "a second system"),
+    ],
+)  # fmt: skip
+def test_what_is_not_understood_is_quoted(text: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(message)):
+        parse_claim(SYSTEM + text, "c.txt")
+
+
+def test_a_claim_is_told_from_a_c_file() -> None:
+    assert looks_like_a_claim("# words\n\nsystem x.c\n1. idle\n")
+    assert not looks_like_a_claim("#include <ctxrace/kernel.h>\nint system;\n")
+
+
+@pytest.fixture
+def judge(tmp_path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    path = tmp_path / "x.c"
+    path.write_text(SOURCE)
+    program = load(path)
+
+    def decided(*lines: str) -> ClaimResult:
+        claim = parse_claim(SYSTEM + "\n".join(lines), "c.txt")
+        return decide(program, resolve(claim, program.image, program.scenario))
+
+    return decided
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("1. C: reads x", "there is no context 'C'; the contexts are: A, B, nmi"),
+        ("1. softirq arrives", "there is no context 'softirq'"),
+        ("1. A: reads y", "the program has no variable 'y'; it has: cpu_number, pair, x"),
+        ("1. A: reads fixed", "the program has no variable 'fixed'"),
+        ("1. A: reads pair.c", "pair has no part 'pair.c'; it has:"),
+        ("1. A: calls gone", "the program has no function 'gone'; it has: half, irq, task. Where the compiler inlined"),
+        ("tasks A, B, C run task\n1. idle", "3 tasks are named that run task, and the scenario has 2"),
+        ("tasks A run gone\n1. idle", "no tasks run 'gone'"),
+        ("outcome: violates fair", "the scenario has: balanced(x)"),
+    ],
+)
+def test_unknown_names_list_what_exists(judge, line: str, message: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    with pytest.raises(ScenarioError, match=re.escape(message)):
+        judge(line)
+
+
+def test_calls_and_results_may_come_later_than_the_event_before_them(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    # A reads x; before it calls half, and again before half has returned, others run.
+    result = judge("1. A: reads x == 0", "2. nmi arrives", "3. nmi returns", "4. A: calls half", "5. switch to B",
+                   "6. switch to A", "7. A: half returns 0", "8. A: x 0 -> 1")  # fmt: skip
+    assert result.answer is Answer.CONFIRMED
+    assert [row for row in map(str, result.interleaving.rows) if "inside" in row] == [
+        "--- inside A (calls half; ← step 4)",
+        "--- inside A (half returns 0; ← step 7)",
+    ]
+
+
+def test_strict_forbids_what_is_not_claimed(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    assert judge("1. A starts", "2. A: reads x == 0", "3. A: x 0 -> 1").answer is Answer.CONFIRMED
+    # A reads x twice before it writes: to decide, and to count.
+    between = judge("strict", "1. A starts", "2. A: reads x == 0", "3. A: x 0 -> 1")
+    assert (between.answer, between.failed) == (Answer.IMPOSSIBLE, "3")
+    loose = judge("strict", "1. A starts", "2. A: reads x == 0", "...", "3. A: x 0 -> 1")
+    assert loose.answer is Answer.CONFIRMED
+    whole = judge("strict", "1. A starts", "2. A: reads x == 0", "3. A: reads x == 0", "4. A: x 0 -> 1")
+    assert whole.answer is Answer.CONFIRMED
+
+
+def test_one_attempt_each_unless_the_claim_begins_another(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    assert judge("1. A: x 0 -> 1", "2. A: x 1 -> 2").failed == "2"
+    assert judge("1. A: x 0 -> 1", "2. A starts", "3. A: x 1 -> 2").answer is Answer.CONFIRMED
+
+
+def test_an_impossible_step_says_why_and_whether_the_outcome_is_reachable(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    result = judge("1. A: x 0 -> 1", "2. A: does not call half", "outcome: idle and x == 2")
+    assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.REACHABLE, 1)
+    assert result.reasons == ("every way through task calls half: it is always called",)
+    result = judge("1. A: reads x == 0", "2. A: half returns 1", "outcome: idle and pair.b == 7")
+    assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.UNREACHABLE, 4)
