@@ -50,11 +50,18 @@ def bpf(
     rcu: opt.Rcu = None,
     interrupts: Interrupts = None,
     define: Defines = None,
-    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: none and full")] = None,
+    preemption: Annotated[
+        list[str] | None,
+        typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: none and full"),
+    ] = None,
     wanted: opt.PropertyOption = None,
     tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
-    fifo_tasks: Annotated[int, typer.Option("--fifo-tasks", min=0, metavar="N", help="so many besides that no task preempts")] = 0,
-    cpus: Annotated[int, typer.Option("--cpus", min=1, metavar="N", help="how many CPUs, between which tasks migrate")] = 1,
+    fifo_tasks: Annotated[
+        int, typer.Option("--fifo-tasks", min=0, metavar="N", help="so many more, which no task preempts")
+    ] = 0,
+    cpus: Annotated[
+        int, typer.Option("--cpus", min=1, metavar="N", help="how many CPUs, between which tasks migrate")
+    ] = 1,
     entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     arch: Annotated[str | None, typer.Option("--arch", metavar="NAME", help="the architecture")] = None,
