@@ -24,7 +24,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
-from test_system import lengths
 
 from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import Case, cases, run
@@ -103,7 +102,11 @@ def specified(case: Case, *, fifo: int = 0, entry_window: bool = False) -> Lengt
 
 def by_kind(result: Result) -> Lengths:
     assert all(verdict.outcome is not Outcome.INCOMPLETE for verdict in result.verdicts)
-    return {name.partition("(")[0]: length for name, length in lengths(result).items()}
+    return {
+        verdict.property.kind: (verdict.interleaving.switches, len(verdict.interleaving.events))
+        for verdict in result.verdicts
+        if verdict.interleaving is not None
+    }
 
 
 @cache
