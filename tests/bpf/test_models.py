@@ -5,7 +5,7 @@ The specification's lines have a price here: the events of the machine code that
 ========================================  ==========================================================================
 a load, a store, preempt_disable(), ...   1
 rcu_read_lock(), rcu_read_unlock()        1, where RCU is not preemptible: a store to the preempt count; else no line
-migrate_disable(), migrate_enable()       1, with more than one CPU: a store to current->migration_disabled; else no line
+migrate_disable(), migrate_enable()       1, with more than one CPU: to current->migration_disabled; else no line
 this_cpu_ptr()                            1, with more than one CPU: ``mrs tpidr_el1``; else no line
 this_cpu_inc_return(), this_cpu_dec()     3: two stores of the preempt count, ldadd; with more than one CPU 4: mrs
 the beginning of a sleepable program      1 more: might_fault() of enter, which the specification does not have
@@ -149,8 +149,8 @@ def test_debians_kernel_for_arm64() -> None:
 def test_a_real_time_task_tears_its_victims_increment_only_if_it_blocks(
     guard: str, tasks: int, fifo: int, sleepable: bool
 ) -> None:
-    case = Case(guard, "full", tasks, caller=Caller("fentry", sleepable=sleepable, interrupts=None if sleepable else ()),
-                fifo_tasks=fifo)  # fmt: skip
+    caller = Caller("fentry", sleepable=sleepable, interrupts=None if sleepable else ())
+    case = Case(guard, "full", tasks, caller=caller, fifo_tasks=fifo)
     found = by_kind(case.check())
     assert found == specified(case, fifo=fifo)
     assert bool(found) == (guard == "arm64-v1" and (tasks, sleepable) != (1, False))
