@@ -76,6 +76,7 @@ def bpf(
 
     Example: ctxrace bpf --guard arm64-v1 --trampoline fexit --sleepable --preemption full
     """
+    # long because every option is a parameter
     if context.invoked_subcommand:
         _no_options_before(context)
         return
