@@ -200,7 +200,7 @@ BAD = {
     "no such property": (["check", "FILE", "--property", "fair"], "no property 'fair'"),
     "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
     "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
-    "two CPUs": (["check", "FILE", "--cpus", "2"], "pass --cpus 1"),
+    "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
     "model": (["check", "FILE", "--preemption", "some"], "unknown preemption model 'some'"),
     "contradiction": (["check", "FILE", "--nmi", "attempt", "--nmi", "none"], "--nmi none contradicts --nmi attempt"),
     "two numbers": (["check", "FILE", "--tasks", "1:attempt", "--tasks", "2:attempt"], "two numbers of tasks"),
@@ -210,6 +210,10 @@ BAD = {
     "level": (["check", "FILE", "-O9"], "-O takes 0, 1, 2, 3, s, z or g, got '9'"),
     "option": (["check", "FILE", "--never"], "--never"),
     "guard": (["bpf", "--guard", "v9"], "no guard 'v9'"),
+    "guard of models": (["bpf", "models", "--guard", "v9"], "no guard 'v9'; ctxrace has: generic-lse"),
+    "before a verb": (["bpf", "--cpus", "2", "models"], "--cpus 2 stands before models; write ctxrace bpf models and"),
+    "rt and RCU": (["bpf", "--preemption", "rt", "--rcu", "non-preemptible"], "PREEMPT_RT has preemptible RCU only"),
+    "nine CPUs": (["bpf", "--guard", "arm64-v1", "--cpus", "9", "--jobs", "1"], "ctxrace takes at most 8"),
 }
 
 
@@ -293,6 +297,28 @@ def test_options_of_trampolines_are_not_for_files(run: Run, tmp_path: Path) -> N
     status, _, err = run("replay", str(tmp_path / "guard.c"), "--schedule", "a.b:A:1", "--trampoline", "fentry")
     assert status == 2
     assert "is no guard of ctxrace bpf; leave out --trampoline and its like" in err
+
+
+def test_a_bpf_cell_of_the_models_narrows_replays_and_is_printed_again(run: Run) -> None:
+    options = ["--trampoline", "fentry", "--preemption", "lazy", "--cpus", "2", "--interrupts", "none"]
+    status, out, _ = run("bpf", "--guard", "arm64-v1", *options, "--property", "balanced")
+    assert status == 1
+    lines = [line for line in out.replace("\\\n", "").splitlines() if ": ctxrace " in line]
+    commands = dict(line.split(": ctxrace ", 1) for line in lines)
+    assert run(*shlex.split(commands["again"]))[1] == out
+    status, again, _ = run(*shlex.split(commands["replay"]))
+    assert status == 1
+    assert again.partition("\n\n")[2].rstrip("\n") in out
+
+
+def test_bpf_models_prints_a_table_for_each_machine(run: Run) -> None:
+    status, out, _ = run("bpf", "models", "--guard", "arm64-v1", "--max-states", "1", "--jobs", "1")
+    assert status == 3
+    first, *_ = out.replace("\n    ", " ").splitlines()
+    assert first.endswith("where a column names them: 59 incomplete")
+    assert out.count("sleepable, non-preemptible ") == 7
+    status, out, _ = run("bpf", "models", "--guard", "arm64-v1", "--max-states", "1", "--jobs", "1", "--json")
+    assert {entry["states"] for entry in json.loads(out)["results"]} == {1}
 
 
 def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None:
