@@ -4,6 +4,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
@@ -16,12 +17,7 @@ from ctxrace.machine.memory import RegionKind, Touch
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of", "task_name"]
-
-
-def task_name(number: int) -> str:
-    """Return how a report calls task `number`: A to Z, then T26, T27, ..."""
-    return chr(ord("A") + number) if number < 26 else f"T{number}"
+__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of"]
 
 
 def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
