@@ -65,7 +65,7 @@ class Fold:
 
     @cached_property
     def tasks(self) -> tuple[str, ...]:
-        """The tasks that do the same one after the other, in order; empty where the same ones act in each repetition."""
+        """The tasks that do the same one after the other; empty where the same ones act in each repetition."""
         blocks = range(0, len(self.rows), len(self.block))
         acting = [{row.context for row in self.rows[at : at + len(self.block)]} for at in blocks]
         different = [name for name in self.contexts if name not in acting[-1]]
@@ -120,7 +120,7 @@ def fold(rows: Sequence[Row]) -> list[Row | Fold]:
         after = AFTER
         if _moves(rows[at + shift : at + shift + 2 * period]):
             before = 1  # the next task tells nothing new
-            after = 0 if rest >= WINDOW else AFTER  # the last one is the one that goes on differently
+            after = 0 if rest else AFTER  # the last one is the one that begins alike and goes on differently
         first, last = at + shift + before * period, at + shift + (times - after) * period
         parts += rows[at:first]
         parts.append(Fold(times - before - after, tuple(rows[first:last])))
