@@ -36,7 +36,7 @@ GUARDS_OF = {
 """For each architecture the guards that exist on it, and are in its table."""
 
 BEYOND = ("generic-byte",)
-"""Guards that are on every architecture, and checked where they are named: with few tasks they are as another one is."""
+"""Guards that are on every architecture, and checked only where they are named: few tasks show nothing new of them."""
 
 
 MODELS = (str(Preemption.NONE), str(Preemption.FULL))

@@ -70,7 +70,10 @@ def check(
     again = shlex.join(["ctxrace", "replay", *without_limits(words[1:])])
     with searching(f"exploring {file}") as shown:
         limits = Limits(max_states, timeout)
-        result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again)
+        expect = None if shown is None else shown.expect
+        result = decide(
+            program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect
+        )
     if json:
         sys.stdout.write(to_json([result]))
     else:
