@@ -27,12 +27,12 @@ ARM64 = """
 	adrp	x9, shared
 	add	x9, x9, :lo12:shared
 	ldr	w8, [x9]
-	add	w8, w8, #1
+	eor	w8, w8, #1
 	mov	x11, x30
 	adr	{link}, 1f
 	ret	{link}
 1:	str	w8, [x9]
-	sub	w8, w8, #1
+	eor	w8, w8, #1
 	str	w8, [x9]
 	mov	x30, x11
 	ret
@@ -79,14 +79,14 @@ def test_a_return_through_another_register_is_a_jump(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "arch", "told"),
+    ("code", "arch"),
     [
-        (ARM64.format(link="x30"), "arm64", r"'ret' at attempt\+0x18 returns to attempt\+0x1c, which follows no call"),
-        (X86_64, "x86-64", r"'RET' at attempt\+0x.* returns to attempt\+0x.*, which follows no call"),
-        (RETPOLINE, "x86-64", r"'RET' at attempt\+0x.* returns to attempt\+0x.*, which follows no call"),
+        (ARM64.format(link="x30"), "arm64"),
+        (X86_64, "x86-64"),
+        (RETPOLINE, "x86-64"),
     ],
     ids=["link register", "push", "retpoline"],
 )
-def test_a_return_that_follows_no_call_is_refused_by_name(tmp_path: Path, code: str, arch: str, told: str) -> None:
-    with pytest.raises(ExecutionError, match=told):
+def test_a_return_that_follows_no_call_is_refused_by_name(tmp_path: Path, code: str, arch: str) -> None:
+    with pytest.raises(ExecutionError, match=r"'ret' at attempt\+0x\w+ .* returns to attempt\+0x\w+ .*, which follows no call"):
         decided(tmp_path, code, arch)

@@ -69,11 +69,8 @@ def check(
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *without_limits(words[1:])])
     with searching(f"exploring {file}") as shown:
-        limits = Limits(max_states, timeout)
-        expect = None if shown is None else shown.expect
-        result = decide(
-            program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect
-        )
+        limits, expect = Limits(max_states, timeout), shown and shown.expect
+        result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
     if json:
         sys.stdout.write(to_json([result]))
     else:

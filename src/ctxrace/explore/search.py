@@ -137,7 +137,7 @@ class _Search:
                 return f"the limit of {most:,} states is reached"
             if len(self.lengths) > _FOUND * most and self.states:
                 found = len(self.lengths)
-                return f"the limit of {most:,} states is reached: {self.states:,} are visited, {found:,} found"
+                return f"the limit of {most:,} states is reached: {found:,} are found, {self.states:,} of them visited"
         if self.states % _BETWEEN_REPORTS == 0:
             seconds = time.monotonic() - self.began
             if self.limits.timeout is not None and seconds >= self.limits.timeout:
