@@ -88,5 +88,6 @@ def test_a_return_through_another_register_is_a_jump(tmp_path: Path) -> None:
     ids=["link register", "push", "retpoline"],
 )
 def test_a_return_that_follows_no_call_is_refused_by_name(tmp_path: Path, code: str, arch: str) -> None:
-    with pytest.raises(ExecutionError, match=r"'ret' at attempt\+0x\w+ .* returns to attempt\+0x\w+ .*, which follows no call"):
+    told = r"'ret' at attempt\+0x\w+ .* returns to attempt\+0x\w+ .*, which follows no call"
+    with pytest.raises(ExecutionError, match=told):
         decided(tmp_path, code, arch)

@@ -64,7 +64,8 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def printed(text: str) -> list[int]:
     """The numbers of the events that a text shows or counts."""
-    shown = r"^ *(\d+)  |── \d+ more (?:times? the same by|tasks do the same,) [^:]*:\s+events?\s+(\d+)(?:\s+to\s+(\d+))?"  # may be wrapped
+    said = r"more (?:times? the same by|tasks do the same,) [^:]*"
+    shown = rf"^ *(\d+)  |── \d+ {said}:\s+events?\s+(\d+)(?:\s+to\s+(\d+))?"  # may be wrapped
     numbers: list[int] = []
     for one, first, last in re.findall(shown, text, re.MULTILINE):
         numbers += range(int(one or first), int(one or last or first) + 1)
