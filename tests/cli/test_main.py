@@ -168,6 +168,23 @@ def test_json_has_what_machines_need(run: Run, racy: Path) -> None:
     ]
 
 
+def test_more_than_one_cpu_is_checked(run: Run, racy: Path) -> None:
+    status, out, err = run("check", racy, "--cpus", "2", "--nmi", "none", "--property", "balanced")
+    assert (status, err) == (1, "")
+    assert "violated: balanced(counter)" in out.splitlines()[0]
+    assert "note: between CPUs, memory is taken to be sequentially consistent" in out
+
+
+def test_many_tasks_are_searched_up_to_the_limit_with_how_many_states_there_may_be(run: Run) -> None:
+    words = ["bpf", "--guard", "generic-byte", "--tasks", "100000", "--preemption", "full", "--interrupts", "nmi"]
+    status, out, _ = run(*words, "--max-states", "1000", "--json")
+    results = json.loads(out)["results"]
+    told = "the limit of 1,000 states is reached; 2 tasks have 190 states, each further one 107 more: "
+    told += "about 10.7 million for 100,000"
+    assert {result["reason"] for result in results} == {told}
+    assert (status, {result["verdict"] for result in results}) == (3, {"incomplete"})
+
+
 def test_flags_after_two_dashes_go_to_the_compiler(run: Run, tmp_path: Path) -> None:
     text = RACY.replace("CTXRACE_TASKS(2", "CTXRACE_TASKS(NUMBER").replace("int counter", "int FLAG")
     path = source(tmp_path, text)
@@ -201,6 +218,15 @@ BAD = {
     "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
     "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
     "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
+    "nine CPUs": (["check", "FILE", "--cpus", "9"], "9 CPUs are declared; ctxrace takes at most 8"),
+    "less than no tasks": (["check", "FILE", "--tasks=-1"], "the number of tasks is '-1'"),
+    "too many tasks": (["check", "FILE", "--tasks", "10000000"], "10,000,000 tasks are declared; ctxrace takes at most"),
+    "a guard's zero tasks": (["bpf", "--tasks", "0"], "--tasks"),
+    "a guard's less than no tasks": (["bpf", "--tasks", "-1"], "--tasks"),
+    "a guard's too many tasks": (
+        ["bpf", "--guard", "arm64-merged", "--preemption", "full", "--tasks", "10000000"],
+        "10,000,000 tasks are declared; ctxrace takes at most 1,000,000",
+    ),
     "model": (["check", "FILE", "--preemption", "some"], "unknown preemption model 'some'"),
     "contradiction": (["check", "FILE", "--nmi", "attempt", "--nmi", "none"], "--nmi none contradicts --nmi attempt"),
     "two numbers": (["check", "FILE", "--tasks", "1:attempt", "--tasks", "2:attempt"], "two numbers of tasks"),

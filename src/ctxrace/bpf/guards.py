@@ -18,7 +18,7 @@ from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
+__all__ = ["BEYOND", "GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
@@ -33,7 +33,10 @@ GUARDS_OF = {
     # The counter is one instruction, so there is only one way to make it; the plain bytes of arm64 are portable C.
     "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
 }
-"""For each architecture the guards that exist on it."""
+"""For each architecture the guards that exist on it, and are in its table."""
+
+BEYOND = ("generic-byte",)
+"""Guards that are on every architecture, and checked only where they are named: few tasks show nothing new of them."""
 
 
 MODELS = (str(Preemption.NONE), str(Preemption.FULL))
@@ -143,7 +146,7 @@ def load_guard(
 
 def guard_path(guard: str, arch: str = "arm64") -> Path:
     """Return the C file of `guard`; raise `ScenarioError` that lists the guards of `arch` where there is none."""
-    known = GUARDS_OF[architecture(arch).name]
+    known = (*GUARDS_OF[architecture(arch).name], *BEYOND)
     if guard not in known:
         on = "" if all(guard not in guards for guards in GUARDS_OF.values()) else f" on {arch}"
         raise ScenarioError(f"no guard {guard!r}{on}; ctxrace has: {', '.join(known)}")

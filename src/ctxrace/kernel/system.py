@@ -343,14 +343,13 @@ class KernelSystem(Contexts):
         where = self.tasks.values[task]
         return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
 
-    def flows_in(self, state: Position) -> list[int]:
-        """Return the numbers of all flows in flight on this CPU."""
+    def flows_in(self, state: Position) -> list[tuple[int, int]]:
+        """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
         tasks = self.tasks.values
-        flows = [tasks[state.current].flow, *(self.frames.values[frame].flow for frame in state.interrupts)]
+        flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]
         waiting = [(tasks[task], number) for task, number in state.others]
-        here = [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
-        flows += [flow for flow, number in here for _ in range(number)]
-        return [flow for flow in flows if flow != REST]
+        flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
+        return [(flow, number) for flow, number in flows if flow != REST]
 
 
 def _with(tasks: Others, task: int) -> Others:

@@ -233,9 +233,20 @@ class Machine:
         except ForeignAccess as access:
             access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
             raise
+        if any(op.opcode == "RETURN" for op in instruction.ops):
+            self._check_return(instruction, following)
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
             raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
         return following
+
+    def _check_return(self, instruction: Instruction, following: int) -> None:
+        if following != EXIT and not self.liveness.may_return(following):
+            # It counted registers as dead that are read there.
+            raise ExecutionError(
+                f"{str(instruction)!r} at {self.image.where(instruction.address)} returns to "
+                f"{self.image.where(following)}, which follows no call; a jump that is spelled as a return, as in a "
+                "retpoline? write it as a jump, or compile without (-mindirect-branch=keep, -mno-retpoline)"
+            )
 
     def _freeze(
         self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range

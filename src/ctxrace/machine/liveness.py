@@ -3,7 +3,8 @@
 A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
 file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
 to after any call, and an indirect branch may read everything. Where there are indirect branches, not all calls are
-known, and a return may read everything, too.
+known, and a return may read everything, too. A return through another register than the link register (``ret x10``) is
+an indirect branch. That no other one leads elsewhere is not assumed: who runs the code asks `may_return`.
 """
 
 from collections.abc import Iterable
@@ -23,6 +24,7 @@ class Liveness:
         arch = lifter.arch
         self._results = _bytes(lifter.register(arch.result)) if results else 0
         self._lifter = lifter
+        self._link = _bytes(lifter.register(arch.link_register)) if arch.link_register else 0
         # The interrupt mask and the stack pointer belong to a context wherever it stands.
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
             lifter.register(arch.stack_pointer)
@@ -30,6 +32,7 @@ class Liveness:
         # Derived from who runs where, never part of a context's own state.
         self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
+        self._after_calls: frozenset[int] = frozenset()
         self._live: dict[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}
         self._everything = (1 << lifter.register_file_size) - 1
@@ -53,6 +56,10 @@ class Liveness:
         """The addresses of all instructions reachable by direct branches and calls, in order."""
         return sorted(self._live)
 
+    def may_return(self, address: int) -> bool:
+        """Return whether a return to `address`, which is not where an entry returns to, was reckoned with."""
+        return self.indirect or address in self._after_calls
+
     def reaches(self, address: int) -> bool:
         """Return whether direct branches and calls lead to `address`."""
         return address in self._live
@@ -69,22 +76,22 @@ class Liveness:
             except ExecutionError:
                 continue  # not code, or unknown: an error only if a run gets there
             found[address] = instruction
-            waiting.extend(successors(instruction)[0])
+            waiting.extend(successors(instruction, self._link)[0])
             if calls(instruction):
                 waiting.append(instruction.following)
         return found
 
     def _solve(self, code: dict[int, Instruction]) -> None:
-        self.indirect = any(successors(i)[2] for i in code.values())
-        after_calls = [i.following for i in code.values() if calls(i)]
-        facts = {address: (*successors(i), *_uses_and_defs(i)) for address, i in code.items()}
+        self.indirect = any(successors(i, self._link)[2] for i in code.values())
+        self._after_calls = frozenset(i.following for i in code.values() if calls(i))
+        facts = {address: (*successors(i, self._link), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
         changed = True
         while changed:
             changed = False
             returned = self._everything if self.indirect else self._results
-            for address in after_calls:
+            for address in self._after_calls:
                 returned |= live.get(address, self._everything)
             for address in order:
                 nexts, returns, anywhere, uses, defs = facts[address]
@@ -102,8 +109,11 @@ def calls(instruction: Instruction) -> bool:
     return any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
 
 
-def successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
-    """Return the addresses it may go to, whether it returns, and whether it may go anywhere."""
+def successors(instruction: Instruction, link: int) -> tuple[list[int], bool, bool]:
+    """Return the addresses it may go to, whether it returns, and whether it may go anywhere.
+
+    link: the bytes of the link register, 0 where return addresses are on the stack.
+    """
     nexts, returns, anywhere, falls_through = [], False, False, True
     for op in instruction.ops:
         match op.opcode:
@@ -116,6 +126,8 @@ def successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
                 falls_through = False
             case "RETURN":
                 returns, falls_through = True, False
+                # ret x10 may as well be a jump.
+                anywhere = anywhere or bool(link and not _uses_and_defs(instruction)[0] & link)
             case "BRANCHIND" | "CALLIND":
                 anywhere, falls_through = True, False
     # A branch inside the instruction may jump over the op that leaves it.
