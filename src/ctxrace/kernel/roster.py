@@ -32,6 +32,10 @@ class Roster:
             names = self._names[state]
             del names[bisect_left(names, column(name))]
 
+    def names(self, state: int) -> list[str]:
+        """Return the names that are in `state`, in order."""
+        return [name for _, name in self._names.get(state, [])]
+
     def first(self, state: int, favourite: str = "") -> str | None:
         """Return the first name that is in `state`, or `favourite` if that is; None where there is none."""
         if self._states.get(favourite) == state:

@@ -15,7 +15,7 @@ from ctxrace.kernel.claim.decide import decide
 from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.claim.resolve import resolve
 from ctxrace.kernel.narrate import Narrator
-from ctxrace.kernel.position import REST, Arrive, Glance, Position, Resume, Start
+from ctxrace.kernel.position import Arrive, Glance, Position, Resume, Start
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import validate
 from ctxrace.kernel.system import KernelSystem
@@ -45,8 +45,7 @@ class Texts:
                 return [f"switch to {'AB'[self.system.tasks.values[task].group]}"]
             case Start(task):
                 name = "AB"[self.system.tasks.values[task].group]
-                preempts = self.system.tasks.values[state.current].flow != REST
-                return [f"switch to {name}" if preempts else f"{name} starts"]
+                return [f"switch to {name}", f"{name} starts"]  # whether it preempts another or not
             case Glance():
                 return []
         who = self.running(state)

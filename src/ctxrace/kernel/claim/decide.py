@@ -20,6 +20,7 @@ from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["decide"]
 
+ONE_ATTEMPT = "a context that the claim speaks of makes one attempt, unless the claim says that it starts again"
 _SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
 
 
@@ -59,6 +60,7 @@ def decide(
     story = tell(follower, executed.run)
     failed = None if confirmed else steps[min(reached, len(steps) - 1)]
     whys = () if answer is not Answer.IMPOSSIBLE else tuple(reasons(program.image, resolved, executed, reached))
+    searched = answer is Answer.IMPOSSIBLE and reached != refused  # what is always called needs no search
     result = ClaimResult(
         resolved.claim.file,
         case or program.name,
@@ -75,7 +77,7 @@ def decide(
         failed="" if failed is None else failed.label or "outcome",
         reasons=whys if judged else (found.stopped,),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
-        notes=tuple(_notes(resolved, executed)),
+        notes=tuple(_notes(resolved, executed, searched=searched)),
         command=command,
     )
     if confirmed:
@@ -142,7 +144,7 @@ def _findings(
             event = story.event_number(index)
             said = f"event {event}" if event else "yes" if not isinstance(line.says, Act) else "between two events"
             kind = line.says.kind if isinstance(line.says, Act) else ""
-            said = {"avoid": "so it is", "switch": "possible here"}.get(kind, said)
+            said = {"avoid": "so it is", "switch": "yes"}.get(kind, said)
             findings.append(Finding(line.label, line.number, text, "possible", event, said))
         elif index == reached and answer is Answer.IMPOSSIBLE:
             findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
@@ -152,8 +154,11 @@ def _findings(
     return findings
 
 
-def _notes(resolved: Resolved, executed: _Executed) -> list[str]:
+def _notes(resolved: Resolved, executed: _Executed, *, searched: bool) -> list[str]:
+    """Return what is to be known besides; searched: whether the answer is that no execution has these steps."""
     notes = [executed.longer] if executed.longer else []
+    if searched:
+        notes.append(ONE_ATTEMPT)
     attempts = resolved.scenario.attempts
     if attempts is not None:
         times = "once" if attempts == 1 else f"{attempts} times"

@@ -107,7 +107,7 @@ def _instead(follower: ClaimFollower, executed: "_Executed", says: Act) -> Itera
         told = Narrator(system).event(state, says.who)
         if says.kind == "return":
             yield from (note for note in told.notes if note.startswith("returns"))
-        else:
+        elif says.kind in ("read", "write"):
             yield from map(str, _same(told, says, follower))
 
 

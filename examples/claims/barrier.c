@@ -1,0 +1,1 @@
+../../src/ctxrace/bpf/said/barrier.c

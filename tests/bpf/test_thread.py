@@ -1,0 +1,119 @@
+"""The thread decided: every fact with its verdict and size, and every interleaving replayed."""
+
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from ctxrace.bpf.claims import prepare
+from ctxrace.bpf.decided import SAID, ask, decide_thread
+from ctxrace.bpf.thread import THREAD, Barrier, Checked, Executed
+from ctxrace.cli.main import main
+from ctxrace.core.claim import Answer
+from ctxrace.core.schedule import Schedule
+from ctxrace.core.statement import Fact, Statement
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.claim.decide import decide
+from ctxrace.kernel.claim.export import claim_text
+from ctxrace.kernel.claim.language import parse_claim
+from ctxrace.kernel.replay import replay
+from ctxrace.report.lanes import render_interleaving
+from ctxrace.report.thread import render_thread, thread_to_json
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "thread.md"
+LONG = Limits(3_000_000)
+ASKED = list(dict.fromkeys(asked for said in THREAD for asked in said.asked))
+
+
+@cache
+def fact(asked: Checked | Executed | Barrier) -> Fact:
+    return ask(asked, LONG)
+
+
+def statements() -> list[Statement]:
+    return [Statement(s.quote, s.who, s.so, tuple(fact(asked) for asked in s.asked)) for s in THREAD]
+
+
+def test_every_row(golden: Callable[[str, str], None]) -> None:
+    told = statements()
+    assert all(fact.as_expected and not fact.missing for statement in told for fact in statement.facts)
+    text = render_thread(told)
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 72
+    golden("thread.txt", text)
+
+
+def spelled(asked: Checked | Executed | Barrier) -> str:
+    return f"{asked.about}-{asked.case.guard}" if isinstance(asked, Checked) else asked.about
+
+
+@pytest.mark.parametrize("asked", [a for a in ASKED if isinstance(a, Checked) and a.expected == "violated"], ids=spelled)
+def test_a_violation_round_trips_through_replay(asked: Checked) -> None:
+    run = fact(asked).interleaving
+    assert run is not None
+    told, broken = replay(asked.case.load()[0], Schedule.parse(run.schedule), asked.case.load()[1])
+    assert render_interleaving(told, 100) == render_interleaving(run, 100)
+    assert broken
+
+
+@pytest.mark.parametrize(
+    "asked", [a for a in ASKED if isinstance(a, Executed) and (a.expected == "possible" or "; outcome reach" in a.expected)],
+    ids=spelled,
+)  # fmt: skip
+def test_an_execution_round_trips_through_a_claim(asked: Executed) -> None:
+    run = fact(asked).interleaving
+    assert run is not None
+    text = claim_text(run, (), f"bpf {asked.guard}, preemption full")
+    assert decide(*prepare(parse_claim(text))).answer is Answer.CONFIRMED, text
+
+
+def test_json_has_the_same_facts() -> None:
+    facts = json.loads(thread_to_json(statements()))
+    assert facts["schema"] == "ctxrace-thread/1"
+    assert sum(len(statement["facts"]) for statement in facts["statements"]) == 38
+    leak = facts["statements"][0]["facts"][0]
+    assert (leak["verdict"], leak["as_expected"]) == ("impossible at 7; outcome reachable", True)
+    assert leak["interleaving"]["switches"] == 3
+
+
+def test_a_row_that_comes_out_otherwise_is_marked() -> None:
+    other = Fact("v1: balanced", "holds", "violated", "5 states", "ctxrace bpf")
+    text = render_thread([Statement('"No leak"', "the author", "not so", (other,))])
+    assert "!!v1: balanced" in text
+    assert "!!  expected: violated" in text
+    assert "not so" not in text
+    assert text.startswith("1 statements, 1 facts: 1 not as expected, marked !!")
+
+
+def test_a_compiler_that_is_missing_is_told() -> None:
+    found = ask(Barrier("none before: other", "no-such-compiler", "NO_BARRIER"), LONG)
+    assert (found.verdict, found.missing) == ("not asked", "no-such-compiler is not installed")
+    assert "1 not asked here" in " ".join(render_thread([Statement("q", "w", "s", (found,))]).split())
+
+
+def test_a_limit_makes_it_incomplete(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bpf", "claims", "--max-states", "1", "--jobs", "1"])
+    assert ended.value.code in (1, 3)
+    assert "incomplete" in capsys.readouterr().out
+
+
+def test_processes_find_the_same() -> None:
+    few = [said for said in THREAD if said.quote.startswith('"At most')]
+    assert decide_thread(2, LONG, few) == decide_thread(1, LONG, few)
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in SAID.iterdir()))
+def test_the_examples_are_what_is_asked(file: str) -> None:
+    assert (ROOT / "examples" / "claims" / file).read_bytes() == (SAID / file).read_bytes()
+
+
+def test_the_page_shows_what_is_printed() -> None:
+    page = PAGE.read_text(encoding="utf-8")
+    for about in ("v1: exclusive", "v1: balanced"):
+        (run,) = (fact(asked).interleaving for asked in ASKED if asked.about == about)
+        assert run is not None
+        assert render_interleaving(run, 100).rstrip("\n").rpartition("\nschedule:")[0] in page
