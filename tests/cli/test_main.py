@@ -220,7 +220,7 @@ BAD = {
     "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
     "nine CPUs": (["check", "FILE", "--cpus", "9"], "9 CPUs are declared; ctxrace takes at most 8"),
     "less than no tasks": (["check", "FILE", "--tasks=-1"], "the number of tasks is '-1'"),
-    "too many tasks": (["check", "FILE", "--tasks", "10000000"], "10,000,000 tasks are declared; ctxrace takes"),
+    "too many tasks": (["check", "FILE", "--tasks", "10000000"], "10,000,000 tasks are declared"),
     "a guard's zero tasks": (["bpf", "--tasks", "0"], "--tasks"),
     "a guard's less than no tasks": (["bpf", "--tasks", "-1"], "--tasks"),
     "a guard's too many tasks": (

@@ -82,12 +82,6 @@ function moved
 
 function anywhere
 	br	x16
-
-function disguised
-	adr	x10, 1f
-	ret	x10
-1:	str	x0, [x1]
-	ret
 """
 
 SOURCE = """
@@ -275,14 +269,6 @@ def test_an_indirect_branch_may_read_everything(code: Code) -> None:
     liveness = entering(code, "anywhere")
     assert set(code.live(liveness, "anywhere", 0)) == set(code.places) - {"sp_el0", "tpidr_el1"}
     assert liveness.cut(code.image.symbols["anywhere"].address, {0x4000: 0, 0x4008: 7}) == ((0x4008, 7),)
-
-
-def test_a_return_through_another_register_may_read_everything(code: Code) -> None:
-    liveness = entering(code, "disguised")
-    assert liveness.indirect
-    assert {"x0", "x1"} <= set(code.live(liveness, "disguised", 0))
-    assert "x10" not in code.live(liveness, "disguised", 0)
-    assert set(code.live(liveness, "disguised", 1)) == set(code.places) - {"sp_el0", "tpidr_el1"}
 
 
 def test_a_return_is_reckoned_with_behind_calls_alone(code: Code) -> None:

@@ -36,7 +36,7 @@ def _returns(code: Lifter, entry: int, target: int, known: dict[int, bool]) -> b
             instruction = code[address]
         except ExecutionError:
             return True
-        nexts, returns, anywhere = successors(instruction, 0)
+        nexts, returns, anywhere = successors(instruction)
         if returns or anywhere:
             return True
         if not calls(instruction):

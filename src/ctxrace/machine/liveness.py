@@ -3,8 +3,8 @@
 A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
 file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
 to after any call, and an indirect branch may read everything. Where there are indirect branches, not all calls are
-known, and a return may read everything, too. A return through another register than the link register (``ret x10``) is
-an indirect branch. That no other one leads elsewhere is not assumed: who runs the code asks `may_return`.
+known, and a return may read everything, too. That a return leads nowhere else is not assumed: who runs the code asks
+`may_return`. Which register it goes through says nothing: trampolines return to their callers by ``ret x10``.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,6 @@ class Liveness:
         arch = lifter.arch
         self._results = _bytes(lifter.register(arch.result)) if results else 0
         self._lifter = lifter
-        self._link = _bytes(lifter.register(arch.link_register)) if arch.link_register else 0
         # The interrupt mask and the stack pointer belong to a context wherever it stands.
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
             lifter.register(arch.stack_pointer)
@@ -76,15 +75,15 @@ class Liveness:
             except ExecutionError:
                 continue  # not code, or unknown: an error only if a run gets there
             found[address] = instruction
-            waiting.extend(successors(instruction, self._link)[0])
+            waiting.extend(successors(instruction)[0])
             if calls(instruction):
                 waiting.append(instruction.following)
         return found
 
     def _solve(self, code: dict[int, Instruction]) -> None:
-        self.indirect = any(successors(i, self._link)[2] for i in code.values())
+        self.indirect = any(successors(i)[2] for i in code.values())
         self._after_calls = frozenset(i.following for i in code.values() if calls(i))
-        facts = {address: (*successors(i, self._link), *_uses_and_defs(i)) for address, i in code.items()}
+        facts = {address: (*successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
         changed = True
@@ -109,11 +108,8 @@ def calls(instruction: Instruction) -> bool:
     return any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
 
 
-def successors(instruction: Instruction, link: int) -> tuple[list[int], bool, bool]:
-    """Return the addresses it may go to, whether it returns, and whether it may go anywhere.
-
-    link: the bytes of the link register, 0 where return addresses are on the stack.
-    """
+def successors(instruction: Instruction) -> tuple[list[int], bool, bool]:
+    """Return the addresses it may go to, whether it returns, and whether it may go anywhere."""
     nexts, returns, anywhere, falls_through = [], False, False, True
     for op in instruction.ops:
         match op.opcode:
@@ -126,8 +122,6 @@ def successors(instruction: Instruction, link: int) -> tuple[list[int], bool, bo
                 falls_through = False
             case "RETURN":
                 returns, falls_through = True, False
-                # ret x10 may as well be a jump.
-                anywhere = anywhere or bool(link and not _uses_and_defs(instruction)[0] & link)
             case "BRANCHIND" | "CALLIND":
                 anywhere, falls_through = True, False
     # A branch inside the instruction may jump over the op that leaves it.
