@@ -15,6 +15,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import Case, guard_path
 from ctxrace.explore.search import search
 from ctxrace.kernel.check import explore
@@ -76,6 +77,17 @@ def search_rate(table: Table) -> None:
     table.add_row("search with evaluation / search alone", f"{seconds / warm:.2f}", "")
 
 
+def width(table: Table) -> None:
+    """Time how many attempts the bytes of the guard as merged can hold: the proof, and the violation with one more."""
+    for tasks, interrupts in ((256, ()), (257, ()), (255, ("nmi",))):
+        case = Case("arm64-merged", "full", tasks, ("exclusive",), caller=Caller(interrupts=interrupts))
+        began = time.perf_counter()
+        (verdict,) = case.check().verdicts
+        seconds = time.perf_counter() - began
+        what = f"arm64-merged, {' and '.join([f'{tasks} tasks', *interrupts])}, {verdict.outcome}"
+        table.add_row(what, f"{seconds:.2f} s, {verdict.states:,} states", "under 60 s" if interrupts else "")
+
+
 def growth(table: Table) -> None:
     """Show how the states grow with the tasks."""
     counts = [Case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 4, 8)]
@@ -86,7 +98,7 @@ def growth(table: Table) -> None:
 def main() -> None:
     """Measure everything and print one table."""
     table = Table("what", "measured", "wanted", title=f"ctxrace on Python {sys.version.split()[0]}")
-    for measure in (whole_commands, search_rate, growth):
+    for measure in (whole_commands, search_rate, growth, width):
         measure(table)
     largest = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     table.add_row("largest process", f"{largest // 1024:,} MB", "under 500 MB")

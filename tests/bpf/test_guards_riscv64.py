@@ -1,4 +1,4 @@
-"""The guards on riscv64, pinned: three ways to make the counter, and plain bytes, of which four are read one by one."""
+"""The guards on riscv64, pinned: three ways to make the counter, and plain bytes, which v1 reads one by one."""
 
 import shutil
 from pathlib import Path
@@ -27,7 +27,7 @@ EXPECTED = {
     ("generic-lrsc", "full"): HOLDS,
     ("arm64-v1", "none"): HOLDS,
     ("arm64-v1", "full"): "vvvv",
-    # Whoever cuts in between the four loads has put its byte back before the next one.
+    # It reads the bytes as one aligned word.
     ("arm64-merged", "none"): HOLDS,
     ("arm64-merged", "full"): HOLDS,
     ("no-exit", "none"): "hvvv",
@@ -44,7 +44,7 @@ COUNTS = {
     ("generic-irqsave", "full"): (5_717, 6_427),
     ("arm64-v1", "none"): (15_654, 17_583),
     ("arm64-v1", "full"): (22_321, 33_954),
-    ("arm64-merged", "none"): (57_983, 62_790),
+    ("arm64-merged", "none"): (19_754, 21_933),
     ("plain-int", "none"): (1_602, 1_983),
     ("plain-int", "full"): (4_007, 6_323),
 }

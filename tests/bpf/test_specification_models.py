@@ -10,7 +10,6 @@ from ctxrace.bpf.specification import (
     INTERRUPTS,
     SELECTIONS,
     Line,
-    Model,
     Specification,
     cond_resched,
     might_sleep,
@@ -20,7 +19,7 @@ from ctxrace.bpf.specification.table import Configuration, Decided, configuratio
 from ctxrace.core.interleaving import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import Level, Preemption
 
 GOOD = ("atomic", "merged")
 PREEMPT = ("full", "lazy", "rt")
@@ -102,7 +101,7 @@ def test_lazy_is_full_and_voluntary_is_none_where_nobody_calls_might_sleep(case:
     assert Configuration(guard, THE_SAME[model], *program).decide(2, INTERRUPTS) == Decided(states, expected)
 
 
-@pytest.mark.parametrize("model", Model)
+@pytest.mark.parametrize("model", Preemption)
 def test_the_rcu_flavour_is_nothing_to_a_sleepable_program(model: str) -> None:
     for guard in GUARDS:
         one, other = (Specification(guard, model, sleepable=True, rcu_preemptible=it) for it in (True, False))
@@ -138,12 +137,12 @@ GIVES_WAY = {
 }
 
 
-@pytest.mark.parametrize(("line", "model"), list(product(GIVES_WAY, Model)))
-def test_who_may_run_after_a_line_that_may_block(line: Line, model: Model) -> None:
+@pytest.mark.parametrize(("line", "model"), list(product(GIVES_WAY, Preemption)))
+def test_who_may_run_after_a_line_that_may_block(line: Line, model: Preemption) -> None:
     system = Specification("merged", model, 2, (), sleepable=True, blocking=line)
     after = [0] * (system.code[0].inside.start + 1)
     assert system.code[0].lines[len(after) - 1] is line
-    assert taking_turns(system, after) == ([0, 1] if GIVES_WAY[line][list(Model).index(model)] else [0])
+    assert taking_turns(system, after) == ([0, 1] if GIVES_WAY[line][list(Preemption).index(model)] else [0])
 
 
 @pytest.mark.parametrize(("line", "preempted"), [(schedule, [0, 1]), (cond_resched, [1]), (might_sleep, [1])])
@@ -228,7 +227,7 @@ def test_a_selection_is_the_guard_that_it_takes(guard: str, sleepable: bool, pre
         "atomic-if-sleepable": sleepable,
         "atomic-if-either": sleepable or preemptible,
     }[guard]
-    for model in Model:
+    for model in Preemption:
         taken = Configuration("atomic" if atomic else "v1", model, sleepable, preemptible)
         assert Configuration(guard, model, sleepable, preemptible).decide() == taken.decide()
 

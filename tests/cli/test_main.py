@@ -168,6 +168,23 @@ def test_json_has_what_machines_need(run: Run, racy: Path) -> None:
     ]
 
 
+def test_more_than_one_cpu_is_checked(run: Run, racy: Path) -> None:
+    status, out, err = run("check", racy, "--cpus", "2", "--nmi", "none", "--property", "balanced")
+    assert (status, err) == (1, "")
+    assert "violated: balanced(counter)" in out.splitlines()[0]
+    assert "note: between CPUs, memory is taken to be sequentially consistent" in out
+
+
+def test_many_tasks_are_searched_up_to_the_limit_with_how_many_states_there_may_be(run: Run) -> None:
+    words = ["bpf", "--guard", "generic-byte", "--tasks", "100000", "--preemption", "full", "--interrupts", "nmi"]
+    status, out, _ = run(*words, "--max-states", "1000", "--json")
+    results = json.loads(out)["results"]
+    told = "the limit of 1,000 states is reached; 2 tasks have 190 states, each further one 107 more: "
+    told += "about 10.7 million for 100,000"
+    assert {result["reason"] for result in results} == {told}
+    assert (status, {result["verdict"] for result in results}) == (3, {"incomplete"})
+
+
 def test_flags_after_two_dashes_go_to_the_compiler(run: Run, tmp_path: Path) -> None:
     text = RACY.replace("CTXRACE_TASKS(2", "CTXRACE_TASKS(NUMBER").replace("int counter", "int FLAG")
     path = source(tmp_path, text)
@@ -201,6 +218,15 @@ BAD = {
     "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
     "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
     "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
+    "nine CPUs": (["check", "FILE", "--cpus", "9"], "9 CPUs are declared; ctxrace takes at most 8"),
+    "less than no tasks": (["check", "FILE", "--tasks=-1"], "the number of tasks is '-1'"),
+    "too many tasks": (["check", "FILE", "--tasks", "10000000"], "10,000,000 tasks are declared"),
+    "a guard's zero tasks": (["bpf", "--tasks", "0"], "--tasks"),
+    "a guard's less than no tasks": (["bpf", "--tasks", "-1"], "--tasks"),
+    "a guard's too many tasks": (
+        ["bpf", "--guard", "arm64-merged", "--preemption", "full", "--tasks", "10000000"],
+        "10,000,000 tasks are declared; ctxrace takes at most 1,000,000",
+    ),
     "model": (["check", "FILE", "--preemption", "some"], "unknown preemption model 'some'"),
     "contradiction": (["check", "FILE", "--nmi", "attempt", "--nmi", "none"], "--nmi none contradicts --nmi attempt"),
     "two numbers": (["check", "FILE", "--tasks", "1:attempt", "--tasks", "2:attempt"], "two numbers of tasks"),
@@ -210,6 +236,9 @@ BAD = {
     "level": (["check", "FILE", "-O9"], "-O takes 0, 1, 2, 3, s, z or g, got '9'"),
     "option": (["check", "FILE", "--never"], "--never"),
     "guard": (["bpf", "--guard", "v9"], "no guard 'v9'"),
+    "guard of models": (["bpf", "models", "--guard", "v9"], "no guard 'v9'; ctxrace has: generic-lse"),
+    "before a verb": (["bpf", "--cpus", "2", "models"], "--cpus 2 stands before models; write ctxrace bpf models and"),
+    "rt and RCU": (["bpf", "--preemption", "rt", "--rcu", "non-preemptible"], "PREEMPT_RT has preemptible RCU only"),
 }
 
 
@@ -293,6 +322,28 @@ def test_options_of_trampolines_are_not_for_files(run: Run, tmp_path: Path) -> N
     status, _, err = run("replay", str(tmp_path / "guard.c"), "--schedule", "a.b:A:1", "--trampoline", "fentry")
     assert status == 2
     assert "is no guard of ctxrace bpf; leave out --trampoline and its like" in err
+
+
+def test_a_bpf_cell_of_the_models_narrows_replays_and_is_printed_again(run: Run) -> None:
+    options = ["--trampoline", "fentry", "--preemption", "lazy", "--cpus", "2", "--interrupts", "none"]
+    status, out, _ = run("bpf", "--guard", "arm64-v1", *options, "--property", "balanced")
+    assert status == 1
+    lines = [line for line in out.replace("\\\n", "").splitlines() if ": ctxrace " in line]
+    commands = dict(line.split(": ctxrace ", 1) for line in lines)
+    assert run(*shlex.split(commands["again"]))[1] == out
+    status, again, _ = run(*shlex.split(commands["replay"]))
+    assert status == 1
+    assert again.partition("\n\n")[2].rstrip("\n") in out
+
+
+def test_bpf_models_prints_a_table_for_each_machine(run: Run) -> None:
+    status, out, _ = run("bpf", "models", "--guard", "arm64-v1", "--max-states", "1", "--jobs", "1")
+    assert status == 3
+    first, *_ = out.replace("\n    ", " ").splitlines()
+    assert first.endswith("where a column names them: 59 incomplete")
+    assert out.count("sleepable, non-preemptible ") == 7
+    status, out, _ = run("bpf", "models", "--guard", "arm64-v1", "--max-states", "1", "--jobs", "1", "--json")
+    assert {entry["states"] for entry in json.loads(out)["results"]} == {1}
 
 
 def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None:

@@ -52,10 +52,11 @@ def lengths(result: Result) -> dict[str, tuple[int, int] | None]:
 
 
 def test_a_task_that_migrates_leaves_its_count_behind(build: Build) -> None:
-    # inc on CPU 0 is 3 events (preempt_disable, ldadd, preempt_enable), the return of body one more; the task is taken
-    # off CPU 0 (1 switch) and goes on on CPU 1 (1 switch), with dec, 3 events. Leaving before body returns is the same.
+    # inc on CPU 0 is 4 events (preempt_disable, the CPU's offset, ldadd, preempt_enable), the return of body one more;
+    # the task is taken off CPU 0 (1 switch) and goes on on CPU 1 (1 switch), with dec, 4 events. Leaving before body
+    # returns is the same.
     result = check(build(PER_CPU_COUNTER + ONCE + "CTXRACE_TASKS(1, attempt);", "-DBEGIN=", "-DEND="))
-    assert lengths(result)["balanced"] == (2, 7)
+    assert lengths(result)["balanced"] == (2, 9)
     assert lengths(result)["exclusive"] is None
 
 
@@ -67,8 +68,8 @@ def test_a_task_that_must_not_migrate_leaves_nothing(build: Build) -> None:
     }
     # Two tasks on one of the CPUs preempt one another in the body; their counts are atomic and come back.
     found = lengths(check(build(PER_CPU_COUNTER + "CTXRACE_TASKS(2, attempt);", *flags)))
-    # A: migrate_disable, inc (3): enters. Preempted. B: the same.
-    assert found == {"exclusive": (1, 8), "balanced": None}
+    # A: migrate_disable, inc (4): enters. Preempted. B: the same.
+    assert found == {"exclusive": (1, 10), "balanced": None}
 
 
 def test_without_preemption_nobody_migrates(build: Build) -> None:
@@ -80,8 +81,58 @@ def test_without_preemption_nobody_migrates(build: Build) -> None:
 
 def test_a_task_that_sleeps_may_wake_up_on_the_other_cpu(build: Build) -> None:
     text = PER_CPU_COUNTER.replace("{ barrier(); }", "{ schedule(); }") + "CTXRACE_PREEMPTION(none);"
-    # inc 3; asleep (1 switch to idle); on CPU 1 (1 switch) it returns from schedule(), a tail call of body, and dec 3.
-    assert lengths(check(build(text + ONCE + "CTXRACE_TASKS(1, attempt);", "-DBEGIN=", "-DEND=")))["balanced"] == (2, 7)
+    # inc 4; asleep (1 switch to idle); on CPU 1 (1 switch) it returns from schedule(), a tail call of body, and dec 4.
+    assert lengths(check(build(text + ONCE + "CTXRACE_TASKS(1, attempt);", "-DBEGIN=", "-DEND=")))["balanced"] == (2, 9)
+
+
+STALE = """
+    DEFINE_PER_CPU(int, count);
+    #define ONE_MORE(by) do { WRITE_ONCE(*here, READ_ONCE(*here) + (by)); } while (0)
+    void attempt(void)
+    {
+        int *here;
+        FIRST
+        SECOND
+    }
+    CTXRACE_BALANCED(count);
+"""
+PINNED_TOO_LATE = (
+    "-DFIRST=here=this_cpu_ptr(&count);preempt_disable();ONE_MORE(1);",
+    "-DSECOND=ONE_MORE(-1);preempt_enable();",
+)
+PINNED_TWICE = (
+    "-DFIRST=preempt_disable();here=this_cpu_ptr(&count);ONE_MORE(1);preempt_enable();",
+    "-DSECOND=barrier();here=this_cpu_ptr(&count);preempt_disable();ONE_MORE(-1);preempt_enable();",
+)
+
+
+def test_a_task_may_migrate_between_asking_for_its_cpu_and_its_first_access(build: Build) -> None:
+    # Both take CPU 0's pointer. One goes to CPU 1 with it, where preempt_disable() does not keep the other one out.
+    # 7 events each: the CPU's offset, preempt_disable, 2 loads and 2 stores, preempt_enable.
+    result = check(build(STALE + ONCE + "CTXRACE_TASKS(2, attempt);", *PINNED_TOO_LATE))
+    assert lengths(result) == {"balanced": (2, 14)}
+    assert lengths(check(build(STALE + ONCE + "CTXRACE_TASKS(1, attempt);", *PINNED_TOO_LATE))) == {"balanced": None}
+
+
+def test_a_task_may_migrate_right_before_it_asks_for_its_cpu(build: Build) -> None:
+    # Its last event before that is preempt_enable(), until which it stays. 5 events on each CPU.
+    result = check(build(STALE + ONCE + "CTXRACE_TASKS(1, attempt);", *PINNED_TWICE))
+    assert lengths(result) == {"balanced": (2, 10)}
+
+
+def test_a_task_takes_the_body_that_it_runs_along_to_the_other_cpu(build: Build) -> None:
+    # Each is let in by its own CPU's count (4 events each); then A goes to where B is in the body, without an event.
+    text = """
+        DEFINE_PER_CPU(int, count);
+        static noinline void body(void) { barrier(); }
+        void attempt(void) { if (this_cpu_inc_return(count) == 1) body(); }
+        CTXRACE_TASKS(2, attempt); CTXRACE_EXCLUSIVE(body); CTXRACE_ATTEMPTS(1);"""
+    program = build(text)
+    (verdict,) = check(program).verdicts
+    assert verdict.interleaving is not None
+    assert (verdict.interleaving.switches, len(verdict.interleaving.events)) == (2, 8)
+    told, broken = replay(program, Schedule.parse(verdict.interleaving.schedule))
+    assert (told, verdict.property in broken) == (verdict.interleaving, True)
 
 
 SUM = """
@@ -123,7 +174,7 @@ def test_each_cpu_has_its_number_and_its_own_copies(build: Build) -> None:
         CTXRACE_TASKS(2, e);""")
     assert lengths(check(program)) == {"check": None}
     wrong = build("void e(void) { ctxrace_check(smp_processor_id() == 0); } CTXRACE_TASKS(1, e);")
-    assert lengths(check(wrong)) == {"check": (0, 1)}
+    assert lengths(check(wrong)) == {"check": (0, 2)}  # the CPU's offset, its number
 
 
 def test_interrupts_arrive_on_each_cpu(build: Build) -> None:
@@ -162,7 +213,7 @@ def test_state_counts(build: Build) -> None:
         PER_CPU_COUNTER + "CTXRACE_TASKS(2, attempt);", "-DBEGIN=migrate_disable();", "-DEND=migrate_enable();"
     )
     (balanced,) = [v for v in check(program).verdicts if v.property.kind == "balanced"]
-    assert (balanced.states, balanced.transitions) == (252, 472)
+    assert (balanced.states, balanced.transitions) == (328, 608)
 
 
 def test_bad_numbers_of_cpus(build: Build) -> None:

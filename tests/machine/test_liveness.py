@@ -271,6 +271,13 @@ def test_an_indirect_branch_may_read_everything(code: Code) -> None:
     assert liveness.cut(code.image.symbols["anywhere"].address, {0x4000: 0, 0x4008: 7}) == ((0x4008, 7),)
 
 
+def test_a_return_is_reckoned_with_behind_calls_alone(code: Code) -> None:
+    liveness = entering(code, "caller")
+    start = code.image.symbols["caller"].address
+    assert [index for index in range(8) if liveness.may_return(start + 4 * index)] == [3]
+    assert entering(code, "caller", "anywhere").may_return(start)  # not all calls are known
+
+
 def test_code_that_nobody_analysed_keeps_everything(code: Code) -> None:
     liveness = entering(code, "anywhere")
     assert set(code.live(liveness, "flags", 0)) == set(code.places) - {"sp_el0", "tpidr_el1"}

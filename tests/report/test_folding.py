@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.names import task_name
 from ctxrace.report.folding import Fold, fold
 from ctxrace.report.text import render_interleaving
 
@@ -63,7 +64,8 @@ def folds(rows: Sequence[Row]) -> list[Fold]:
 
 def printed(text: str) -> list[int]:
     """The numbers of the events that a text shows or counts."""
-    shown = r"^ *(\d+)  |── \d+ more times? the same by [^:]*:\s+events?\s+(\d+)(?:\s+to\s+(\d+))?"  # may be wrapped
+    said = r"more (?:times? the same by|tasks do the same,) [^:]*"
+    shown = rf"^ *(\d+)  |── \d+ {said}:\s+events?\s+(\d+)(?:\s+to\s+(\d+))?"  # may be wrapped
     numbers: list[int] = []
     for one, first, last in re.findall(shown, text, re.MULTILINE):
         numbers += range(int(one or first), int(one or last or first) + 1)
@@ -129,6 +131,56 @@ def test_several_contexts_in_a_block() -> None:
     text = render_interleaving(run)
     assert "── 7 more times the same by B, NMI and A: events 7 to 27 ──" in text
     assert printed(text) == list(range(1, 31))
+
+
+def in_flight(tasks: int) -> list[Row]:
+    """Each task counts up and is preempted by the next; the last one does something else at its end."""
+    rows: list[Row] = []
+    for number in range(tasks):
+        name, before = task_name(number), task_name(number - 1) if number else ""
+        reason = f"task {before} is preempted: preempt count 0, interrupts on" if before else "the CPU is idle"
+        rows.append(Turn("switch" if before else "start", name, reason))
+        notes = ("enters body",) if number in (0, tasks - 1) else ()
+        rows += [event(name, 24, store(number % 256, (number + 1) % 256)), event(name, 26, notes=notes)]
+    return rows
+
+
+def test_different_tasks_that_do_the_same_one_after_the_other() -> None:
+    rows = in_flight(257)
+    (part,) = folds(rows)
+    assert (part.times, part.events, part.tasks[0], part.tasks[-1], len(part.tasks)) == (254, 508, "C", "T255", 254)
+    assert [(c.first, c.last, c.low, c.high) for c in part.changes] == [(2, 0, 0, 255)]
+    text = render_interleaving(Interleaving(tuple(task_name(number) for number in range(257)), tuple(rows)))
+    assert text.splitlines()[0].split() == ["#", "A", "B", "T256"]  # who is folded has no lane
+    assert "254 more tasks do the same, C to T255: events 5 to 512; active[0] goes from 2 to 0, within 0 to 255" in (
+        " ".join(text.split())
+    )
+    assert printed(text) == list(range(1, 515))
+
+
+@pytest.mark.parametrize("tasks", range(1, 10))
+def test_how_many_tasks_it_takes(tasks: int) -> None:
+    assert [part.times for part in folds(in_flight(tasks))] == ([tasks - 3] if tasks >= 7 else [])
+
+
+def test_tasks_that_differ_stay() -> None:
+    rows = in_flight(20)
+    rows[10 * 3] = Turn("switch", task_name(10), "task A is preempted: preempt count 0, interrupts on")  # not the last
+    assert [(part.tasks[0], part.tasks[-1]) for part in folds(rows)] == [("C", "I"), ("M", "S")]
+    every_other = [row for number in range(0, 40, 2) for row in in_flight(41)[number * 3 : number * 3 + 3]]
+    assert [part.tasks[-1] for part in folds(every_other)] == ["T36"]
+
+
+def test_tasks_that_take_turns_with_an_interrupt() -> None:
+    rows: list[Row] = []
+    for number in range(30):
+        name = task_name(number)
+        rows += [Turn("switch", name), event(name, 1), Turn("arrival", "nmi", f"over task {name}"), event("nmi", 2)]
+        rows += [Turn("return", "nmi", f"back to task {name}"), event(name, 3)]
+    (part,) = folds(rows)
+    text = render_interleaving(Interleaving((*map(task_name, range(30)), "nmi"), tuple(rows)))
+    assert f"{part.times} more tasks do the same, {part.tasks[0]} to {part.tasks[-1]}: events " in text
+    assert printed(text) == list(range(1, 91))
 
 
 def test_the_longest_block() -> None:

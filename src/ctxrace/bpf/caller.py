@@ -18,7 +18,8 @@ _TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
 CALLERS = ("bare", *_DEFINE_OF)
 """What may call a guard. bare: enter, program and exit in one function; raw_tp: a tracepoint, without a trampoline."""
 
-DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN")
+DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN",
+           "BPF_NO_MIGRATE_DISABLE")  # fmt: skip
 """What system/attach.h understands besides, and no other option says."""
 
 MUTANTS = {"no-exit": ("-DBPF_SKIP_EXIT",), "early-return": ("-DBPF_SKIP_EXIT",)}

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
-from itertools import groupby
+from itertools import groupby, product
 from pathlib import Path
 
 from ctxrace.bpf.caller import ALONE, Caller
@@ -15,10 +15,10 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import Program, configuration, load
-from ctxrace.kernel.scenario import Scenario
+from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
+__all__ = ["BEYOND", "GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
@@ -33,7 +33,10 @@ GUARDS_OF = {
     # The counter is one instruction, so there is only one way to make it; the plain bytes of arm64 are portable C.
     "x86-64": ("generic", *(guard for guard in GUARDS if not guard.startswith("generic-"))),
 }
-"""For each architecture the guards that exist on it."""
+"""For each architecture the guards that exist on it, and are in its table."""
+
+BEYOND = ("generic-byte",)
+"""Guards that are on every architecture, and checked only where they are named: few tasks show nothing new of them."""
 
 
 MODELS = (str(Preemption.NONE), str(Preemption.FULL))
@@ -45,7 +48,8 @@ class Case:
     """One cell row of the table: a guard under a preemption model, compiled in one way.
 
     properties: kinds to decide, empty for all. attempts: None for what the guard's file declares.
-    caller: who calls the guard.
+    caller: who calls the guard. fifo_tasks: how many tasks of the highest real-time priority there are besides.
+    entry_window: whether interrupts also call the guard where the preempt count does not tell of them.
     """
 
     guard: str
@@ -58,6 +62,9 @@ class Case:
     limits: Limits = field(default_factory=Limits)
     arch: str = "arm64"
     caller: Caller = ALONE
+    cpus: int = 1
+    entry_window: bool = False
+    fifo_tasks: int = 0
 
     @property
     def label(self) -> str:
@@ -81,6 +88,9 @@ class Case:
         words += self.caller.options
         words += [word for name in self.properties for word in ("--property", name)]
         words += ["--tasks", str(self.tasks)] if self.tasks != 2 else []
+        words += ["--fifo-tasks", str(self.fifo_tasks)] if self.fifo_tasks else []
+        words += ["--cpus", str(self.cpus)] if self.cpus != 1 else []
+        words += ["--entry-window"] if self.entry_window else []
         words += ["--attempts", self.attempts] if self.attempts else []
         words += ["--cc", self.cc] if self.cc else []
         words += [self.optimize] if self.optimize else []
@@ -88,10 +98,17 @@ class Case:
 
     def load(self) -> tuple[Program, Scenario]:
         """Compile the guard with its caller, and return the program and what is to be decided of it."""
-        flags = configuration(preemption=self.preemption)
+        fits_together(self.preemption, self.caller.rcu)
+        flags = configuration(preemption=self.preemption, cpus=str(self.cpus))
         program = load_guard(self.guard, self.arch, self.caller, cc=self.cc, optimize=self.optimize, flags=flags)
         scenario = override(
-            program.scenario, tasks=[str(self.tasks)], preemption=self.preemption, attempts=self.attempts
+            program.scenario,
+            tasks=[str(self.tasks)],
+            fifo_tasks=[str(self.fifo_tasks)] if self.fifo_tasks else (),
+            cpus=str(self.cpus),
+            preemption=self.preemption,
+            attempts=self.attempts,
+            entry_window=self.entry_window,
         )
         return program, select(scenario, self.properties)
 
@@ -102,7 +119,8 @@ class Case:
     def decide(self, program: Program, scenario: Scenario) -> Result:
         """Decide what `load` returned."""
         result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
-        return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
+        several = (f"{self.cpus} CPUs",) if self.cpus > 1 else ()
+        return replace(result, case=self.label, notes=(*self.caller.notes, *several, *result.notes))
 
 
 def load_guard(
@@ -128,7 +146,7 @@ def load_guard(
 
 def guard_path(guard: str, arch: str = "arm64") -> Path:
     """Return the C file of `guard`; raise `ScenarioError` that lists the guards of `arch` where there is none."""
-    known = GUARDS_OF[architecture(arch).name]
+    known = (*GUARDS_OF[architecture(arch).name], *BEYOND)
     if guard not in known:
         on = "" if all(guard not in guards for guards in GUARDS_OF.values()) else f" on {arch}"
         raise ScenarioError(f"no guard {guard!r}{on}; ctxrace has: {', '.join(known)}")
@@ -147,6 +165,9 @@ def cases(
     limits: Limits | None = None,
     arch: str = "arm64",
     callers: Sequence[Caller] = (ALONE,),
+    cpus: int = 1,
+    entry_window: bool = False,
+    fifo_tasks: int = 0,
 ) -> list[Case]:
     """Return the cases of every guard under every preemption model, or of those given, with each of `callers`.
 
@@ -158,13 +179,16 @@ def cases(
     for caller in callers:
         caller.check(arch)
     models = [str(Preemption(name)) for name in preemptions] if _known(preemptions) else list(MODELS)
+    for caller, model in product(callers, models):
+        fits_together(model, caller.rcu)
     limits = limits or Limits()
     return [
-        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch, caller)
+        Case(guard, model, tasks, tuple(properties), cc, optimize, attempts, limits, arch, caller, cpus, entry_window,
+             fifo_tasks)
         for guard in dict.fromkeys(guards or known)
         for caller in dict.fromkeys(callers)
         for model in dict.fromkeys(models)
-    ]
+    ]  # fmt: skip
 
 
 def run(wanted: Sequence[Case], jobs: int) -> Iterator[Result]:
@@ -209,6 +233,15 @@ def _check_all(wanted: Sequence[Case]) -> list[Result]:
         if any(verdict.reason == INTERRUPTED for verdict in result.verdicts):
             break
     return results
+
+
+def fits_together(preemption: str, rcu: str) -> None:
+    """Raise `ScenarioError` for a preemption model that does not exist with a flavour of RCU."""
+    if preemption == Preemption.RT and rcu != RCU_FLAVOURS[0]:
+        raise ScenarioError(
+            f"--preemption rt does not go with --rcu {rcu}: PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig); "
+            "leave out --rcu, or take another model (full)"
+        )
 
 
 def _known(preemptions: Sequence[str]) -> bool:

@@ -22,7 +22,6 @@ from ctxrace.cli.callers import (
 )
 from ctxrace.cli.output import exit_status, write
 from ctxrace.cli.progress import searching
-from ctxrace.cli.thread import claims
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
@@ -33,7 +32,6 @@ from ctxrace.report.text import render_result, render_table
 __all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
-app.command("claims", short_help="what was said in the thread, and what is so")(claims)
 
 _SYSTEM = "the whole system, called by the trampoline's machine code"
 _SYSTEM_REMARKS = (
@@ -52,9 +50,19 @@ def bpf(
     rcu: opt.Rcu = None,
     interrupts: Interrupts = None,
     define: Defines = None,
-    preemption: Annotated[list[str] | None, typer.Option("--preemption", metavar="none|full")] = None,
+    preemption: Annotated[
+        list[str] | None,
+        typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: none and full"),
+    ] = None,
     wanted: opt.PropertyOption = None,
     tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
+    fifo_tasks: Annotated[
+        int, typer.Option("--fifo-tasks", min=0, metavar="N", help="so many more, which no task preempts")
+    ] = 0,
+    cpus: Annotated[
+        int, typer.Option("--cpus", min=1, metavar="N", help="how many CPUs, between which tasks migrate")
+    ] = 1,
+    entry_window: opt.EntryWindow = False,
     attempts: opt.Attempts = None,
     arch: Annotated[str | None, typer.Option("--arch", metavar="NAME", help="the architecture")] = None,
     cc: opt.Cc = None,
@@ -68,6 +76,7 @@ def bpf(
 
     Example: ctxrace bpf --guard arm64-v1 --trampoline fexit --sleepable --preemption full
     """
+    # long because every option is a parameter
     if context.invoked_subcommand:
         _no_options_before(context)
         return
@@ -84,9 +93,13 @@ def bpf(
         limits=limits,
         arch=arch or "arm64",
         callers=callers_of(given, arch or "arm64"),
+        cpus=cpus,
+        entry_window=entry_window,
+        fifo_tasks=fifo_tasks,
     )
     whole: list[Case] = []
-    if not (guard or preemption or wanted or attempts or given.any):
+    narrowed = guard or preemption or wanted or attempts or given.any or cpus != 1 or entry_window or fifo_tasks
+    if not narrowed:
         whole = system_cases([arch] if arch else (), tasks=tasks, cc=cc, optimize=level, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs or os.cpu_count() or 1))

@@ -40,8 +40,8 @@ def check(
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *without_limits(words[1:])])
     with searching(f"exploring {file}") as shown:
-        limits = Limits(max_states, timeout)
-        result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again)
+        limits, expect = Limits(max_states, timeout), shown.expect if shown else None
+        result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
     if json:
         sys.stdout.write(to_json([result]))
     else:

@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from ctxrace.cli import bpf, check, replay, show
+from ctxrace.cli import bpf, check, models, replay, show, thread
 from ctxrace.core.errors import CtxraceError, ToolchainError
 
 __all__ = ["app", "main"]
@@ -24,6 +24,8 @@ app = typer.Typer(
 app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
 app.command("replay", short_help="run the schedule of an interleaving again")(replay.replay)
 app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
+bpf.app.command("models", short_help="the same on every kernel: preemption, RCU, CPUs")(models.models)
+bpf.app.command("claims", short_help="what was said in the thread, and what is so")(thread.claims)
 app.add_typer(bpf.app, name="bpf", short_help="BPF's recursion guards: what holds for which")
 
 

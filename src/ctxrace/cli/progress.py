@@ -6,25 +6,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.status import Status
 
-from ctxrace.explore.search import Progress
+__all__ = ["Display", "searching"]
 
-__all__ = ["searching"]
+
+class Display:
+    """What a terminal shows of a search: states, rate, memory, and how many states are to be expected."""
+
+    def __init__(self, what: str, status: Status) -> None:
+        self._what, self._status, self._expected = what, status, ""
+
+    def __call__(self, states: int, seconds: float) -> None:
+        """Show that so many states were visited in so many seconds."""
+        rate = states / seconds if seconds else 0
+        told = f"{self._what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop"
+        self._status.update(f"{told}{self._expected}")
+
+    def expect(self, told: str) -> None:
+        """Show from now on how many states there may be."""
+        self._expected = f" ({told})"
+        self._status.update(f"{self._what} ...{self._expected}")
 
 
 @contextmanager
-def searching(what: str) -> Iterator[Progress | None]:
-    """Show states, rate and memory while the block runs, if standard error is a terminal."""
+def searching(what: str) -> Iterator[Display | None]:
+    """Show how far the search is while the block runs, if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
     with Console(stderr=True).status(f"{what} ...") as status:
-
-        def progress(states: int, seconds: float) -> None:
-            rate = states / seconds if seconds else 0
-            status.update(f"{what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop")
-
-        yield progress
+        yield Display(what, status)
 
 
 def _megabytes() -> int:

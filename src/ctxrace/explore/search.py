@@ -25,11 +25,12 @@ INTERRUPTED = "interrupted"
 
 _SWITCH = 1 << 32  # one switch outweighs any number of events
 _BETWEEN_REPORTS = 4096
+_FOUND = 4  # times the limit: states that wait to be visited take memory, too
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where to stop. max_states: states to visit; timeout: seconds. None: no limit."""
+    """Where to stop. max_states: states to visit, or a quarter of those found; timeout: seconds. None: no limit."""
 
     max_states: int | None = None
     timeout: float | None = None
@@ -130,8 +131,13 @@ class _Search:
 
     def limit(self) -> str:
         """Return which limit forbids to visit another state, if one does, and report progress now and then."""
-        if self.states == self.limits.max_states:
-            return f"the limit of {self.states:,} states is reached"
+        most = self.limits.max_states
+        if most is not None:
+            if self.states == most:
+                return f"the limit of {most:,} states is reached"
+            if len(self.lengths) > _FOUND * most and self.states:
+                found = len(self.lengths)
+                return f"the limit of {most:,} states is reached: {found:,} are found, {self.states:,} of them visited"
         if self.states % _BETWEEN_REPORTS == 0:
             seconds = time.monotonic() - self.began
             if self.limits.timeout is not None and seconds >= self.limits.timeout:

@@ -1,13 +1,15 @@
 """Check a program's scenario: search it, judge every property, tell the shortest violations."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
-from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.explore.search import INTERRUPTED, Exploration, Limits, Progress, search
 from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.contexts import MOST_COMPARED
+from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.monitor import CHECK, ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
@@ -15,6 +17,9 @@ from ctxrace.kernel.smp import SmpSystem, system_for
 from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["check", "explore"]
+
+MANY_TASKS = 64
+"""With more of them, how many states are to be expected is found out first, which takes little of the time."""
 
 
 def check(
@@ -25,15 +30,17 @@ def check(
     progress: Progress | None = None,
     command: str = "",
     replay: str = "",
+    expect: Callable[[str], None] | None = None,
 ) -> Result:
     """Decide every property of the scenario, None for the one that the source declares.
 
     command: what shows this result again; replay: what replays an interleaving, but for its schedule.
+    expect: called with how many states many tasks may have, before they are searched.
     Raises `CtxraceError` where scenario and program do not fit, and where a property would hold only because
     nothing ever happens.
     """
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
-    system, exploration = explore(program, scenario, limits, progress)
+    system, exploration = _explore_many(program, scenario, limits or Limits(), progress, expect)
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
@@ -72,6 +79,36 @@ def explore(
         return system, search(system, wanted, limits, progress)
 
     return without_wrong_ones(attempt)
+
+
+def _explore_many(
+    program: Program,
+    scenario: Scenario,
+    limits: Limits,
+    progress: Progress | None,
+    expect: Callable[[str], None] | None,
+) -> tuple[KernelSystem | SmpSystem, Exploration]:
+    """Search `scenario`; where a limit stops that, also say how many states there may be."""
+
+    def visit(fewer: Scenario, small: Limits) -> Exploration:
+        return explore(program, fewer, small, everything=True)[1]
+
+    told = ""
+    if scenario.task_count > MANY_TASKS:
+        try:
+            told = forecast(scenario, limits, visit)
+        except KeyboardInterrupt:
+            nothing = Exploration(0, 0, 0.0, exhausted=False, stopped=INTERRUPTED)
+            return system_for(program.image, scenario), nothing
+        if told and expect is not None:
+            expect(told)
+    system, exploration = explore(program, scenario, limits, progress)
+    if not exploration.stopped:
+        return system, exploration
+    if not told and exploration.stopped != INTERRUPTED:
+        told = forecast(scenario, limits, visit)
+    stopped = f"{exploration.stopped}; {told}" if told else exploration.stopped
+    return system, replace(exploration, stopped=stopped)
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:

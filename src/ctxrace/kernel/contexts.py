@@ -53,7 +53,8 @@ class Contexts:
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.cpu = cpu
         self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
-        machine = Machine(image, scenario.entries, self.monitor.watched, CHECK_FUNCTION, Sleep, announced, results)
+        noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced, results)
+        machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
         self.handlers = scenario.interrupts
         softirqs = len(scenario.softirq_tasks)
         tasks = scenario.task_count + softirqs

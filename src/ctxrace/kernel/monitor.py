@@ -80,12 +80,12 @@ class Monitor:
     def activations(self, system: "KernelSystem", state: Position, body: str) -> int:
         """Return how often `body` is active on the CPU."""
         total = 0
-        for flow in system.flows_in(state):
+        for flow, number in system.flows_in(state):
             count = self._activations.get((flow, body))
             if count is None:
                 active = system.flows.numbers.values[flow][1].active
                 count = self._activations[flow, body] = sum(a.function == body for a in active)
-            total += count
+            total += count * number
         return total
 
     def _holds_when_idle(self, system: "KernelSystem", state: Position, wanted: Property) -> bool:

@@ -4,24 +4,21 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import BLOCKS, Level, Preemption, arrival_reason
 from ctxrace.kernel.layout import PREEMPT_COUNT, RUN_CONTEXT, SOFTIRQ_DISABLE_COUNT, TASK_STRUCT_SIZE
 from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Idle, Move, Position, Resume, Start
+from ctxrace.kernel.roster import Roster, column
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import RegionKind, Touch
 
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of", "task_name"]
-
-
-def task_name(number: int) -> str:
-    """Return how a report calls task `number`: A to Z, then T26, T27, ..."""
-    return chr(ord("A") + number) if number < 26 else f"T{number}"
+__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of"]
 
 
 def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
@@ -49,10 +46,12 @@ class Narrator:
         # Of all CPUs:
         self.rows: list[Event | Turn] = first.rows if first else []
         self.stints: list[Stint] = first.stints if first else []
-        self.waiting: dict[str, int] = first.waiting if first else {}  # preempted tasks, the numbers of their states
-        self.resting: dict[str, int] = first.resting if first else {}  # the same for tasks that have finished
+        self.waiting: Roster = first.waiting if first else Roster()  # preempted tasks
+        self.resting: Roster = first.resting if first else Roster()  # tasks that have finished
         self.named: dict[str, int] = first.named if first else {}  # the group of each task that has a name
         self._suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
+        softirqs = [number for number, group in enumerate(system.groups) if group.level is Level.SOFTIRQ]
+        self._softirqs = ["softirq", *(f"softirq{number}" for number in softirqs)]
 
     def add(self, state: Position, step: Step) -> None:
         """Tell the next step, taken in `state`."""
@@ -128,7 +127,9 @@ class Narrator:
         return f"{'^' if handler.window else ''}{name}{self._suffix}"
 
     def _waiting(self, task: int) -> str:
-        return min((name for name, number in self.waiting.items() if number == task), key=_column)
+        name = self.waiting.first(task)
+        assert name is not None
+        return name
 
     def _context(self) -> str:
         if self.stack:
@@ -162,7 +163,7 @@ class Narrator:
         if came_from != self.system.cpu:
             reason += f"; it migrates from CPU {came_from}"
         name = self._waiting(task)
-        del self.waiting[name]
+        self.waiting.take(name)
         self.current = name
         self._turn("switch", name, reason)
 
@@ -173,7 +174,7 @@ class Narrator:
         group = self.system.tasks.values[task].group
         name = self._name(task)
         self.named[name] = group
-        self.resting.pop(name, None)
+        self.resting.take(name)
         self.current = name
         move = self.system.first_move(task, self.system.role_of_task(group))
         self._turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move))
@@ -192,21 +193,20 @@ class Narrator:
     def _name(self, task: int) -> str:
         """Return the name of the task that begins, which is at rest as number `task`."""
         group = self.system.tasks.values[task].group
-        known = [name for name, number in self.resting.items() if number == task and self.named[name] == group]
-        if self.finished in known:
-            return self.finished  # another attempt of the same task, if there is one, rather than another task
-        if known:
-            return min(known, key=_column)
+        # Another attempt of the task that finished last, if there is one, rather than one of another task.
+        known = self.resting.first(task, self.finished)
+        if known is not None:
+            return known
         if self.system.groups[group].level is Level.SOFTIRQ:
             return "softirq" if "softirq" not in self.named else f"softirq{group}"
-        return task_name(sum(not name.startswith("softirq") for name in self.named))
+        return task_name(len(self.named) - sum(name in self.named for name in self._softirqs))
 
     def _put_aside(self, state: Position) -> str:
         if self.current is None:
             return f"task {self.finished} has finished" if self.finished else "the CPU has nothing else to do"
         left = self.system.preempted(state.current)
         assert left is not None
-        self.waiting[self.current] = left
+        self.waiting.put(self.current, left)
         calls = self.system.calls_to_sleep(state.current)
         if calls in BLOCKS:
             return f"task {self.current} sleeps, in {calls}()"
@@ -249,7 +249,7 @@ class Narrator:
     def _finish(self, task: int) -> None:
         assert self.current is not None
         self._turn("finish", self.current, "")
-        self.resting[self.current] = task
+        self.resting.put(self.current, task)
         self.finished, self.current = self.current, None
 
     def _notes(self, move: Move) -> tuple[str, ...]:
@@ -279,7 +279,7 @@ class Narrator:
 
 def contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:
     """Return the contexts of `rows` in column order: `tasks`, then interrupts by level, then the idle task."""
-    named = sorted(tasks, key=_column)
+    named = sorted(tasks, key=column)
     levels = [str(level) for level in Level]
     others = {row.context for row in rows if row.context != "idle"}.difference(named)
     interrupts = sorted(others, key=lambda name: (levels.index(name.partition("/")[0]), name))
@@ -379,7 +379,3 @@ def _piece_at(system: "KernelSystem", variable: str, at: int, end: int) -> tuple
         if "+" not in name and start + size <= end:
             return start, size, name
     return at, 1, f"byte {at} of {variable}"
-
-
-def _column(name: str) -> tuple[int, str]:
-    return len(name), name

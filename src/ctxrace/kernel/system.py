@@ -177,8 +177,9 @@ class KernelSystem(Contexts):
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
                 if self.may_run_here(task):
-                    here = self.on_cpu(task)
-                    steps.append(Step(Resume(task), Position(shared, since_idle, here, rest, (), arrivals), 1, 0))
+                    after = Position(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
+                    came = tasks[task].cpu != self.cpu
+                    steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
             elif tasks[task].attempts:
                 steps.append(self._start(state, task, rest, preempts))
                 passing += [task] if self._may_pass(task) else []
@@ -189,6 +190,11 @@ class KernelSystem(Contexts):
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
+
+    def _brings(self, state: Position) -> tuple[Property, ...]:
+        """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""
+        _, flow = self.flows.numbers.values[self.tasks.values[state.current].flow]
+        return self.monitor.entered(self, state, tuple(active.function for active in flow.active))
 
     def _may_pass(self, task: int) -> bool:
         """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
@@ -337,14 +343,13 @@ class KernelSystem(Contexts):
         where = self.tasks.values[task]
         return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
 
-    def flows_in(self, state: Position) -> list[int]:
-        """Return the numbers of all flows in flight on this CPU."""
+    def flows_in(self, state: Position) -> list[tuple[int, int]]:
+        """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
         tasks = self.tasks.values
-        flows = [tasks[state.current].flow, *(self.frames.values[frame].flow for frame in state.interrupts)]
+        flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]
         waiting = [(tasks[task], number) for task, number in state.others]
-        here = [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
-        flows += [flow for flow, number in here for _ in range(number)]
-        return [flow for flow in flows if flow != REST]
+        flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
+        return [(flow, number) for flow, number in flows if flow != REST]
 
 
 def _with(tasks: Others, task: int) -> Others:

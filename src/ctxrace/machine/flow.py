@@ -57,6 +57,8 @@ class Machine:
     sleeping: functions whose first instruction is an event, because a task may give up the CPU there.
     announced: more functions whose beginning is noted, and in flows that announce them also their end and result.
     results: whether results that nobody reads are told, too.
+    migrates: whether flows go on on other CPUs. Then it is an event to ask on which CPU one is: the answer is another
+    one right before and right after.
     """
 
     def __init__(
@@ -68,6 +70,8 @@ class Machine:
         sleeping: Iterable[str] = (),
         announced: Iterable[str] = (),
         results: bool = False,
+        *,
+        migrates: bool = False,
     ) -> None:
         self.image = image
         self.arch = image.arch
@@ -86,6 +90,9 @@ class Machine:
         self._link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self._mask = self.code.register(self.arch.interrupt_mask_register)
         self._changes_mask: dict[int, bool] = {}
+        asks = self.arch.percpu_register if migrates else None
+        self._this_cpu = self.code.register(asks) if asks else None
+        self._asks_cpu: dict[int, bool] = {}
 
     def begin(
         self,
@@ -156,6 +163,18 @@ class Machine:
             self._changes_mask[address] = known
         return known
 
+    def asks_which_cpu(self, address: int) -> bool:
+        """Return whether the instruction at `address` reads what only this CPU has, and flows may migrate."""
+        if self._this_cpu is None:
+            return False
+        known = self._asks_cpu.get(address)
+        if known is None:
+            place = self._this_cpu[:2]
+            ops = self.code[address].ops
+            known = any(node[:2] == place for op in ops for node in op.inputs)
+            self._asks_cpu[address] = known
+        return known
+
     def _run_private(
         self,
         pc: int,
@@ -169,7 +188,7 @@ class Machine:
         start = pc
         while pc != EXIT:
             instruction = self.code[pc]
-            if pc in self.sleeping or self.changes_interrupt_mask(pc):
+            if pc in self.sleeping or self.changes_interrupt_mask(pc) or self.asks_which_cpu(pc):
                 break
             before = dict(registers.words)
             monitor = memory.monitor
@@ -214,9 +233,20 @@ class Machine:
         except ForeignAccess as access:
             access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
             raise
+        if any(op.opcode == "RETURN" for op in instruction.ops):
+            self._check_return(instruction, following)
         if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
             raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
         return following
+
+    def _check_return(self, instruction: Instruction, following: int) -> None:
+        if following != EXIT and not self.liveness.may_return(following):
+            # It counted registers as dead that are read there.
+            raise ExecutionError(
+                f"{str(instruction)!r} at {self.image.where(instruction.address)} returns to "
+                f"{self.image.where(following)}, which follows no call; a jump that is spelled as a return, as in a "
+                "retpoline? write it as a jump, or compile without (-mindirect-branch=keep, -mno-retpoline)"
+            )
 
     def _freeze(
         self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range

@@ -3,7 +3,8 @@
 A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
 file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
 to after any call, and an indirect branch may read everything. Where there are indirect branches, not all calls are
-known, and a return may read everything, too.
+known, and a return may read everything, too. That a return leads nowhere else is not assumed: who runs the code asks
+`may_return`. Which register it goes through says nothing: trampolines return to their callers by ``ret x10``.
 """
 
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ class Liveness:
         # Derived from who runs where, never part of a context's own state.
         self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
+        self._after_calls: frozenset[int] = frozenset()
         self._live: dict[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}
         self._everything = (1 << lifter.register_file_size) - 1
@@ -52,6 +54,10 @@ class Liveness:
     def addresses(self) -> list[int]:
         """The addresses of all instructions reachable by direct branches and calls, in order."""
         return sorted(self._live)
+
+    def may_return(self, address: int) -> bool:
+        """Return whether a return to `address`, which is not where an entry returns to, was reckoned with."""
+        return self.indirect or address in self._after_calls
 
     def reaches(self, address: int) -> bool:
         """Return whether direct branches and calls lead to `address`."""
@@ -76,7 +82,7 @@ class Liveness:
 
     def _solve(self, code: dict[int, Instruction]) -> None:
         self.indirect = any(successors(i)[2] for i in code.values())
-        after_calls = [i.following for i in code.values() if calls(i)]
+        self._after_calls = frozenset(i.following for i in code.values() if calls(i))
         facts = {address: (*successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
@@ -84,7 +90,7 @@ class Liveness:
         while changed:
             changed = False
             returned = self._everything if self.indirect else self._results
-            for address in after_calls:
+            for address in self._after_calls:
                 returned |= live.get(address, self._everything)
             for address in order:
                 nexts, returns, anywhere, uses, defs = facts[address]

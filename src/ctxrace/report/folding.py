@@ -1,10 +1,16 @@
-"""Repetitions in a run: what happens again and again, only with other values, is shown a few times and counted."""
+"""Repetitions in a run: what happens again and again, only with other values, is shown a few times and counted.
 
+What different tasks do one after the other, each the same, is a repetition, too: rows are compared by how many tasks
+further on somebody is than whoever ran before, not by names.
+"""
+
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from ctxrace.core.interleaving import Access, Event, Turn
+from ctxrace.core.names import task_number
 
 __all__ = ["Change", "Fold", "fold"]
 
@@ -14,6 +20,7 @@ HIDDEN = 4  # nor are fewer rows left out
 BEFORE, AFTER = 2, 1  # repetitions shown: of the first ones two tell what changes, the last one tells where it ends
 WINDOW = 3  # rows that a repetition is recognised by
 BEGINNINGS = ("start", "switch", "arrival")
+MENTIONED = re.compile(r"\btask ([A-Z]\d*)\b")
 
 Row = Event | Turn
 _Place = tuple[str, int, int, str]  # of an access: symbol, offset, size, name
@@ -35,7 +42,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Fold:
-    """Stands for rows left out: `times` repetitions of one block, which differ in values only."""
+    """Stands for rows left out: `times` repetitions of one block, which differ in values and in who acts only."""
 
     times: int
     rows: tuple[Row, ...]
@@ -55,6 +62,16 @@ class Fold:
         """Who acts in it, in the order of appearance."""
         events = [row.context for row in self.block if isinstance(row, Event)]
         return tuple(dict.fromkeys(events or [row.context for row in self.block]))
+
+    @cached_property
+    def tasks(self) -> tuple[str, ...]:
+        """The tasks that do the same one after the other; empty where the same ones act in each repetition."""
+        blocks = range(0, len(self.rows), len(self.block))
+        acting = [{row.context for row in self.rows[at : at + len(self.block)]} for at in blocks]
+        different = [name for name in self.contexts if name not in acting[-1]]
+        if not different:
+            return ()
+        return tuple(dict.fromkeys(row.context for row in self.rows if task_number(row.context) is not None))
 
     @cached_property
     def changes(self) -> tuple[Change, ...]:
@@ -81,8 +98,8 @@ class Fold:
 def fold(rows: Sequence[Row]) -> list[Row | Fold]:
     """Replace long repetitions by folds, each after the first of its repetitions and before the last one.
 
-    Repetitions agree in everything but the values read and written. With the rows of the folds put back, the result
-    is `rows` again. The time is linear in the number of rows.
+    Repetitions agree in everything but the values read and written, and who is the next task in each. With the rows of
+    the folds put back, the result is `rows` again. The time is linear in the number of rows.
     """
     signs = _signs(rows)
     again = _next_same(signs)
@@ -99,13 +116,23 @@ def fold(rows: Sequence[Row]) -> list[Row | Fold]:
         if not _worthwhile(period, extent - shift):
             shift = 0
         before = BEFORE - bool(shift)  # with the end of one that began otherwise, one more is enough
-        times = (extent - shift) // period
-        first, last = at + shift + before * period, at + shift + (times - AFTER) * period
+        times, rest = divmod(extent - shift, period)
+        after = AFTER
+        if _moves(rows[at + shift : at + shift + 2 * period]):
+            before = 1  # the next task tells nothing new
+            after = 0 if rest else AFTER  # the last one is the one that begins alike and goes on differently
+        first, last = at + shift + before * period, at + shift + (times - after) * period
         parts += rows[at:first]
-        parts.append(Fold(times - before - AFTER, tuple(rows[first:last])))
-        parts += rows[last : last + AFTER * period]
-        at = last + AFTER * period
+        parts.append(Fold(times - before - after, tuple(rows[first:last])))
+        parts += rows[last : last + after * period]
+        at = last + after * period
     return parts
+
+
+def _moves(two: Sequence[Row]) -> bool:
+    """Return whether other tasks act in the second of two repetitions."""
+    half = len(two) // 2
+    return any(one.context != other.context for one, other in zip(two[:half], two[half:], strict=True))
 
 
 def _longest(signs: Sequence[int], again: Sequence[int], at: int) -> tuple[int, int] | None:
@@ -140,16 +167,28 @@ def _beginning(block: Sequence[Row]) -> int:
 
 
 def _signs(rows: Sequence[Row]) -> list[int]:
-    """Number the rows: equal numbers are rows that differ in values at most."""
+    """Number the rows: equal numbers are rows that differ at most in values, and in which tasks they are about."""
     numbers: dict[object, int] = {}
-    return [numbers.setdefault(_sign(row), len(numbers)) for row in rows]
+    signs = []
+    task = 0  # who ran last
+    for row in rows:
+        number = task_number(row.context)
+        further = row.context if number is None else number - task
+        task = task if number is None else number
+        signs.append(numbers.setdefault((further, *_sign(row, task)), len(numbers)))
+    return signs
 
 
-def _sign(row: Row) -> object:
+def _sign(row: Row, task: int) -> tuple[object, ...]:
     if isinstance(row, Turn):
-        return row
+        return row.kind, MENTIONED.sub(lambda found: _relative(found, task), row.reason), row.notes
     places = tuple((access.kind, access.before is None, *_place(access)) for access in row.accesses)
-    return row.context, row.address, row.instruction, row.function, row.source, places, row.notes
+    return row.address, row.instruction, row.function, row.source, places, row.notes
+
+
+def _relative(found: re.Match[str], task: int) -> str:
+    number = task_number(found[1])
+    return found[0] if number is None else f"task {number - task:+d}"
 
 
 def _next_same(signs: Sequence[int]) -> list[int]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.layout import columns, finish, wrap
 
-__all__ = ["render_grid"]
+__all__ = ["letter", "render_grid", "violated_kinds"]
 
 WIDTH = 100
 
@@ -54,24 +54,25 @@ def _cell(results: Sequence[Result]) -> str:
 
 
 def _word(result: Result) -> str:
-    return "".join(map(_letter, _violated([result]))) or str(result.outcome)
+    return "".join(map(letter, violated_kinds([result]))) or str(result.outcome)
 
 
-def _violated(results: Sequence[Result]) -> list[str]:
+def violated_kinds(results: Sequence[Result]) -> list[str]:
     """Return the kinds of properties that are violated: those known by a letter first, in their order."""
     verdicts = [verdict for result in results for verdict in result.verdicts]
     broken = dict.fromkeys(verdict.property.kind for verdict in verdicts if verdict.outcome is Outcome.VIOLATED)
     return [*(kind for kind in _KNOWN if kind in broken), *(kind for kind in broken if kind not in _KNOWN)]
 
 
-def _letter(kind: str) -> str:
+def letter(kind: str) -> str:
+    """Return what stands for a kind of properties in a cell."""
     return kind[0].upper() if kind in _KNOWN else f"+{kind}"
 
 
 def _legend(results: Sequence[Result]) -> Iterator[str]:
-    broken = _violated(results)
+    broken = violated_kinds(results)
     if broken:
-        yield "violated: " + ", ".join(f"{_letter(kind)} {kind}" for kind in broken)
+        yield "violated: " + ", ".join(f"{letter(kind)} {kind}" for kind in broken)
     for note in dict.fromkeys(note for result in results for note in result.notes):
         about = list(dict.fromkeys(result.case.split(" ")[0] for result in results if note in result.notes))
         every = all(note in result.notes for result in results)

@@ -72,6 +72,10 @@ def _fold_sentence(fold: Fold, number: int) -> str:
         one = f"event {number}"
         told.insert(0, one if fold.events == 1 else f"events {number} to {number + fold.events - 1}")
     said = f"{fold.times} more time{'' if fold.times == 1 else 's'} the same by {by}"
+    if fold.tasks:
+        of_them = f"{fold.tasks[0]} to {fold.tasks[-1]}"
+        one_each = fold.times == len(fold.tasks)
+        said = f"{fold.times} more tasks do the same, {of_them}" if one_each else f"{said}, and so on, {of_them}"
     return clean(f"{said}: {'; '.join(told)}" if told else said)
 
 
@@ -97,9 +101,15 @@ class _Lanes:
     named: bool
 
     @classmethod
-    def of(cls, interleaving: Interleaving, width: int) -> "_Lanes":
-        """Choose lanes for a run: equally wide, unless the last one would become too narrow for its text."""
-        names = dict.fromkeys([*interleaving.contexts, *(row.context for row in interleaving.rows)])
+    def of(cls, interleaving: Interleaving, parts: Sequence[Event | Turn | Fold], width: int) -> "_Lanes":
+        """Choose lanes for a run: equally wide, unless the last one would become too narrow for its text.
+
+        Who only acts in what is folded has none.
+        """
+        shown = {row.context for row in parts if not isinstance(row, Fold)}
+        folded = {row.context for part in parts if isinstance(part, Fold) for row in part.rows} - shown
+        everybody = dict.fromkeys([*interleaving.contexts, *(row.context for row in interleaving.rows)])
+        names = [name for name in everybody if name not in folded]
         events = interleaving.events
         gutter = max(len(str(len(events))), 3) + 2
         free, between = width - gutter, max(len(names) - 1, 1)
@@ -166,10 +176,10 @@ class _Lanes:
 
 
 def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
-    lanes = _Lanes.of(interleaving, width)
+    parts = fold(interleaving.rows)
+    lanes = _Lanes.of(interleaving, parts, width)
     yield lanes.header()
     number, known = 0, ("", "")
-    parts = fold(interleaving.rows)
     for index, part in enumerate(parts):
         if isinstance(part, Event):
             number += 1

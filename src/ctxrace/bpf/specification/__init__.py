@@ -10,7 +10,7 @@ they are also its arrival and its return. A switch is part of the event after it
 at once. Variables that nobody will look at again are 0. Bytes wrap. Two bits remember what happened since the CPU
 was last idle: whether body was entered, and whether an attempt began while another was in flight.
 
-**Which kernel, which program.** The preemption model says where a task may lose the CPU (`rules.Model`). What stands
+**Which kernel, which program.** The preemption model says where a task may lose the CPU (`rules`). What stands
 round the guard hangs on the program and on RCU (`guards.attempt`): where RCU is not preemptible, rcu_read_lock()
 keeps a program that must not sleep on the CPU from enter to exit; a sleepable one runs without, and blocks in its
 body. With several CPUs each has its own counters and its own interrupts; a task that has lost its CPU may go on on
@@ -44,9 +44,12 @@ the last line of an attempt           that line, and, below the highest level th
 ====================================  ==================================================================
 
 So the two correspond event by event, but for the atomic guard, which has no interleaving whose length could be
-compared: its properties hold. What the machine code does not have yet is one event here, too: ``rcu_read_lock()`` and
-``rcu_read_unlock()`` where they change the preempt count, ``schedule()`` and its like; and, with more than one CPU
-only, because nobody could tell on one, ``this_cpu_ptr()``, ``migrate_disable()`` and ``migrate_enable()``.
+compared: its properties hold. Called by a trampoline, there are besides, one event each on both sides:
+``rcu_read_lock()`` and ``rcu_read_unlock()`` where they change the preempt count; ``schedule()``, at whose beginning
+the machine code blocks, and this at its end; and, with more than one CPU only, because nobody could tell on one,
+``this_cpu_ptr()`` (``mrs tpidr_el1``), ``migrate_disable()`` and ``migrate_enable()``. The machine code alone has the
+might_sleep() of a sleepable program's enter, and the ``mrs`` of what is one line here. ``tests/bpf/test_models.py``
+gives each line its price, and finds the same verdicts and lengths under every preemption model.
 
 ``python -m ctxrace.bpf.specification`` prints what holds, and how many states there are. Read `code` (the lines),
 `guards` (what they are put together to), `rules` (who may run), then `system` (what happens).
@@ -54,7 +57,6 @@ only, because nobody could tell on one, ``this_cpu_ptr()``, ``migrate_disable()`
 
 from ctxrace.bpf.specification.code import Active, Context, Effect, Line, cond_resched, might_sleep, schedule
 from ctxrace.bpf.specification.guards import COMPILED, GUARDS, SELECTIONS, Attempt, Guard, attempt, trampoline
-from ctxrace.bpf.specification.rules import Model
 from ctxrace.bpf.specification.system import (
     BALANCED,
     EXCLUSIVE,
@@ -67,5 +69,5 @@ from ctxrace.bpf.specification.system import (
 )
 
 __all__ = ["BALANCED", "COMPILED", "EXCLUSIVE", "GUARDS", "INTERRUPTS", "PROGRESS", "RECOVERS", "SELECTIONS", "Active",
-           "Attempt", "Choice", "Context", "Effect", "Guard", "Line", "Model", "Specification", "State", "attempt",
+           "Attempt", "Choice", "Context", "Effect", "Guard", "Line", "Specification", "State", "attempt",
            "cond_resched", "might_sleep", "schedule", "trampoline"]  # fmt: skip

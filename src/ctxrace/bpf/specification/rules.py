@@ -5,43 +5,36 @@ Sources: Linux v6.19 kernel/Kconfig.preempt, kernel/sched/core.c (`schedule`, `_
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 from ctxrace.bpf.specification.code import Line, cond_resched, might_sleep, schedule
-from ctxrace.kernel.context import ACCOUNTING, Level, may_arrive, starts_masked
+from ctxrace.kernel.context import ACCOUNTING, Level, Preemption, may_arrive, starts_masked
 
-__all__ = ["RCTX", "Model", "may_arrive_over", "rctx_of", "where_it_gives_way"]
+__all__ = ["PREEMPTS", "RCTX", "may_arrive_over", "rctx_of", "where_it_gives_way"]
 
 
-class Model(StrEnum):
-    """When a task may lose the CPU to another task. Blocking in schedule() loses it under every model."""
+PREEMPTS = frozenset({Preemption.FULL, Preemption.LAZY, Preemption.RT})
+"""The models under which a task may lose the CPU wherever its preempt count is 0.
 
-    NONE = "none"  # where it blocks, and in cond_resched()
-    VOLUNTARY = "voluntary"  # in might_sleep(), too
-    FULL = "full"  # between any two events, while the preempt count is 0 and interrupts are on
-    LAZY = "lazy"  # where full does; it differs in when the scheduler asks for the CPU, not in where it gets it
-    RT = "rt"  # where full does; softirqs are tasks, one at a time on a CPU, and stay on it
-
-    @property
-    def preempts(self) -> bool:
-        """Whether a task may lose the CPU wherever its preempt count is 0."""
-        return self in (Model.FULL, Model.LAZY, Model.RT)
-
+lazy differs from full in when the scheduler asks for the CPU, not in where it gets it. Under rt softirqs are tasks,
+one at a time on a CPU, and stay on it. Under none and voluntary a task loses the CPU where it blocks, and in
+cond_resched(); under voluntary in might_sleep(), too. Only the models' names are those of `ctxrace.kernel`; what they
+mean is said here once more.
+"""
 
 RCTX = {level: int(level) for level in Level}
 """What `interrupt_context_level()` returns in an interrupt of each level."""
 
 
-def rctx_of(level: Level, model: Model) -> int:
+def rctx_of(level: Level, model: Preemption) -> int:
     """Return what `interrupt_context_level()` returns in a context of `level` that is accounted for."""
-    if model is Model.RT and level is Level.SOFTIRQ:
+    if model is Preemption.RT and level is Level.SOFTIRQ:
         # PREEMPT_RT counts softirqs in current->softirq_disable_cnt, and interrupt_context_level() reads only the
         # preempt count (include/linux/preempt.h): a softirq shares the tasks' byte there.
         return RCTX[Level.TASK]
     return RCTX[level]
 
 
-def where_it_gives_way(lines: Sequence[Line], model: Model, *, fifo: bool) -> tuple[bool, ...]:
+def where_it_gives_way(lines: Sequence[Line], model: Preemption, *, fifo: bool) -> tuple[bool, ...]:
     """Return for each line whether, before it, another task may be switched in if the preempt count is 0.
 
     fifo: whether it is a real-time task of higher priority than all others: it gives way only where it blocks.
@@ -50,8 +43,8 @@ def where_it_gives_way(lines: Sequence[Line], model: Model, *, fifo: bool) -> tu
     def gives_way(after: Line | None) -> bool:
         if after is schedule:
             return True
-        asked = after is cond_resched or (after is might_sleep and model is Model.VOLUNTARY)
-        return not fifo and (model.preempts or asked)
+        asked = after is cond_resched or (after is might_sleep and model is Preemption.VOLUNTARY)
+        return not fifo and (model in PREEMPTS or asked)
 
     return tuple(gives_way(after) for after in (None, *lines[:-1]))
 

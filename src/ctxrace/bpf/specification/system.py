@@ -8,12 +8,12 @@ from typing import NamedTuple
 from ctxrace.bpf.specification.code import Active, Context, Line, schedule, this_cpu_ptr
 from ctxrace.bpf.specification.guards import GUARDS, SELECTIONS, Attempt, attempt, trampoline
 from ctxrace.bpf.specification.narrate import narrate
-from ctxrace.bpf.specification.rules import Model, may_arrive_over, rctx_of, where_it_gives_way
+from ctxrace.bpf.specification.rules import may_arrive_over, rctx_of, where_it_gives_way
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import Level, Preemption
 
 __all__ = ["BALANCED", "EXCLUSIVE", "INTERRUPTS", "NOBODY", "PROGRESS", "RECOVERS", "Choice", "Specification", "State"]
 
@@ -60,7 +60,7 @@ class Choice(NamedTuple):
 class Specification:
     """CPUs on which tasks and interrupt handlers make attempts.
 
-    guard: one of `GUARDS` or `SELECTIONS`. preemption: one of `Model`. interrupts: the levels that have a handler.
+    guard: one of `GUARDS` or `SELECTIONS`. preemption: one of `Preemption`. interrupts: the levels that have a handler.
     attempts: how many each context makes, None for what the guard says.
     switches: whether they count: 1 where a task is preempted for another one, where a preempted task goes on, and
     where an interrupt arrives. If not, a state does not say which task ran last either.
@@ -113,7 +113,7 @@ class Specification:
         )
         runs_on = made()
         blocks = made((blocking,)) if sleepable else runs_on
-        self.guard, self.preemption = runs_on.guard, Model(preemption)
+        self.guard, self.preemption = runs_on.guard, Preemption(preemption)
         self.folded, self.switches = folded, switches and not folded
         self.alike = (range(tasks - fifo), range(tasks - fifo, tasks))
         self.cpus, self.programs, self.entry_window = range(cpus), range(programs), entry_window
@@ -126,7 +126,7 @@ class Specification:
             *(f"{level}@{cpu}" if cpus > 1 else str(level) for level, cpu in homes),
         )
         self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)
-        threads = tasks + (self.levels.count(Level.SOFTIRQ) if self.preemption is Model.RT else 0)
+        threads = tasks + (self.levels.count(Level.SOFTIRQ) if self.preemption is Preemption.RT else 0)
         self.tasks, self.handlers = range(threads), range(threads, len(self.levels))
         self.handlers_of = tuple([who for who in self.handlers if self.home[who] == cpu] for cpu in self.cpus)
         self.attempts = self.guard.attempts if attempts is None else attempts
@@ -337,7 +337,7 @@ def _check(
 ) -> None:
     for kind, name, known in (
         ("guard", guard, [*GUARDS, *SELECTIONS]),
-        ("preemption model", preemption, list(map(str, Model))),
+        ("preemption model", preemption, list(map(str, Preemption))),
     ):
         if name not in known:
             raise ScenarioError(f"no {kind} {name!r}; the specification has: {', '.join(known)}")

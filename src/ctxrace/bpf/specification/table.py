@@ -4,10 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 
-from ctxrace.bpf.specification.rules import Model
 from ctxrace.bpf.specification.system import Specification
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import Level, Preemption
 
 __all__ = ["Configuration", "Decided", "configurations", "rows"]
 
@@ -86,7 +85,8 @@ def configurations(
 
     places: the numbers of CPUs, each with whether enter calls migrate_disable().
     """
-    for guard, place, sleepable, rcu_preemptible, model in product(guards, places, (False, True), (True, False), Model):
+    flags = (False, True), (True, False)
+    for guard, place, sleepable, rcu_preemptible, model in product(guards, places, *flags, Preemption):
         yield Configuration(guard, model, sleepable, rcu_preemptible, *place)
 
 
@@ -100,5 +100,5 @@ def rows(wanted: Iterable[Configuration]) -> Iterator[str]:
             shared = len(flavours) == 2 and flavours[True] == flavours[False]
             for preemptible, models in list(flavours.items())[: 1 if shared else 2]:
                 rcu = "either" if shared else "preemptible" if preemptible else "not preemptible"
-                under = "any" if len(models) == len(Model) else ", ".join(models)
+                under = "any" if len(models) == len(Preemption) else ", ".join(models)
                 yield f"  {guard:27}{where:21}{program:15}{rcu:17}{under:17}{decided}"

@@ -8,6 +8,7 @@
  * and, with a trampoline, any of these:
  *
  *	-DBPF_SLEEPABLE		the program blocks in its middle
+ *	-DBPF_NO_MIGRATE_DISABLE	a wrong enter: with more than one CPU, nothing keeps the task on its own
  *	-DBPF_UNCHECKED		the pair without a recursion check
  *	-DBPF_SKIP_EXIT		a wrong trampoline: no exit where enter has refused
  *	-DBPF_NO_UNDO		and an enter that leaves the rest to it, too: see trampoline.h

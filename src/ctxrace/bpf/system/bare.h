@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The guard by itself: enter, the program and exit in one function, which every context runs. */
+/* The guard by itself: enter, the program and exit in one function, which every context runs, each on its own CPU. */
 
 DEFINE_BPF_PROG(prog, stats, active);
 
@@ -10,13 +10,18 @@ static noinline void body(void)
 
 void attempt(void)
 {
+	migrate_disable();
 	if (bpf_prog_get_recursion_context((struct bpf_prog *)&prog))
 		body();
 #ifdef BPF_SKIP_EXIT
 	else
-		return;
+		goto out;
 #endif
 	bpf_prog_put_recursion_context((struct bpf_prog *)&prog);
+#ifdef BPF_SKIP_EXIT
+out:
+#endif
+	migrate_enable();
 }
 
 CTXRACE_TASKS(2, attempt);

@@ -52,10 +52,16 @@ static __always_inline void bpf_prog_inc_misses_counter(struct bpf_prog *prog)
 	atomic_long_inc((atomic_long_t *)&stats->misses);
 }
 
+#ifdef BPF_NO_MIGRATE_DISABLE
+# define BPF_STAYS	false
+#else
+# define BPF_STAYS	true
+#endif
+
 /* Where RCU is not preemptible, the read lock keeps the task on its CPU anyway. */
 static __always_inline void rcu_lock_dont_migrate(void)
 {
-	if (CTXRACE_PREEMPT_RCU)
+	if (BPF_STAYS && CTXRACE_PREEMPT_RCU)
 		migrate_disable();
 	rcu_read_lock();
 }
@@ -63,7 +69,7 @@ static __always_inline void rcu_lock_dont_migrate(void)
 static __always_inline void rcu_unlock_migrate(void)
 {
 	rcu_read_unlock();
-	if (CTXRACE_PREEMPT_RCU)
+	if (BPF_STAYS && CTXRACE_PREEMPT_RCU)
 		migrate_enable();
 }
 
@@ -120,11 +126,13 @@ noinline u64 __bpf_prog_enter_sleepable_recur(struct bpf_prog *prog, struct bpf_
 	u64 start;
 
 	rcu_read_lock_trace();
-	migrate_disable();
+	if (BPF_STAYS)
+		migrate_disable();
 	might_fault();
 	start = bpf_prog_enter_checked(prog, run_ctx);
 	if (BPF_ENTER_UNDOES && !start) {
-		migrate_enable();
+		if (BPF_STAYS)
+			migrate_enable();
 		rcu_read_unlock_trace();
 	}
 	return start;
@@ -133,7 +141,8 @@ noinline u64 __bpf_prog_enter_sleepable_recur(struct bpf_prog *prog, struct bpf_
 noinline void __bpf_prog_exit_sleepable_recur(struct bpf_prog *prog, u64 start, struct bpf_tramp_run_ctx *run_ctx)
 {
 	bpf_prog_exit_checked(prog, start, run_ctx);
-	migrate_enable();
+	if (BPF_STAYS)
+		migrate_enable();
 	rcu_read_unlock_trace();
 }
 

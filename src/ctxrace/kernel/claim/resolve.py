@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
 from ctxrace.kernel.context import Level
 from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
-from ctxrace.kernel.narrate import task_name
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind

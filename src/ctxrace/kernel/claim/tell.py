@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from ctxrace.core.interleaving import Event, Turn
+from ctxrace.core.names import task_name
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark, inner
 from ctxrace.kernel.claim.follower import RUNS as _RUNS
 from ctxrace.kernel.claim.follower import ClaimFollower, Memory
 from ctxrace.kernel.claim.forms import Act, Condition, Line
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts
-from ctxrace.kernel.narrate import Narrator, task_name
+from ctxrace.kernel.narrate import Narrator
 from ctxrace.kernel.position import REST
 from ctxrace.machine.flow import EXIT
 
@@ -30,8 +31,7 @@ class _NamedNarrator(Narrator):
         if self.next:
             return self.next
         group = self.system.tasks.values[task].group
-        known = [n for n, number in self.resting.items() if number == task and self.named[n] == group]
-        known = [name for name in known if name not in self.claimed]
+        known = [n for n in self.resting.names(task) if self.named[n] == group and n not in self.claimed]
         if known:
             return min(known)
         taken = {*self.claimed, *self.named}
@@ -40,7 +40,7 @@ class _NamedNarrator(Narrator):
     def _waiting(self, task: int) -> str:
         if self.next:
             return self.next
-        return min(n for n, number in self.waiting.items() if number == task and n not in self.claimed)
+        return min(name for name in self.waiting.names(task) if name not in self.claimed)
 
 
 class Story:

@@ -1,0 +1,90 @@
+"""The same guards on every kernel: preemption model, RCU flavour, number of CPUs; for programs that sleep or do not."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ctxrace.bpf.caller import Caller
+from ctxrace.bpf.guards import Case, guard_path
+from ctxrace.core.verdict import Result
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.context import Preemption
+from ctxrace.kernel.scenario import RCU_FLAVOURS
+
+__all__ = ["DEFAULT_GUARDS", "UNPINNED", "Place", "cells", "model_cases"]
+
+DEFAULT_GUARDS = ("generic-lse", "arm64-v1", "arm64-merged")
+"""The guard before the thread, as first proposed, and as merged."""
+
+UNPINNED = "BPF_NO_MIGRATE_DISABLE"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where attempts are made: a part of the table.
+
+    title: what it is called. cpus: how many. pinned: whether enter calls migrate_disable().
+    columns: the preemption model, the tasks and the interrupts of each column, with what it is called.
+    sleepable: whether programs that sleep are there, too.
+    """
+
+    title: str
+    cpus: int
+    pinned: bool
+    columns: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    sleepable: bool = True
+
+
+_MODELS = tuple((str(model), str(model), 2, ()) for model in Preemption)
+PLACES = (
+    Place("1 CPU", 1, True, _MODELS),
+    Place(
+        "1 CPU, with an interrupt; rt: 1 task and a softirq, which is a task there", 1, True,
+        (
+            ("rt, softirq", str(Preemption.RT), 1, ("softirq",)),
+            ("none, nmi", str(Preemption.NONE), 2, ("nmi",)),
+            ("full, nmi", str(Preemption.FULL), 2, ("nmi",)),
+        ),
+        sleepable=False,
+    ),
+    Place("2 CPUs", 2, True, _MODELS),
+    Place("2 CPUs, and enter lacks migrate_disable()", 2, False, _MODELS),
+)  # fmt: skip
+
+Keys = dict[Case, tuple[Place, tuple[str, str], str]]
+
+
+def model_cases(
+    guards: Sequence[str] = (), *, cc: str | None = None, optimize: str | None = None, limits: Limits | None = None
+) -> Keys:
+    """Return a case for each cell, with its part of the table, its row and its column.
+
+    PREEMPT_RT has preemptible RCU only, so that there is no cell for rt without it. Raises `ScenarioError` for a guard
+    that arm64 does not have.
+    """
+    found: Keys = {}
+    for guard in guards:
+        guard_path(guard)
+    for place in PLACES:
+        for guard in dict.fromkeys(guards or DEFAULT_GUARDS):
+            for sleepable in (False, True) if place.sleepable else (False,):
+                for rcu in RCU_FLAVOURS:
+                    row = (guard, f"{'sleepable' if sleepable else 'non-sleepable'}, {rcu}")
+                    for column, model, tasks, interrupts in place.columns:
+                        if model == Preemption.RT and rcu != RCU_FLAVOURS[0]:
+                            continue
+                        defines = () if place.pinned else (UNPINNED,)
+                        caller = Caller("fentry", 1, sleepable, rcu, None if sleepable else interrupts, defines)
+                        case = Case(guard, model, tasks, caller=caller, cc=cc, optimize=optimize,
+                                    limits=limits or Limits(), cpus=place.cpus)  # fmt: skip
+                        found[case] = (place, row, column)
+    return found
+
+
+def cells(keys: Keys, results: Sequence[Result]) -> Mapping[str, Mapping[tuple[tuple[str, str], str], Result]]:
+    """Return the results by part of the table, row and column; a case without a result has no cell."""
+    told = {result.command: result for result in results}
+    parts: dict[str, dict[tuple[tuple[str, str], str], Result]] = {}
+    for case, (place, row, column) in keys.items():
+        if case.command in told:
+            parts.setdefault(place.title, {})[row, column] = told[case.command]
+    return parts

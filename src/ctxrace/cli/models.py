@@ -1,0 +1,53 @@
+"""``ctxrace bpf models``: what holds for which guard, on which kernel, for which programs."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from ctxrace.bpf.guards import run
+from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
+from ctxrace.cli import options as opt
+from ctxrace.cli.output import exit_status, write
+from ctxrace.cli.progress import searching
+from ctxrace.explore.search import Limits
+from ctxrace.report.json import to_json
+from ctxrace.report.models import render_models
+
+__all__ = ["CORNER", "REMARKS", "TITLE", "models"]
+
+TITLE = "a program that a fentry trampoline calls, 2 tasks, no interrupts but where a column names them"
+CORNER = ("guard", "program, RCU")
+REMARKS = (
+    "-: PREEMPT_RT has preemptible RCU only; programs that sleep are reached by no interrupt",
+    "Debian's 7.2 kernel for arm64 is lazy and non-preemptible; which kernels are which: docs/models.md",
+    "shown in full: ctxrace bpf --guard NAME --trampoline fentry --preemption MODEL --rcu FLAVOUR "
+    "[--sleepable] [--interrupts LIST|none] [--tasks N] [--cpus 2 [-D BPF_NO_MIGRATE_DISABLE]]",
+)
+
+
+def models(
+    guard: Annotated[
+        list[str] | None, typer.Option("--guard", metavar="NAME", help=f"default: {', '.join(DEFAULT_GUARDS)}")
+    ] = None,
+    cc: opt.Cc = None,
+    optimize: opt.Optimize = None,
+    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
+    timeout: opt.Timeout = None,
+    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="processes, default: one for each CPU")] = None,
+    json: opt.Json = False,
+) -> None:
+    """Check guards under every preemption model and RCU flavour, on one CPU and on two (arm64).
+
+    Example: ctxrace bpf models --guard arm64-v1 --guard plain-int
+    """
+    limits = Limits(max_states, timeout)
+    keys = model_cases(guard or (), cc=cc, optimize=opt.level_of(optimize), limits=limits)
+    with searching(f"exploring {len(keys)} cases"):
+        results = list(run(list(keys), jobs or os.cpu_count() or 1))
+    if json:
+        sys.stdout.write(to_json(results))
+    else:
+        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS))
+    raise typer.Exit(3 if len(results) < len(keys) and not exit_status(results) else exit_status(results))
