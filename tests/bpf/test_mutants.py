@@ -51,8 +51,8 @@ CAUGHT_BY = {
     "double-exit": ("balanced", 1, 21),
     "exit-before-body": ("exclusive", 1, 18),
     "result-ignored": ("exclusive", 1, 8),
-    "missing-migrate-disable": ("balanced", 2, 7),
-    "migrate-enable-too-early": ("balanced", 2, 9),
+    "missing-migrate-disable": ("balanced", 2, 9),
+    "migrate-enable-too-early": ("balanced", 2, 11),
     # What an attempt may not do to its CPU.
     "left-disabled": ("restored", 1, 11),
     "enabled-twice": ("restored", 0, 11),

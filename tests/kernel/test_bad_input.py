@@ -95,7 +95,7 @@ def message(error: type[CtxraceError], action: Callable[[], object]) -> str:
         ({"properties": (balanced("body"),)}, ["'body'", "not a variable"]),
         ({"properties": (recovers("attempt", "gone"),)}, ["no function 'gone'"]),
         ({"properties": (progress("body", "body"),)}, ["the entry 'body'", "no context runs", "attempt"]),
-        ({"cpus": 2}, ["2 CPUs", "one CPU"]),
+        ({"cpus": 9}, ["9 CPUs", "at most 8"]),
         ({"tasks": (Tasks(2_000_000, "attempt"),)}, ["2,000,000 tasks", "1,000,000"]),
     ],
 )
@@ -130,7 +130,7 @@ def test_declarations_that_contradict_each_other_are_both_named(build: Build) ->
     text = message(ScenarioError, lambda: build(GOOD + "CTXRACE_PREEMPTION(full);\nCTXRACE_PREEMPTION(none);"))
     assert "two preemption models" in text
     assert text.count("case.c:") == 2
-    text = message(ScenarioError, lambda: build(GOOD + "CTXRACE_CPUS(1);\nCTXRACE_CPUS(2);"))
+    text = message(ScenarioError, lambda: build(GOOD + "CTXRACE_CPUS(1);\nCTXRACE_CPUS(2);", flags=["-DCTXRACE_SMP=1"]))
     assert "two numbers of CPUs" in text
 
 

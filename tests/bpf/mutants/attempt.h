@@ -21,9 +21,11 @@ static noinline void body(void)
 # else
 void attempt(void)
 {
+	migrate_disable();
 	if (bpf_prog_get_recursion_context((struct bpf_prog *)&prog))
 		body();
 	bpf_prog_put_recursion_context((struct bpf_prog *)&prog);
+	migrate_enable();
 }
 # endif
 #endif

@@ -14,16 +14,14 @@ static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog
 static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog)
 {
 	u8 rctx = interrupt_context_level();
-	u8 *active;
-	bool alone;
+	u8 *active = this_cpu_ptr(prog->active);
+	u32 all;
 
 	preempt_disable();
-	active = this_cpu_ptr(prog->active);
 	active[rctx]++;
-	barrier();
-	alone = get_unaligned_le32(active) == BIT(rctx * 8);
+	all = le32_to_cpu(*(u32 *)active);
 	preempt_enable();
-	return alone;
+	return all == BIT(rctx * 8);
 }
 #endif
 
@@ -31,11 +29,9 @@ static __always_inline bool bpf_prog_get_recursion_context(struct bpf_prog *prog
 static __always_inline void bpf_prog_put_recursion_context(struct bpf_prog *prog)
 {
 	u8 rctx = interrupt_context_level();
-	u8 *active;
+	u8 *active = this_cpu_ptr(prog->active);
 
 	preempt_disable();
-	active = this_cpu_ptr(prog->active);
-	barrier();
 	active[rctx]--;
 	preempt_enable();
 }
