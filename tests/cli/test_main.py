@@ -218,6 +218,10 @@ BAD = {
     "zero tasks": (["check", "FILE", "--tasks", "0"], "the number of tasks is '0'"),
     "zero CPUs": (["check", "FILE", "--cpus", "0"], "the number of CPUs is '0'"),
     "two CPUs": (["check", "FILE", "--arch", "x86-64", "--cpus", "2"], "pass --cpus 1"),
+    "rt without preemptible RCU": (
+        ["check", "FILE", "--preemption", "rt", "--rcu", "non-preemptible"],
+        "PREEMPT_RT has preemptible RCU only",
+    ),
     "nine CPUs": (["check", "FILE", "--cpus", "9"], "9 CPUs are declared; ctxrace takes at most 8"),
     "less than no tasks": (["check", "FILE", "--tasks=-1"], "the number of tasks is '-1'"),
     "too many tasks": (["check", "FILE", "--tasks", "10000000"], "10,000,000 tasks are declared"),

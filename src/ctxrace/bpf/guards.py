@@ -14,8 +14,8 @@ from ctxrace.explore.search import INTERRUPTED, Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
-from ctxrace.kernel.program import Program, configuration, load
-from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
+from ctxrace.kernel.program import Program, configuration, fits_together, load
+from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
 __all__ = ["BEYOND", "GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
@@ -233,15 +233,6 @@ def _check_all(wanted: Sequence[Case]) -> list[Result]:
         if any(verdict.reason == INTERRUPTED for verdict in result.verdicts):
             break
     return results
-
-
-def fits_together(preemption: str, rcu: str) -> None:
-    """Raise `ScenarioError` for a preemption model that does not exist with a flavour of RCU."""
-    if preemption == Preemption.RT and rcu != RCU_FLAVOURS[0]:
-        raise ScenarioError(
-            f"--preemption rt does not go with --rcu {rcu}: PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig); "
-            "leave out --rcu, or take another model (full)"
-        )
 
 
 def _known(preemptions: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
 
-__all__ = ["INCLUDE", "Program", "configuration", "load"]
+__all__ = ["INCLUDE", "Program", "configuration", "fits_together", "load"]
 
 INCLUDE = Path(__file__).parent / "include"
 """The directory of ``<ctxrace/kernel.h>``."""
@@ -46,10 +46,20 @@ def configuration(
     if rcu is not None:
         if rcu not in RCU_FLAVOURS:
             raise ScenarioError(f"unknown flavour of RCU {rcu!r} (--rcu); ctxrace has: {', '.join(RCU_FLAVOURS)}")
+        fits_together(preemption, rcu)
         flags.append(f"-DCTXRACE_PREEMPT_RCU={int(rcu == RCU_FLAVOURS[0])}")
     if cpus is not None and cpus != "1":
         flags.append("-DCTXRACE_SMP=1")
     return tuple(flags)
+
+
+def fits_together(preemption: str | None, rcu: str) -> None:
+    """Raise `ScenarioError` for a preemption model that does not exist with a flavour of RCU."""
+    if preemption == Preemption.RT and rcu != RCU_FLAVOURS[0]:
+        raise ScenarioError(
+            f"--preemption rt does not go with --rcu {rcu}: PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig); "
+            "leave out --rcu, or take another model (full)"
+        )
 
 
 def load(
