@@ -81,8 +81,8 @@ def test_the_same_events_are_the_same_states_as_on_arm64(guard: str, like: str, 
 
 def test_v1_breaks_as_worked_out_by_hand() -> None:
     # Like arm64, where the look is one ldr, but it is four lbu here: A: lbu 0 | B: lbu 0, sb 1, four lbu and enters |
-    # A: sb 1, four lbu and enters: 2 switches, 12 events. The leak has two looks that are refused, of which one
-    # attempt may be cut short by the other's: 10 events and 3 loads more for each look.
+    # A: sb 1, four lbu and enters: 2 switches, 12 events. The leak is two attempts with a look each: arm64's 10
+    # events, and 3 loads more for each look.
     result = Case("arm64-v1", "full", arch="riscv64").check()
     found = {
         verdict.property.kind: (verdict.interleaving.switches, len(verdict.interleaving.events))

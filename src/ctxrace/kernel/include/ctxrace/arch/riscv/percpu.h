@@ -6,8 +6,8 @@
  * CTXRACE_PERCPU_ATOMIC chooses how this_cpu_*() are made safe:
  *
  *	0	v6.19: interrupts are off around a plain load, computation and store
- *	1	atomic.h's operations with preemption off, as proposed for arch/riscv/include/asm/percpu.h ("riscv:
- *		introduce percpu.h into include/asm"): amoadd.w and its like, or loops of lr and sc with CTXRACE_LRSC=1
+ *	1	atomic.h's operations with preemption off, as in an arch/riscv/include/asm/percpu.h that is proposed
+ *		(kernel-patches/bpf 10aa3e107e65): amoadd.w and its like, or loops of lr and sc with CTXRACE_LRSC=1
  */
 #ifndef CTXRACE_RISCV_PERCPU_H
 #define CTXRACE_RISCV_PERCPU_H
