@@ -20,7 +20,7 @@ static __always_inline void __bpf_trace_run(struct bpf_prog *prog, u64 (*bpf_fun
 	struct bpf_run_ctx *before;
 
 	ledger_owes();
-	rcu_lock_dont_migrate();
+	rcu_read_lock_dont_migrate();
 	if (likely(bpf_prog_get_recursion_context(prog))) {
 		before = bpf_set_run_ctx(&run_ctx.run_ctx);
 		bpf_func(args);
@@ -29,12 +29,12 @@ static __always_inline void __bpf_trace_run(struct bpf_prog *prog, u64 (*bpf_fun
 		bpf_prog_inc_misses_counter(prog);
 		ledger_settles();
 #ifdef BPF_SKIP_EXIT
-		rcu_unlock_migrate();
+		rcu_read_unlock_migrate();
 		return;
 #endif
 	}
 	bpf_prog_put_recursion_context(prog);
-	rcu_unlock_migrate();
+	rcu_read_unlock_migrate();
 }
 
 /* The tracepoint: it calls its probes one after another. */

@@ -59,14 +59,14 @@ static __always_inline void bpf_prog_inc_misses_counter(struct bpf_prog *prog)
 #endif
 
 /* Where RCU is not preemptible, the read lock keeps the task on its CPU anyway. */
-static __always_inline void rcu_lock_dont_migrate(void)
+static __always_inline void rcu_read_lock_dont_migrate(void)
 {
 	if (BPF_STAYS && CTXRACE_PREEMPT_RCU)
 		migrate_disable();
 	rcu_read_lock();
 }
 
-static __always_inline void rcu_unlock_migrate(void)
+static __always_inline void rcu_read_unlock_migrate(void)
 {
 	rcu_read_unlock();
 	if (BPF_STAYS && CTXRACE_PREEMPT_RCU)
@@ -108,17 +108,17 @@ noinline u64 __bpf_prog_enter_recur(struct bpf_prog *prog, struct bpf_tramp_run_
 {
 	u64 start;
 
-	rcu_lock_dont_migrate();
+	rcu_read_lock_dont_migrate();
 	start = bpf_prog_enter_checked(prog, run_ctx);
 	if (BPF_ENTER_UNDOES && !start)
-		rcu_unlock_migrate();
+		rcu_read_unlock_migrate();
 	return start;
 }
 
 noinline void __bpf_prog_exit_recur(struct bpf_prog *prog, u64 start, struct bpf_tramp_run_ctx *run_ctx)
 {
 	bpf_prog_exit_checked(prog, start, run_ctx);
-	rcu_unlock_migrate();
+	rcu_read_unlock_migrate();
 }
 
 noinline u64 __bpf_prog_enter_sleepable_recur(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)
@@ -148,7 +148,7 @@ noinline void __bpf_prog_exit_sleepable_recur(struct bpf_prog *prog, u64 start, 
 
 noinline u64 __bpf_prog_enter(struct bpf_prog *prog, struct bpf_tramp_run_ctx *run_ctx)
 {
-	rcu_lock_dont_migrate();
+	rcu_read_lock_dont_migrate();
 	run_ctx->saved_run_ctx = bpf_set_run_ctx(&run_ctx->run_ctx);
 	return bpf_prog_start_time();
 }
@@ -157,7 +157,7 @@ noinline void __bpf_prog_exit(struct bpf_prog *prog, u64 start, struct bpf_tramp
 {
 	bpf_reset_run_ctx(run_ctx->saved_run_ctx);
 	update_prog_stats(prog, start);
-	rcu_unlock_migrate();
+	rcu_read_unlock_migrate();
 }
 
 #endif
