@@ -3,6 +3,7 @@
 What numbers in a `Position` stand for is kept once, in an `Interner`, and shared by all CPUs.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 
@@ -12,11 +13,11 @@ from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
 from ctxrace.kernel.groups import fresh_own, groups_of
 from ctxrace.kernel.layout import UNTOLD, Layout
 from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
-from ctxrace.kernel.position import CRASHED, REST, UNLIMITED, Frame, Move, Task
+from ctxrace.kernel.position import CRASHED, REST, UNLIMITED, Frame, Move, Position, Task
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
-from ctxrace.machine.memory import RegionKind
+from ctxrace.machine.memory import RegionKind, Touch
 
 __all__ = ["MOST_COMPARED", "Contexts"]
 
@@ -137,6 +138,23 @@ class Contexts:
         shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
         return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
+
+    def contents(
+        self, state: Position, touches: Sequence[Touch]
+    ) -> Iterator[tuple[Touch, RegionKind, int, bytes, bytes]]:
+        """Return each access of the event taken in `state`: where its bytes are kept, before it and after it."""
+        blobs = {
+            RegionKind.SHARED: bytearray(self.shared.values[state.shared]),
+            RegionKind.OWN: bytearray(self.own.values[self.tasks.values[state.current].own]),
+        }
+        identity, order = self.identity(state.current), self.image.arch.byte_order
+        for touch in touches:
+            kind, at = self.layout.locate(touch.address, identity)
+            place = slice(at, at + touch.size)
+            before = bytes(blobs[kind][place])
+            if touch.kind == "write":
+                blobs[kind][place] = touch.value.to_bytes(touch.size, order)
+            yield touch, kind, at, before, bytes(blobs[kind][place])
 
     def _may_sleep(self, role: Role, calls: str, outcome: Outcome, mine: bytes) -> bool:
         return may_sleep(

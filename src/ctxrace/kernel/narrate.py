@@ -258,20 +258,11 @@ class Narrator:
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
     def _accesses(self, state: Position, touches: Sequence[Touch]) -> tuple[Access, ...]:
-        # What a write replaced: memory before the step, with the step's own earlier writes.
         system = self.system
-        shared = bytearray(system.shared.values[state.shared])
-        own = bytearray(system.own.values[system.tasks.values[state.current].own])
-        identity = system.identity(state.current)
-        order = system.image.arch.byte_order
+        identity, order = system.identity(state.current), system.image.arch.byte_order
         accesses = []
-        for touch in touches:
-            kind, at = system.layout.locate(touch.address, identity)
-            blob = own if kind is RegionKind.OWN else shared
-            before = None
-            if touch.kind == "write":
-                before = int.from_bytes(blob[at : at + touch.size], order)
-                blob[at : at + touch.size] = touch.value.to_bytes(touch.size, order)
+        for touch, _, _, found, _ in system.contents(state, touches):
+            before = int.from_bytes(found, order) if touch.kind == "write" else None
             symbol, offset, name = place_of(system, touch.address, touch.size, identity)
             accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
         return tuple(accesses)

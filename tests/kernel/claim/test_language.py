@@ -178,3 +178,14 @@ def test_what_claims_cannot_follow_is_refused(tmp_path: Path, declared: str, wha
     program, scenario = load_system(claim)
     with pytest.raises(ScenarioError, match=f"claims do not follow {what} yet"):
         resolve(claim, program.image, scenario)
+
+
+@pytest.mark.parametrize("arch", ["arm64", "arm64-be", "riscv64", "x86-64"])
+def test_values_are_those_of_the_cpus_byte_order(tmp_path: Path, arch: str) -> None:
+    (tmp_path / "word.c").write_text(
+        "#include <ctxrace/kernel.h>\nint word = 1;\nvoid entry(void) { word++; }\nCTXRACE_TASKS(1, entry);"
+    )
+    steps = "tasks A\n1. A: reads word == 1\n2. A: word 1 -> 2\noutcome: idle and word == 2\n"
+    claim = parse_claim(f"system word.c, arch {arch}\n{steps}", str(tmp_path / "claim.txt"))
+    program, scenario = load_system(claim)
+    assert decide(program, resolve(claim, program.image, scenario)).answer is Answer.CONFIRMED

@@ -3,7 +3,7 @@
 Whether it is, hangs on who takes the step, too: each context has a mask of the steps that are its own.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from ctxrace.kernel.claim.forms import Act
@@ -69,22 +69,12 @@ class Atoms:
         calls, entered = self.notes(outcome.notes)
         return Inside(tuple(self._touches(state, outcome.touches)), calls, entered, taken.ended)
 
-    def _touches(self, state: Position, touches: Sequence[Touch]) -> list[int]:
-        system = self.system
-        blobs = {
-            RegionKind.SHARED: bytearray(system.shared.values[state.shared]),
-            RegionKind.OWN: bytearray(system.own.values[system.tasks.values[state.current].own]),
-        }
-        masks = []
-        for touch in touches:
-            kind, at = system.layout.locate(touch.address, system.identity(state.current))
-            before = bytes(blobs[kind][at : at + touch.size])
-            after = touch.value.to_bytes(touch.size, "little") if touch.kind == "write" else before
+    def _touches(self, state: Position, touches: Sequence[Touch]) -> Iterator[int]:
+        for touch, kind, at, before, after in self.system.contents(state, touches):
             acts = enumerate(self.acts)
-            masks.append(sum(1 << k for k, act in acts if act and self._fits(act, touch, kind, at, before, after)))
-            if touch.kind == "write":
-                blobs[kind][at : at + touch.size] = after
-        return [mask for mask in masks if mask]
+            mask = sum(1 << k for k, act in acts if act and self._fits(act, touch, kind, at, before, after))
+            if mask:
+                yield mask
 
     def _fits(self, act: Act, touch: Touch, kind: RegionKind, at: int, before: bytes, after: bytes) -> bool:
         if act.kind != touch.kind:
@@ -93,7 +83,8 @@ class Atoms:
         if place.kind is not kind or not at <= place.start <= place.start + place.size <= at + touch.size:
             return False
         part = slice(place.start - at, place.start - at + place.size)
-        was, now = (int.from_bytes(data[part], "little") for data in (before, after))
+        order = self.system.image.arch.byte_order
+        was, now = (int.from_bytes(data[part], order) for data in (before, after))
         return (act.old is None or act.old.accepts(was, place.size)) and (
             act.value is None or act.value.accepts(now, place.size)
         )
