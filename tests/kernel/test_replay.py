@@ -122,3 +122,16 @@ def test_what_cannot_happen_is_named(racy: tuple[Program, Schedule], stints: tup
     program, schedule = racy
     with pytest.raises(ScenarioError, match=told):
         replay(program, changed(schedule, stints=stints))
+
+
+def test_where_the_file_lies_changes_neither_code_nor_schedule(tmp_path: Path) -> None:
+    schedules = []
+    for folder in ("here", "a_directory_with_a_longer_name/and_another"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "many.c").write_text(MANY)
+        program = load(tmp_path / folder / "many.c", cache=tmp_path)
+        (*_, verdict) = (verdict for verdict in check(program).verdicts if verdict.interleaving)
+        assert verdict.interleaving is not None
+        schedules.append(verdict.interleaving.schedule)
+    assert schedules[0] == schedules[1]
+    replay(program, Schedule.parse(schedules[0]), program.scenario)

@@ -19,7 +19,7 @@ from ctxrace.machine.image import load_image
 from ctxrace.machine.toolchain import Build, Compiler, compile_c, default_cache, find_compiler, link_object
 
 SCRIPT = """SECTIONS { . = 0xffff800080000000; .text : { *(.text .text.*) }
-.rodata : ALIGN(4096) { *(.rodata .rodata.*) } .ctxrace : { KEEP(*(.ctxrace)) }
+.rodata : ALIGN(4096) { *(.rodata .rodata.*) } .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
 .data ALIGN(4096) : { *(.data .data.[!.]*) } .bss : { *(.bss .bss.* COMMON) }
 .data..percpu ALIGN(4096) : { *(.data..percpu .data..percpu..*) }
 /DISCARD/ : { *(.comment .note.* .ctxrace.refs) } }"""

@@ -110,7 +110,7 @@ def _build(asked: Barrier, level: str, *defines: str) -> Program:
 
 
 def _code(program: Program) -> list[tuple[int, bytes]]:
-    return [(s.address, s.data) for s in program.image.sections if s.name != ".ctxrace"]
+    return [(s.address, s.data) for s in program.image.sections]
 
 
 def _length(run: Interleaving) -> str:

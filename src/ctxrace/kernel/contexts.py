@@ -176,9 +176,7 @@ class Contexts:
 
     def fingerprints(self) -> tuple[str, str]:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
-        # The section .ctxrace says the same as the scenario, and where the file lies.
-        loaded = [section for section in self.image.sections if section.name != ".ctxrace"]
-        code = b"".join(b"%x %s" % (section.address, section.data) for section in loaded)
+        code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
         demands = replace(self.scenario, properties=())
         explored = (self.monitor.watched, self.folded, self.blind, self.layout.shared_stacks)
         scenario = repr((demands, explored)).encode()

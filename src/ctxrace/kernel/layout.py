@@ -29,7 +29,7 @@ SECTIONS {
   . = %#x;
   .text : { *(.text .text.*) }
   .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
-  .ctxrace : { KEEP(*(.ctxrace)) }
+  .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
   .data : ALIGN(4096) { *(.data .data.[!.]*) }
   .bss : { *(.bss .bss.* COMMON) }
   .data..percpu : ALIGN(4096) { *(.data..percpu .data..percpu..*) }

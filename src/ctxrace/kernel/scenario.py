@@ -134,9 +134,8 @@ def declared_scenario(image: Image) -> Scenario:
     Raises `ScenarioError` for a declaration that contradicts another or means nothing.
     """
     scenario = Scenario()
-    section = image.section(".ctxrace")
     preemption_at = cpus_at = ""
-    lines = section.data.decode("utf-8", "replace").split("\0") if section else []
+    lines = image.contents(".ctxrace").decode("utf-8", "replace").split("\0")
     for line in sorted(filter(None, lines), key=_line_number):  # GCC emits them last to first
         kind, *words = line.split(" ")
         count = _WORDS.get(kind)
@@ -261,7 +260,7 @@ def _validate_preemption(scenario: Scenario, image: Image) -> None:
                 "pass --preemption rt, or leave out CTXRACE_PREEMPT_RT"
             )
         return
-    if not scenario.rt and image.section(".ctxrace") is not None:
+    if not scenario.rt and image.contents(".ctxrace"):
         raise ScenarioError(
             f"the preemption model is rt, and {image.name} was not compiled for it; pass --preemption rt, or write "
             "#define CTXRACE_PREEMPT_RT 1 before the include"

@@ -3,11 +3,12 @@
 import os
 import struct
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_E_MACHINE
@@ -98,7 +99,8 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         sections = tuple(_sections(elf, path))
         code = [(section.address, len(section.data)) for section in sections if section.executable]
         debug = DebugInformation(path, elf, code)
-        return Image(arch, path, sections, tuple(_sized(_symbols(elf), sections)), debug, tuple(headers))
+        symbols = tuple(_sized(_symbols(elf), sections))
+        return Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)))
 
 
 class Image:
@@ -107,6 +109,7 @@ class Image:
     arch, path: as loaded; sections: those that are loaded into memory.
     all_symbols: by address; symbols: the same by name, a global one before static ones, then in file order.
     headers: directories of inline functions that tell a reader less than the line that calls them.
+    notes: the bytes of the sections that are not loaded, by name, without debug information.
     """
 
     def __init__(
@@ -117,12 +120,14 @@ class Image:
         symbols: tuple[Symbol, ...],
         debug: DebugInformation,
         headers: tuple[Path, ...] = (),
+        notes: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:
         self.arch = arch
         self.path = path
         self.name = path.name
         self.sections = sections
         self.headers = headers
+        self._notes = notes
         self._debug = debug
         self.symbols: dict[str, Symbol] = {}
         for symbol in symbols:
@@ -146,6 +151,11 @@ class Image:
     def section(self, name: str) -> Section | None:
         """Return the first loaded section called `name`, or None."""
         return next((section for section in self.sections if section.name == name), None)
+
+    def contents(self, name: str) -> bytes:
+        """Return the bytes of the section called `name`, loaded or not, none where there is no such section."""
+        section = self.section(name)
+        return section.data if section else self._notes.get(name, b"")
 
     def read(self, address: int, size: int) -> bytes | None:
         """Return `size` bytes as they are before anything runs, or None unless one section holds them all."""
@@ -278,6 +288,12 @@ def _sections(elf: ELFFile, path: Path) -> Iterator[Section]:
                 f"{path} is truncated: section {section.name} has {len(data)} of its {size} bytes; build it again"
             )
         yield Section(section.name, section["sh_addr"], data, bool(flags & 1), bool(flags & 4))
+
+
+def _notes(elf: ELFFile) -> Iterator[tuple[str, bytes]]:
+    for section in elf.iter_sections():
+        if section["sh_type"] == "SHT_PROGBITS" and not section["sh_flags"] & 2 and section.name[:6] != ".debug":
+            yield section.name, bytes(section.data())
 
 
 def _symbols(elf: ELFFile) -> list[Symbol]:

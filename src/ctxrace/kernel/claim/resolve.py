@@ -252,10 +252,7 @@ class _Names:
                     yield offset, length, name
 
     def _changes(self, address: int) -> bool:
-        return any(
-            s.writable and s.name != ".ctxrace" and s.address <= address < s.address + len(s.data)
-            for s in self.image.sections
-        )
+        return any(s.writable and s.address <= address < s.address + len(s.data) for s in self.image.sections)
 
     def _error(self, line: Line, why: str) -> ScenarioError:
         return ScenarioError(f"{self.claim.file}:{line.number}: {line.text!r}: {why}")
