@@ -204,10 +204,10 @@ def test_an_interleaving_of_257_tasks_can_be_read(golden: Callable[[str, str], N
 
 
 def test_and_its_schedule_is_short_and_replays(capsys: pytest.CaptureFixture[str]) -> None:
-    def run(*words: str) -> str:
+    def run(*words: str, status: int = 1) -> str:
         with pytest.raises(SystemExit) as end:
             main(list(words))
-        assert end.value.code == 1
+        assert end.value.code == status
         return capsys.readouterr().out
 
     words = ["bpf", "--guard", "generic-byte", "--tasks", "257", "--interrupts", "none", "--property", "exclusive"]
@@ -216,6 +216,7 @@ def test_and_its_schedule_is_short_and_replays(capsys: pytest.CaptureFixture[str
     command = shlex.split(told.partition("replay: ")[2].partition("\n\n")[0].replace("\\\n", " "))
     assert command[-1].endswith(":A..T256:1")
     assert run(*command[1:]).partition("\n\n")[2] in told
+    assert run(*command[1:], "--claim", status=0).startswith("system bpf generic-byte, trampoline bare,")
     (entry,) = json.loads(run(*words, "--json"))["results"]
     whole = entry["interleaving"]  # nothing is folded for programs
     assert (len(whole["events"]), len(whole["contexts"]), whole["contexts"][-1]) == (257, 257, "T256")

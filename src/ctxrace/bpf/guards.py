@@ -18,7 +18,7 @@ from ctxrace.kernel.program import Program, configuration, fits_together, load
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["BEYOND", "GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "load_guard", "run"]
+__all__ = ["BEYOND", "GUARDS", "GUARDS_OF", "Case", "cases", "guard_path", "is_guard", "load_guard", "run"]
 
 GUARDS = ("generic-lse", "generic-llsc", "arm64-v1", "arm64-merged", "no-exit", "plain-int", "early-return")
 """The guards in the order of their history in the thread; the last two are older than it."""
@@ -148,9 +148,14 @@ def guard_path(guard: str, arch: str = "arm64") -> Path:
     """Return the C file of `guard`; raise `ScenarioError` that lists the guards of `arch` where there is none."""
     known = (*GUARDS_OF[architecture(arch).name], *BEYOND)
     if guard not in known:
-        on = "" if all(guard not in guards for guards in GUARDS_OF.values()) else f" on {arch}"
+        on = f" on {arch}" if is_guard(guard) else ""
         raise ScenarioError(f"no guard {guard!r}{on}; ctxrace has: {', '.join(known)}")
     return Path(__file__).parent / "guards" / f"{guard}.c"
+
+
+def is_guard(name: str) -> bool:
+    """Return whether `name` is a guard's on any architecture."""
+    return name in BEYOND or any(name in guards for guards in GUARDS_OF.values())
 
 
 def cases(

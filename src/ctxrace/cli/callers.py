@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from ctxrace.bpf.caller import CALLERS, Caller, trampolines_of
-from ctxrace.bpf.guards import BEYOND, GUARDS_OF, load_guard
+from ctxrace.bpf.guards import is_guard, load_guard
 from ctxrace.cli import options as opt
 from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.program import Program, configuration
@@ -77,7 +77,7 @@ def load_program(
     cpus: str | None,
 ) -> Program:
     """Load what `file` names: a guard with the one caller that was typed, or a file, which nobody calls."""
-    if file in BEYOND or any(file in guards for guards in GUARDS_OF.values()):
+    if is_guard(file):
         if given.trampolines and len(given.trampolines) > 1:
             raise ScenarioError(f"a schedule is of one trampoline; got: {', '.join(given.trampolines)}")
         caller = _caller((given.trampolines or ["bare"])[0], given)

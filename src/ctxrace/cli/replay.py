@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import GUARDS_OF
+from ctxrace.bpf.guards import is_guard
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import (
     Defines,
@@ -90,7 +90,7 @@ def replay(
 
 def _system_line(file: str, words: Sequence[str]) -> str:
     """Return the system line of a claim about what `words`, the command line, say of `file`."""
-    guard = any(file in guards for guards in GUARDS_OF.values())
+    guard = is_guard(file)
     parts = [f"bpf {file}" if guard else file]
     if guard and "--trampoline" not in words:
         parts.append("trampoline bare")
