@@ -224,6 +224,18 @@ def test_a_result_without_properties_never_holds() -> None:
     assert render_table([result([])]).splitlines()[0] == "nothing was checked"
 
 
+@pytest.mark.parametrize("turns", [1, 40])
+@pytest.mark.parametrize("flags", [[], ["-DA"], ["-DA=1 + 1", f"-D{'B' * 60}", f"-D{'C' * 60}"]])
+def test_a_schedule_stands_before_the_compilers_flags(flags: list[str], turns: int) -> None:
+    schedule = " ".join(["1a2b3c4d.5e6f7a8b:A:2", *["B:2 A:1"] * turns])
+    run = dataclasses.replace(both_inside(), schedule=schedule)
+    words = ["ctxrace", "replay", "guard.c", "--tasks", "3", *(["--", *flags] if flags else [])]
+    shown = dataclasses.replace(result([verdict(EXCLUSIVE, Outcome.VIOLATED, run)]), replay=shlex.join(words))
+    command = render_result(shown).partition("\nreplay: ")[2].partition("\n\n")[0].replace("\\\n", " ")
+    typed = [" ".join(word.split()) for word in shlex.split(command)]
+    assert typed == [*words[:5], "--schedule", schedule, *words[5:]]
+
+
 @given(st.lists(st.text(alphabet="abc-'\" \\$", max_size=150), min_size=1, max_size=8))
 @settings(max_examples=60, deadline=None)
 def test_the_command_can_be_pasted(arguments: list[str]) -> None:

@@ -21,7 +21,7 @@ FUNCTIONS = {
 }
 """What the thread calls them, and which function that is in a program of either kind."""
 
-_WORDS = ("trampoline", "programs", "define")
+_WORDS = ("trampoline", "programs", "interrupts", "define")
 
 
 def prepare(claim: Claim) -> tuple[Program, Resolved]:
@@ -57,12 +57,14 @@ def _caller(claim: Claim, said: list[str], options: Options) -> Caller:
     programs = words.get("programs", "1")
     if not programs.isdecimal():
         raise ScenarioError(f"{claim.file}: 'programs {programs}' on the system line is not a number of programs")
+    levels = words.get("interrupts")
     default = "fentry" if trampolines_of(options.arch) else "bare"
     return Caller(
         words.get("trampoline", default),
         int(programs),
         "sleepable" in words,
         options.rcu or RCU_FLAVOURS[0],
+        None if levels is None else tuple(level for level in levels.split() if level != "none"),
         defines=tuple(option.partition(" ")[2] for option in said if option.startswith("define ")),
     )
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import is_guard
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import (
     Defines,
@@ -20,6 +19,7 @@ from ctxrace.cli.callers import (
 )
 from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import write
+from ctxrace.cli.system_line import BuildOptions, system_line
 from ctxrace.core.schedule import Schedule
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.claim.export import claim_of
@@ -28,8 +28,6 @@ from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay", "without_limits"]
 
-_CLAIMED = ("preemption", "arch", "cc", "tasks", "attempts", "softirq", "hardirq", "nmi", "rcu", "trampoline",
-            "programs")  # fmt: skip
 _LIMITS = ("--max-states", "--timeout")
 
 
@@ -80,29 +78,10 @@ def replay(
     program = load_program(file, caller, arch, cc, optimize, flags, given.preemption, given.cpus)
     scenario = opt.scenario_of(program.scenario, given)
     if claim:
-        sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, _system_line(file, context.obj)))
+        about = system_line(file, caller, given, BuildOptions(arch, cc, optimize, flags or ()))
+        sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
         raise typer.Exit
     told, broken = run_again(program, Schedule.parse(schedule), scenario)
     sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")
     write(render_interleaving(told))
     raise typer.Exit(1 if broken else 0)
-
-
-def _system_line(file: str, words: Sequence[str]) -> str:
-    """Return the system line of a claim about what `words`, the command line, say of `file`."""
-    guard = is_guard(file)
-    parts = [f"bpf {file}" if guard else file]
-    if guard and "--trampoline" not in words:
-        parts.append("trampoline bare")
-    taken = iter([*words[1:], ""])
-    for word in taken:
-        name, _, value = word.removeprefix("--").partition("=")
-        if word == "--sleepable":
-            parts.append("sleepable")
-        elif word == "-D" and guard:
-            parts.append(f"define {next(taken)}")
-        elif word.startswith("-O") or (word.startswith("-") and not word.startswith("--")):
-            parts.append(word)
-        elif word.startswith("--") and name in _CLAIMED:
-            parts.append(f"{name} {value or next(taken)}")
-    return ", ".join(parts)

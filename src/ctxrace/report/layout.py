@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rich.cells import cell_len
 
-__all__ = ["clean", "columns", "cut", "cut_front", "finish", "listed", "typed", "wrap"]
+__all__ = ["SHELL_WORD", "clean", "columns", "cut", "cut_front", "finish", "listed", "typed", "wrap"]
 
 MORE = "…"
 SHELL_WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.|['"\\])+""", re.DOTALL)

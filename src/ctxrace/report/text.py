@@ -16,7 +16,7 @@ from rich.text import Text
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.lanes import render_interleaving
-from ctxrace.report.layout import clean, columns, cut, cut_front, finish, listed, typed, wrap
+from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
 from ctxrace.report.overview import render_table
 
 __all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
@@ -188,15 +188,21 @@ def _story(story: _Story, replay: str) -> Iterator[str]:
 
 
 def _replay(command: str, schedule: str) -> Iterator[str]:
-    words = f"--schedule {shlex.quote(schedule)}"
-    whole = f"replay: {command} {words}"
+    words = SHELL_WORD.findall(command)
+    end = words.index("--") if "--" in words else len(words)  # what follows is for the compiler
+    command, flags = " ".join(words[:end]), " ".join(words[end:])
+    option = f"--schedule {shlex.quote(schedule)}"
+    whole = f"replay: {command} {option} {flags}".rstrip()
     if cell_len(whole) <= WIDTH:
         yield whole
         return
     *lines, last = typed(f"replay: {command}", WIDTH - 2)
     yield from [*lines, f"{last} \\"]
     # A schedule may be broken between its words, also within quotes.
-    yield from textwrap.wrap(words, WIDTH, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    room = WIDTH - 2 * bool(flags)
+    *lines, last = textwrap.wrap(option, room, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
+    yield from [*lines, f"{last} \\" if flags else last]
+    yield from (f"    {line}" for line in typed(flags, WIDTH - 4) if line)
 
 
 def _count(number: int, word: str, plural: str) -> str:

@@ -1,8 +1,10 @@
 """An interleaving as a claim: what happened, in the language of claims."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from ctxrace.core.interleaving import Event, Interleaving, Turn
+from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.kernel.program import Program
@@ -11,30 +13,30 @@ from ctxrace.kernel.scenario import Scenario
 
 __all__ = ["claim_of", "claim_text"]
 
+NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
+
 
 def claim_of(program: Program, schedule: Schedule, scenario: Scenario, system: str) -> str:
     """Return the claim file that says what `schedule` does; system: what its system line says."""
     told, broken = replay(program, schedule, scenario)
-    return claim_text(told, broken, system, tuple(group.entry for group in scenario.tasks))
+    return claim_text(told, broken, system, _named(scenario))
 
 
 def claim_text(
-    told: Interleaving, broken: tuple[Property, ...], system: str, entries: tuple[str, ...] = ()
+    told: Interleaving, broken: tuple[Property, ...], system: str, named: Mapping[str, Sequence[str]] = NO_NAMES
 ) -> str:
     """Return `told` as the text of a claim about `system`.
 
-    broken: the properties that its last step breaks. entries: of the scenario's tasks, where they run several.
+    broken: the properties that its last step breaks. named: the scenario's tasks by their entry; without it, there are
+    no others than those of `told`.
     """
     tasks = [name for name in told.contexts if name not in ("softirq", "hardirq", "nmi")]
     lines = [f"system {system}"]
-    if len(entries) > 1:
-        ran = _entries(told)
-        lines += [
-            f"tasks {', '.join(names)} run {entry}"
-            for entry in entries
-            if (names := [name for name in tasks if ran.get(name) == entry])
-        ]
-    elif tasks:
+    for entry, names in named.items():  # names are given out in order, so none before one that ran is left out
+        if used := [number for number, name in enumerate(names, 1) if name in tasks]:
+            every = len(named) == 1 and used[-1] == len(names)
+            lines.append(f"tasks {', '.join(names[: used[-1]])}{'' if every else f' run {entry}'}")
+    if tasks and not named:
         lines.append(f"tasks {', '.join(tasks)}")
     lines += [f"{number}. {said}" for number, said in enumerate(_steps(told), 1)]
     properties = [str(prop) for prop in broken if prop.kind in ("exclusive", "balanced", "recovers", "progress")]
@@ -43,12 +45,11 @@ def claim_text(
     return "\n".join(lines) + "\n"
 
 
-def _entries(told: Interleaving) -> Mapping[str, str]:
-    """Return what each task runs: a turn says so when it begins."""
+def _named(scenario: Scenario) -> Mapping[str, Sequence[str]]:
+    runs = [group.entry for group in scenario.tasks for _ in range(group.count)]
     return {
-        row.context: row.reason.rpartition("; runs ")[2]
-        for row in told
-        if isinstance(row, Turn) and row.kind in ("start", "switch") and "; runs " in row.reason
+        entry: [task_name(number) for number, runs_it in enumerate(runs) if runs_it == entry]
+        for entry in dict.fromkeys(runs)
     }
 
 

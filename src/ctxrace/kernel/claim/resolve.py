@@ -118,24 +118,25 @@ class _Tasks:
             self.names = {task_name(number): number for number in range(scenario.task_count)}
             return
         for line in claim.tasks:
-            entry = line.entry or (entries[0] if len(entries) == 1 else "")
+            entry = line.entry or (entries[0] if len(set(entries)) == 1 else "")
             where = f"{claim.file}:{line.number}"
             if not entry:
                 raise ScenarioError(
                     f"{where}: 'tasks {', '.join(line.names)}' does not say what they run; add: run ENTRY, "
-                    f"with one of {', '.join(entries) or 'the functions of the program'}"
+                    f"with one of {', '.join(dict.fromkeys(entries)) or 'the functions of the program'}"
                 )
             if entry not in entries:
                 raise ScenarioError(f"{where}: no tasks run {entry!r}; those of the scenario run: {', '.join(entries)}")
-            first = sum(group.count for group in self.scenario.tasks[: entries.index(entry)])
-            taken = sum(first <= number for number in self.names.values())
-            group = self.scenario.tasks[entries.index(entry)]
-            if taken + len(line.names) > group.count:
+            runs = [group.entry for group in scenario.tasks for _ in range(group.count)]
+            numbers = [number for number, runs_it in enumerate(runs) if runs_it == entry]
+            free = [number for number in numbers if number not in self.names.values()]
+            if len(line.names) > len(free):
+                named = len(numbers) - len(free) + len(line.names)
                 raise ScenarioError(
-                    f"{where}: {taken + len(line.names)} tasks are named that run {entry}, and the scenario has "
-                    f"{group.count}; add to the system line: tasks {taken + len(line.names)}"
+                    f"{where}: {named} tasks are named that run {entry}, and the scenario has "
+                    f"{len(numbers)}; add to the system line: tasks {named}"
                 )
-            self.names |= {name: first + taken + number for number, name in enumerate(line.names)}
+            self.names |= dict(zip(line.names, free, strict=False))
 
 
 class _Names:

@@ -13,9 +13,9 @@ from ctxrace.kernel.scenario import Scenario
 
 __all__ = ["Options", "load_system", "options_of", "scenario_of"]
 
-_CONTEXTS = ("softirq", "hardirq", "nmi", "preemption", "attempts", "tasks")
-_KNOWN = ("preemption full", "-O3", "-DNAME", "arch x86-64", "cc COMMAND", "tasks 3", "attempts 1", "nmi ENTRY",
-          "nmi none", "interrupts none", "rcu non-preemptible")  # fmt: skip
+_CONTEXTS = ("softirq", "hardirq", "nmi", "preemption", "attempts", "tasks", "fifo-tasks")
+_KNOWN = ("preemption full", "-O3", "-DNAME", "arch x86-64", "cc COMMAND", "tasks 3", "fifo-tasks 1", "attempts 1",
+          "nmi ENTRY", "nmi none", "interrupts none", "rcu non-preemptible")  # fmt: skip
 
 
 @dataclass
@@ -65,7 +65,7 @@ def scenario_of(claim: Claim, declared: Scenario, contexts: dict[str, list[str]]
     """Return the declared scenario with what the claim changes of it; named tasks are as many as there are names."""
     given: dict[str, Sequence[str] | str | None] = {}
     for name, values in contexts.items():
-        given[name] = values[-1] if name in ("preemption", "attempts") else values
+        given[name.replace("-", "_")] = values[-1] if name in ("preemption", "attempts") else values
     names = [name for line in claim.tasks for name in line.names]
     if names and "tasks" not in contexts and not any(line.entry for line in claim.tasks):
         given["tasks"] = [str(len(names))]
