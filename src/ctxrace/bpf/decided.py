@@ -10,9 +10,8 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.thread import THREAD, Asked, Barrier, Checked, Executed, Said
 from ctxrace.core.claim import Answer, ClaimResult
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.statement import Fact, Statement
-from ctxrace.core.verdict import Outcome, Result
+from ctxrace.core.verdict import Result, worst
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.claim.decide import decide
@@ -62,7 +61,7 @@ def _last(asked: Asked) -> int:
 def _check(asked: Checked, limits: Limits) -> Fact:
     result = replace(asked.case, limits=limits).check()
     run = next((verdict.interleaving for verdict in result.verdicts if verdict.interleaving), None)
-    size = _length(run) if run else _states(result)
+    size = run.length if run else _states(result)
     return Fact(asked.about, str(result.outcome), asked.expected, size, result.command, run, result.replay)
 
 
@@ -76,7 +75,7 @@ def _execute(asked: Executed, limits: Limits) -> Fact:
     confirmed = result.answer is Answer.CONFIRMED
     run = result.interleaving if confirmed else result.outcome_interleaving
     states = result.states + result.outcome_states
-    size = _length(run) if run else f"{states:,} states" if states > 1 else "no path avoids it"
+    size = run.length if run else f"{states:,} states" if states > 1 else "no path avoids it"
     return Fact(asked.about, _worded(result), asked.expected, size, command, run)
 
 
@@ -99,9 +98,8 @@ def _compile(asked: Barrier, limits: Limits) -> Fact:
         program, plain = _build(asked, level, asked.define), _build(asked, level)
         outcomes.append(check(program, limits=limits).outcome)
         same = same and _code(program) == _code(plain)
-    worst = next((o for o in (Outcome.VIOLATED, Outcome.INCOMPLETE) if o in outcomes), Outcome.HOLDS)
     size = f"{' '.join(_LEVELS)}: {'the same' if same else 'other'} code"
-    return Fact(asked.about, str(worst), asked.expected, size, command)
+    return Fact(asked.about, str(worst(outcomes)), asked.expected, size, command)
 
 
 def _build(asked: Barrier, level: str, *defines: str) -> Program:
@@ -111,10 +109,6 @@ def _build(asked: Barrier, level: str, *defines: str) -> Program:
 
 def _code(program: Program) -> list[tuple[int, bytes]]:
     return [(s.address, s.data) for s in program.image.sections]
-
-
-def _length(run: Interleaving) -> str:
-    return f"{run.switches} switch{'' if run.switches == 1 else 'es'}, {len(run.events):,} events"
 
 
 def _states(result: Result) -> str:

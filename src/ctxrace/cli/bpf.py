@@ -1,6 +1,5 @@
 """``ctxrace bpf``: the flagship tables, and the interleavings of what is violated."""
 
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -69,7 +68,7 @@ def bpf(
     optimize: opt.Optimize = None,
     max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
     timeout: opt.Timeout = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="processes, default: one for each CPU")] = None,
+    jobs: opt.Jobs = opt.DEFAULT_JOBS,
     json: opt.Json = False,
 ) -> None:  # fmt: skip
     """Check BPF's recursion guards, by themselves and as called by trampolines; tell what is violated.
@@ -102,13 +101,12 @@ def bpf(
     if not narrowed:
         whole = system_cases([arch] if arch else (), tasks=tasks, cc=cc, optimize=level, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
-        results = list(run([*chosen, *whole], jobs or os.cpu_count() or 1))
+        results = list(run([*chosen, *whole], jobs))
     if json:
         sys.stdout.write(to_json(results))
     else:
         write(_report(chosen, whole, results, shlex.join(["ctxrace", *context.obj])))
-    unfinished = len(results) < len(chosen) + len(whole)
-    raise typer.Exit(3 if unfinished and not exit_status(results) else exit_status(results))
+    raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
 
 
 def _no_options_before(context: typer.Context) -> None:

@@ -1,6 +1,5 @@
 """``ctxrace bpf models``: what holds for which guard, on which kernel, for which programs."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -35,7 +34,7 @@ def models(
     optimize: opt.Optimize = None,
     max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
     timeout: opt.Timeout = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="processes, default: one for each CPU")] = None,
+    jobs: opt.Jobs = opt.DEFAULT_JOBS,
     json: opt.Json = False,
 ) -> None:
     """Check guards under every preemption model and RCU flavour, on one CPU and on two (arm64).
@@ -45,9 +44,9 @@ def models(
     limits = Limits(max_states, timeout)
     keys = model_cases(guard or (), cc=cc, optimize=opt.level_of(optimize), limits=limits)
     with searching(f"exploring {len(keys)} cases"):
-        results = list(run(list(keys), jobs or os.cpu_count() or 1))
+        results = list(run(list(keys), jobs))
     if json:
         sys.stdout.write(to_json(results))
     else:
         write(render_models(cells(keys, results), TITLE, CORNER, REMARKS))
-    raise typer.Exit(3 if len(results) < len(keys) and not exit_status(results) else exit_status(results))
+    raise typer.Exit(exit_status(results, len(keys)))

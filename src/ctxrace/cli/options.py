@@ -1,5 +1,6 @@
 """Options that several verbs share, and what they make of them."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from inspect import Parameter, Signature, signature
@@ -12,10 +13,11 @@ from ctxrace.kernel.override import override, parse_property, select
 from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["DEFAULT_MAX_STATES", "UNCHANGED", "ScenarioOptions", "level_of", "load_program", "scenario_of",
-           "with_scenario_options"]  # fmt: skip
+__all__ = ["DEFAULT_JOBS", "DEFAULT_MAX_STATES", "UNCHANGED", "ScenarioOptions", "level_of", "load_program",
+           "scenario_of", "with_scenario_options"]  # fmt: skip
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
+DEFAULT_JOBS = os.cpu_count() or 1
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
 Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
@@ -98,6 +100,10 @@ MaxStates = Annotated[
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", min=0.0, metavar="SECONDS", help="stop after so long"),
+]
+Jobs = Annotated[
+    int,
+    typer.Option("--jobs", min=1, show_default=False, help="processes, default: one for each CPU"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
 

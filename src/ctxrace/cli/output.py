@@ -1,11 +1,11 @@
 """Print reports, and turn verdicts into an exit status."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from rich.console import Console
 
-from ctxrace.core.verdict import Outcome, Result
+from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.text import print_report
 
 __all__ = ["exit_status", "write"]
@@ -18,8 +18,7 @@ def write(text: str) -> None:
     print_report(text, Console(file=sys.stdout, highlight=False))
 
 
-def exit_status(results: Iterable[Result]) -> int:
-    """Return 1 if anything is violated, else 3 if anything is incomplete, else 0."""
-    outcomes = {result.outcome for result in results}
-    worst = next((o for o in (Outcome.VIOLATED, Outcome.INCOMPLETE) if o in outcomes), Outcome.HOLDS)
-    return _STATUS[worst]
+def exit_status(results: Sequence[Result], wanted: int | None = None) -> int:
+    """Return 1 if anything is violated, else 3 if anything is incomplete or fewer results than `wanted`, else 0."""
+    missing = [Outcome.INCOMPLETE] if wanted is not None and len(results) < wanted else []
+    return _STATUS[worst([*(result.outcome for result in results), *missing])]

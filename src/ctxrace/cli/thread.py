@@ -1,6 +1,5 @@
 """``ctxrace bpf claims``: what was said in the thread, and what is so."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -18,7 +17,7 @@ __all__ = ["claims"]
 def claims(
     max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
     timeout: opt.Timeout = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", min=1, help="processes, default: one for each CPU")] = None,
+    jobs: opt.Jobs = opt.DEFAULT_JOBS,
     mail: Annotated[bool, typer.Option("--mail", help="fit for a mail: ASCII, 72 columns; it always is")] = False,
     json: Annotated[bool, typer.Option("--json", help="print ctxrace-thread/1 instead of text")] = False,
 ) -> None:
@@ -28,7 +27,7 @@ def claims(
     """
     del mail  # there is one layout
     with searching("deciding the thread"):
-        statements = decide_thread(jobs or os.cpu_count() or 1, Limits(max_states, timeout))
+        statements = decide_thread(jobs, Limits(max_states, timeout))
     sys.stdout.write(thread_to_json(statements) if json else render_thread(statements))
     facts = [fact for statement in statements for fact in statement.facts]
     unlike = [fact.verdict for fact in facts if not fact.as_expected]

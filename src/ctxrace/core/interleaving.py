@@ -108,6 +108,12 @@ class Interleaving:
         """The events alone, in order."""
         return tuple(row for row in self.rows if isinstance(row, Event))
 
+    @property
+    def length(self) -> str:
+        """How long it is, in words."""
+        switches, events = self.switches, len(self.events)
+        return f"{switches:,} switch{'' if switches == 1 else 'es'}, {events:,} event{'' if events == 1 else 's'}"
+
     def __iter__(self) -> Iterator[Event | Turn]:
         return iter(self.rows)
 

@@ -1,12 +1,13 @@
 """Verdicts: what a search may say about a property, and the whole result of a check."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 
-__all__ = ["Outcome", "Result", "Verdict"]
+__all__ = ["Outcome", "Result", "Verdict", "worst"]
 
 
 class Outcome(StrEnum):
@@ -40,10 +41,7 @@ class Verdict:
         match self.outcome:
             case Outcome.VIOLATED if self.interleaving is not None:
                 found = self.interleaving
-                return (
-                    f"{self.property}: violated ({_count(found.switches, 'switch', 'es')}, "
-                    f"{_count(len(found.events), 'event', 's')}; {size})\n{found}"
-                )
+                return f"{self.property}: violated ({found.length}; {size})\n{found}"
             case Outcome.INCOMPLETE:
                 return f"{self.property}: incomplete, {self.reason} ({size})"
             case _:
@@ -73,16 +71,14 @@ class Result:
 
     @property
     def outcome(self) -> Outcome:
-        """The worst of the verdicts: violated before incomplete before holds. Nothing judged is incomplete."""
-        outcomes = {verdict.outcome for verdict in self.verdicts}
-        for worst in (Outcome.VIOLATED, Outcome.INCOMPLETE):
-            if worst in outcomes:
-                return worst
-        return Outcome.HOLDS if outcomes else Outcome.INCOMPLETE
+        """The worst of the verdicts. Nothing judged is incomplete."""
+        return worst(verdict.outcome for verdict in self.verdicts) if self.verdicts else Outcome.INCOMPLETE
 
     def __str__(self) -> str:
         return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *self.notes])
 
 
-def _count(number: int, word: str, plural: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return what is to be said of several outcomes at once: violated before incomplete before holds."""
+    found = set(outcomes)
+    return next((outcome for outcome in (Outcome.VIOLATED, Outcome.INCOMPLETE) if outcome in found), Outcome.HOLDS)

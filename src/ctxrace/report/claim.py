@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound
+from ctxrace.report.heading import scenario_of
 from ctxrace.report.json import interleaving_facts
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import clean, columns, finish, typed, wrap
@@ -44,7 +45,7 @@ def render_claim_mail(result: ClaimResult) -> str:
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
         lines += [line for row in run for line in _mail(str(row), "  ")]
-    lines += ["", *_mail(f"({_scenario(result)})")]
+    lines += ["", *_mail(f"({result.case}, {scenario_of(result)})")]
     lines += _mail(f"({'; '.join(result.notes)})") if result.notes else []
     if result.command:
         lines += ["", *(_ascii(line) for line in typed(result.command, MAIL))]
@@ -100,7 +101,7 @@ def claim_to_json(result: ClaimResult) -> str:
 
 def _lines(result: ClaimResult) -> Iterator[str]:
     yield from wrap(f"{clean(result.file)}: {_answer(result)}", WIDTH, "    ")
-    yield from wrap(_scenario(result), WIDTH, "    ")
+    yield from wrap(f"{result.case}, {scenario_of(result)}", WIDTH, "    ")
     for note in result.notes:
         yield from wrap(f"note: {note}", WIDTH, "    ")
     yield ""
@@ -148,7 +149,7 @@ def _answer(result: ClaimResult) -> str:
     size = f"{result.states:,} states"
     if result.answer is Answer.CONFIRMED:
         run = result.interleaving
-        length = f"{run.switches} switches, {len(run.events)} events" if run else "nothing happens"
+        length = run.length if run else "nothing happens"
         return f"confirmed: these steps are possible in this order ({length})"
     at = f"step {result.failed}" if result.failed != "outcome" else "the outcome"
     if result.answer is Answer.INCOMPLETE:
@@ -170,18 +171,11 @@ def _outcome(result: ClaimResult) -> str:
     match result.outcome:
         case OutcomeFound.REACHABLE:
             run = result.outcome_interleaving
-            length = f"{run.switches} switches, {len(run.events)} events" if run else ""
-            return f"the outcome is reachable all the same: {result.outcome_text} ({length})"
+            return f"the outcome is reachable all the same: {result.outcome_text} ({run.length if run else ''})"
         case OutcomeFound.UNREACHABLE:
             return f"the outcome is unreachable: {result.outcome_text} holds in no execution ({size})"
         case _:
             return f"the outcome is not decided: {result.outcome_text} ({size})"
-
-
-def _scenario(result: ClaimResult) -> str:
-    interrupts = f"interrupts: {', '.join(result.interrupts)}" if result.interrupts else "no interrupts"
-    tasks = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
-    return f"{result.case}, {result.arch}, {result.compiler}, preemption {result.preemption}, {tasks}, {interrupts}"
 
 
 def _mail(text: str, indent: str = "") -> list[str]:

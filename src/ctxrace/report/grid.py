@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.report.heading import tally, under_one_head
 from ctxrace.report.layout import columns, finish, wrap
 
 __all__ = ["letter", "render_grid", "violated_kinds"]
@@ -28,21 +29,15 @@ def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] 
 
 def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> Iterator[str]:
     results = [result for group in cells.values() for result in group]
-    numbers = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
-    told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
-    yield from wrap(f"{title}: {told}", WIDTH, "    ")
+    yield from wrap(f"{title}: {tally(results)}", WIDTH, "    ")
     facts = dict.fromkeys(f"{result.compiler}, preemption {result.preemption}" for result in results)
     yield from wrap("; ".join(facts), WIDTH, "    ")
     yield ""
     rows = list(dict.fromkeys(row for row, _ in cells))
     across = list(dict.fromkeys(column for _, column in cells))
     heads = [first if index == 0 or across[index - 1][0] != first else "" for index, (first, _) in enumerate(across)]
-    table = [["", "", *heads], [*corner, *(second for _, second in across)]]
-    before = ""
-    for row in rows:
-        texts = [_cell(cells.get((row, column), ())) for column in across]
-        table.append([row[0] if row[0] != before else "", row[1], *texts])
-        before = row[0]
+    body = under_one_head((row, [_cell(cells.get((row, column), ())) for column in across]) for row in rows)
+    table = [["", "", *heads], [*corner, *(second for _, second in across)], *body]
     yield from (f"  {line}" for line in columns(table))
     yield ""
     for remark in (*_legend(results), *remarks):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.grid import letter, violated_kinds
+from ctxrace.report.heading import tally, under_one_head
 from ctxrace.report.layout import columns, finish, wrap
 
 __all__ = ["render_models"]
@@ -26,21 +27,15 @@ def render_models(parts: Parts, title: str, corner: tuple[str, str], remarks: Se
 
 def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str]) -> Iterator[str]:
     results = [result for cells in parts.values() for result in cells.values()]
-    numbers = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
-    told = ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
-    yield from wrap(f"{title}: {told}", WIDTH, "    ")
+    yield from wrap(f"{title}: {tally(results)}", WIDTH, "    ")
     yield from wrap("; ".join(dict.fromkeys(f"{result.arch}, {result.compiler}" for result in results)), WIDTH, "    ")
     for name, cells in parts.items():
         yield ""
         across = list(dict.fromkeys(column for _, column in cells))
-        table = [[*corner, *across]]
-        before = ""
-        for row in dict.fromkeys(row for row, _ in cells):
-            texts = [_cell(cells.get((row, column))) for column in across]
-            table.append([row[0] if row[0] != before else "", row[1], *texts])
-            before = row[0]
+        rows = dict.fromkeys(row for row, _ in cells)
+        body = under_one_head((row, [_cell(cells.get((row, column))) for column in across]) for row in rows)
         yield name
-        yield from (f"  {line}" for line in columns(table))
+        yield from (f"  {line}" for line in columns([[*corner, *across], *body]))
     yield ""
     broken = violated_kinds(results)
     if broken:

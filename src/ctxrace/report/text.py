@@ -15,6 +15,7 @@ from rich.text import Text
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.heading import scenario_of
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
 from ctxrace.report.overview import render_table
@@ -64,7 +65,7 @@ class _Story:
 
 def _lines(result: Result) -> Iterator[str]:
     yield _answer(result)
-    yield from wrap(_scenario(result), WIDTH, "    ")
+    yield from wrap(scenario_of(result), WIDTH, "    ")
     if result.verdicts:
         yield ""
         yield from _verdicts(result.verdicts)
@@ -137,12 +138,6 @@ def _kinds(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(kind if times == 1 else f"{kind} ×{times}" for kind, times in number.items())
 
 
-def _scenario(result: Result) -> str:
-    tasks = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
-    interrupts = f"interrupts: {', '.join(result.interrupts)}" if result.interrupts else "no interrupts"
-    return f"{result.arch}, {result.compiler}, preemption {result.preemption}, {tasks}, {interrupts}"
-
-
 def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
     rows = [("verdict", "switches", "events", "states", "transitions")]
     for verdict in verdicts:
@@ -174,8 +169,7 @@ def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
 
 def _story(story: _Story, replay: str) -> Iterator[str]:
     run = story.interleaving
-    length = f"{_count(run.switches, 'switch', 'es')}, {_count(len(run.events), 'event', 's')}"
-    title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({length})"
+    title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({run.length})"
     yield from wrap(title, WIDTH, "    ")
     for verdict in story.verdicts:
         if verdict.property.sentence:
@@ -203,7 +197,3 @@ def _replay(command: str, schedule: str) -> Iterator[str]:
     *lines, last = textwrap.wrap(option, room, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     yield from [*lines, f"{last} \\" if flags else last]
     yield from (f"    {line}" for line in typed(flags, WIDTH - 4) if line)
-
-
-def _count(number: int, word: str, plural: str) -> str:
-    return f"{number} {word}" if number == 1 else f"{number} {word}{plural}"
