@@ -66,7 +66,6 @@ SOFTIRQ_OFFSET = 0x100
 HARDIRQ_OFFSET = 0x1_0000
 NMI_OFFSET = 0x10_0000
 
-SOFTIRQ_MASK = 0xFF00  # also counts local_bh_disable(), by 0x200
 INTERRUPT_MASK = 0xFF_FF00  # any level above task, or bottom halves disabled
 
 IDLE_PREEMPT_COUNT = 1

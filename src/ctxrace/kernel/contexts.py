@@ -167,12 +167,12 @@ class Contexts:
 
     def sleeps(self, task: int) -> bool:
         """Return whether a task that does not run is at rest, or sleeps."""
-        return self.tasks.values[task].flow == REST or self.calls_to_sleep(task) in BLOCKS
+        flow = self.tasks.values[task].flow
+        return flow == REST or self.calls_to_sleep(flow) in BLOCKS
 
-    def calls_to_sleep(self, task: int) -> str | None:
-        """Return the `Sleep` function before whose first step a task in flight stands, if it does."""
-        _, flow = self.flows.numbers.values[self.tasks.values[task].flow]
-        return self.flows.machine.sleeping.get(flow.pc)
+    def calls_to_sleep(self, flow: int) -> str | None:
+        """Return the `Sleep` function before whose first step a flow stands, if it does."""
+        return self.flows.machine.sleeping.get(self.flows.numbers.values[flow][1].pc)
 
     def fingerprints(self) -> tuple[str, str]:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""

@@ -18,7 +18,7 @@ from ctxrace.machine.memory import RegionKind, Touch
 if TYPE_CHECKING:
     from ctxrace.kernel.system import KernelSystem
 
-__all__ = ["Narrator", "contexts_of", "narrate", "outcome_of", "place_of"]
+__all__ = ["Narrator", "narrate", "outcome_of", "place_of"]
 
 
 def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
@@ -110,9 +110,12 @@ class Narrator:
 
     def interleaving(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
         """Return what was told of `run`."""
-        contexts = contexts_of(self.named, self.rows)
-        switches = sum(step.switches for _, step in run)
         outcome = outcome_of(self.system, run) if run and run[-1][1].broken else ""
+        return self.told(outcome, sum(step.switches for _, step in run))
+
+    def told(self, outcome: str, switches: int) -> Interleaving:
+        """Return what was told, of all CPUs, as a run that ends in `outcome`."""
+        contexts = _contexts_of(self.named, self.rows)
         schedule = str(Schedule(*self.system.fingerprints(), tuple(self.stints)))
         return Interleaving(contexts, tuple(self.rows), outcome, switches, schedule=schedule)
 
@@ -207,7 +210,7 @@ class Narrator:
         left = self.system.preempted(state.current)
         assert left is not None
         self.waiting.put(self.current, left)
-        calls = self.system.calls_to_sleep(state.current)
+        calls = self.system.calls_to_sleep(self.system.tasks.values[state.current].flow)
         if calls in BLOCKS:
             return f"task {self.current} sleeps, in {calls}()"
         if calls is not None and self.system.scenario.preemption in (Preemption.NONE, Preemption.VOLUNTARY):
@@ -268,7 +271,7 @@ class Narrator:
         return tuple(accesses)
 
 
-def contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:
+def _contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:
     """Return the contexts of `rows` in column order: `tasks`, then interrupts by level, then the idle task."""
     named = sorted(tasks, key=column)
     levels = [str(level) for level in Level]

@@ -11,9 +11,8 @@ from typing import NamedTuple
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
-from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Step
-from ctxrace.kernel.narrate import Narrator, contexts_of, outcome_of
+from ctxrace.kernel.narrate import Narrator, outcome_of
 from ctxrace.kernel.position import CRASHED, EVENT, REST, On, Others, Position, Task
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.kernel.system import KernelSystem
@@ -52,7 +51,6 @@ class SmpSystem:
                 image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks, cpu=cpu, first=first
             )
         self.first, self.cpus, self.scenario = first, first.cpus, scenario
-        self._marked: dict[int, int] = {}
         self._armed: dict[tuple[int, int], tuple[int, ...]] = {}
 
     @property
@@ -180,16 +178,13 @@ class SmpNarrator:
 
     def interleaving(self, run: Sequence[tuple[SmpPosition, Step]]) -> Interleaving:
         """Return what was told of `run`."""
-        outcome, first = "", self.cpus[0]
+        outcome = ""
         if run and run[-1][1].broken:
             state, step = run[-1]
             number = step.label.cpu  # type: ignore[attr-defined]
             seen, after = (self.system.seen_from(position, number) for position in (state, step.state))
             outcome = outcome_of(self.system.cpus[number], [(seen, step._replace(state=after))])
-        switches = sum(step.switches for _, step in run)
-        schedule = str(Schedule(*self.system.fingerprints(), tuple(first.stints)))
-        contexts = contexts_of(first.named, first.rows)
-        return Interleaving(contexts, tuple(first.rows), outcome, switches, schedule=schedule)
+        return self.cpus[0].told(outcome, sum(step.switches for _, step in run))
 
 
 def narrator_for(system: KernelSystem | SmpSystem) -> Narrator | SmpNarrator:

@@ -36,6 +36,7 @@ from ctxrace.machine.image import Image
 
 __all__ = ["KernelSystem"]
 
+
 class KernelSystem(Contexts):
     """Explore what `Contexts` may do on one CPU, in every order that the context rules allow."""
 
@@ -135,15 +136,14 @@ class KernelSystem(Contexts):
 
     def _take(self, current: int, top: int, shared: int) -> Taken:
         move = self.move(current, top, shared)
-        group, flow, _, begun, left, cpu, _ = self.tasks.values[current]
         ended = move.flow == REST
         over: tuple[int, ...] = ()
+        task = self.tasks.values[current]._replace(own=move.own)
         if top == REST:
-            flow, begun, cpu = move.flow, not ended, 0 if ended else cpu
+            task = task._replace(flow=move.flow, begun=not ended, cpu=0 if ended else task.cpu)
         elif not ended:
             over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
-        task = self.tasks(Task(group, flow, move.own, begun, left, cpu))
-        return Taken(move, task, over, ended, 0 if move.outcome.address == EXIT else 1)
+        return Taken(move, self.tasks(task), over, ended, 0 if move.outcome.address == EXIT else 1)
 
     def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
@@ -202,7 +202,7 @@ class KernelSystem(Contexts):
         move = self.first_move(task, self.role_of_task(group))
         if move.flow == REST or move.shared == CRASHED:
             return False
-        calls = self.flows.machine.sleeping.get(self.flows.numbers.values[move.flow][1].pc)
+        calls = self.calls_to_sleep(move.flow)
         model, fifo = self.scenario.preemption, self.groups[group].fifo
         return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
 
@@ -234,8 +234,6 @@ class KernelSystem(Contexts):
             after = after._replace(since_idle=0)
         return Step(label, after, switches, events, broken)
 
-    # What one context does by itself.
-
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
         found = self._arrivals.get((current, top))
@@ -250,27 +248,26 @@ class KernelSystem(Contexts):
         return self._left[current]
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
-        group, flow, own, begun, left, cpu, _ = self.tasks.values[current]
-        begun |= self.tells
-        running = flow if top == REST else self.frames.values[top].flow
+        task = self.tasks.values[current]
+        task = task._replace(begun=task.begun or self.tells)
+        running = task.flow if top == REST else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
             role, state = self.flows.numbers.values[running]
             over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
-        count = self.layout.preempt_count(self.own.values[own])
+        count = self.layout.preempt_count(self.own.values[task.own])
         interrupted = top
         if top != REST:
             interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
         elif running != REST:
-            flow = self.flows.disarm(running)
+            task = task._replace(flow=self.flows.disarm(running))
         found = []
         for number, handler in enumerate(self.handlers):
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
             self.arrived.add((str(handler.level), over))
-            task = self.tasks(Task(group, flow, own, begun, left, cpu))
-            move = self.first_move(task, Role(handler.level, handler.entry, handler.window))
-            after = self.tasks(Task(group, flow, move.own, begun, left, cpu))
+            move = self.first_move(self.tasks(task), Role(handler.level, handler.entry, handler.window))
+            after = self.tasks(task._replace(own=move.own))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
@@ -278,22 +275,23 @@ class KernelSystem(Contexts):
         # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
         # would preempt it might as well run first. One that has only to return stays, too, and does that first,
         # unless interrupts can tell whom they cut in on.
-        group, flow, own, begun, attempts, cpu, _ = self.tasks.values[current]
+        task = self.tasks.values[current]
+        flow = task.flow
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        if not self.everywhere and (not begun or (not self.tells and state.pc == EXIT)):
+        if not self.everywhere and (not task.begun or (not self.tells and state.pc == EXIT)):
             return None
         machine = self.flows.machine
         if not may_be_preempted(
             self.scenario.preemption,
             interrupts_on=machine.interrupts_enabled(state),
-            preempt_count=self.layout.preempt_count(self.own.values[own]),
-            calls=self.calls_to_sleep(current),
-            fifo=self.groups[group].fifo,
+            preempt_count=self.layout.preempt_count(self.own.values[task.own]),
+            calls=self.calls_to_sleep(flow),
+            fifo=self.groups[task.group].fifo,
         ):
             return None
-        return self.tasks(Task(group, self.flows.disarm(flow), own, begun, attempts, cpu))
+        return self.tasks(task._replace(flow=self.flows.disarm(flow)))
 
     def _retire(self, task: int, others: Others) -> tuple[int, Others]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
