@@ -83,6 +83,7 @@ def could(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], who: str) ->
     state, mark = run[-1][1].state if run else (follower.system.initial(), None)
     if mark is None:
         mark = follower.initial(state)
+    already = len(Story(follower, run).rows)
     said: dict[str, None] = {}
     for step in follower.system.steps(state):
         for actor, after in follower.follow(state, step, mark):
@@ -90,8 +91,8 @@ def could(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], who: str) ->
                 continue
             label = Label(step.label, actor, after)
             longer = [*run, ((state, mark), step._replace(label=label, state=(step.state, after)))]
-            rows = Story(follower, longer).rows[len(Story(follower, run).rows) :]
-            said.update(dict.fromkeys(str(row).removeprefix(f"{who}: ").split("  [← ")[0] for row in rows[:1]))
+            for row in Story(follower, longer).rows[already : already + 1]:
+                said[str(row).removeprefix(f"{who}: ").split("  [← ")[0]] = None
     return tuple(said)
 
 
