@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from ctxrace.core.interleaving import Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.replay import replay
 from ctxrace.kernel.scenario import Scenario
@@ -25,7 +26,7 @@ def claim_text(
 
     broken: the properties that its last step breaks. entries: of the scenario's tasks, where they run several.
     """
-    tasks = [name for name in told.contexts if name not in ("softirq", "hardirq", "nmi")]
+    tasks = [name for name in told.contexts if name not in INTERRUPT_NAMES]
     lines = [f"system {system}"]
     if len(entries) > 1:
         ran = _entries(told)

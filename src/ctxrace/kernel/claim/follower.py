@@ -18,7 +18,7 @@ from ctxrace.kernel.claim.conditions import Conditions
 from ctxrace.kernel.claim.forms import Act, Condition
 from ctxrace.kernel.claim.interrupts import Unseen
 from ctxrace.kernel.claim.resolve import Resolved
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.position import CRASHED, REST, Arrive, Glance, Idle, Position, Resume, Start
 from ctxrace.kernel.scenario import Handler
 from ctxrace.kernel.system import KernelSystem
@@ -75,7 +75,7 @@ class ClaimFollower:
         self.goal = len(self.steps) + 1  # and everything that must not be called has not been
         self.atoms = Atoms(system, resolved)
         self.names = tuple(resolved.names)
-        self.contexts = (*self.names, *(str(level) for level in Level if level is not Level.TASK))
+        self.contexts = (*self.names, *INTERRUPT_NAMES)
         self.strict = [line.strict for line in self.steps] + [False]
         kinds = [line.says.kind if isinstance(line.says, Act) else "" for line in self.steps]
         turns = [kind in _BEGINNINGS for kind in kinds]

@@ -11,6 +11,7 @@ from ctxrace.explore.product import Label, Mark, inner
 from ctxrace.kernel.claim.follower import RUNS, ClaimFollower, Memory
 from ctxrace.kernel.claim.forms import Act, Condition, Line
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.narrate import Narrator
 from ctxrace.kernel.position import REST
 from ctxrace.machine.flow import EXIT
@@ -61,7 +62,7 @@ class Story:
             label = step.label
             assert isinstance(label, Label)
             name = follower.actor_name(label.actor) if isinstance(label.actor, int) else ""
-            narrator.next = "" if name in ("softirq", "hardirq", "nmi") else name
+            narrator.next = "" if name in INTERRUPT_NAMES else name
             told = len(narrator.rows)
             for pair in opened.opened(state, inner(step)):
                 narrator.add(*pair)
