@@ -9,6 +9,7 @@ from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark
 from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act, Condition, Line, Term
+from ctxrace.kernel.claim.happenings import Memory
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.claim.tell import Story
 from ctxrace.kernel.narrate import Narrator
@@ -101,7 +102,7 @@ def _instead(follower: ClaimFollower, executed: "_Executed", says: Act) -> Itera
     system = follower.system
     actor = follower.contexts.index(says.who)
     for state, mark in islice(executed.found.nodes, _LOOKED_AT):
-        if not isinstance(mark, Mark) or follower.running(state, mark.memory) != actor:  # type: ignore[arg-type]
+        if not isinstance(mark.memory, Memory) or follower.whereabouts.running(state, mark.memory.where) != actor:
             continue
         if state.shared < 0 or system.after_event(state).events == 0:
             continue

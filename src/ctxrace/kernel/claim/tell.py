@@ -8,9 +8,11 @@ from ctxrace.core.interleaving import Event, Turn
 from ctxrace.core.names import task_name
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark, inner
-from ctxrace.kernel.claim.follower import RUNS, ClaimFollower, Memory
+from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act, Condition, Line
+from ctxrace.kernel.claim.happenings import Memory
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts
+from ctxrace.kernel.claim.whereabouts import RUNS, Where
 from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.narrate import Narrator
 from ctxrace.kernel.position import REST
@@ -110,7 +112,7 @@ def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[t
         level = system.flows.numbers.values[flow][0].level
         found.append((str(level), _place(follower, flow)))
     current = system.tasks.values[state.current].flow
-    where: tuple[int, ...] = ()
+    where: Where = ()
     if isinstance(mark, Mark) and isinstance(mark.memory, Memory):
         where = mark.memory.where
     for name, at in zip(follower.names, where, strict=False):
