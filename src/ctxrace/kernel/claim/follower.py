@@ -42,6 +42,10 @@ class ClaimFollower:
         avoided = [line.says for line in self.steps if isinstance(line.says, Act) and line.says.kind == "avoid"]
         pairs = dict.fromkeys((act.who, resolved.functions[act.subject]) for act in avoided)
         self.pairs = {pair: 1 << bit for bit, pair in enumerate(pairs)}
+        self._anybody = sum(bit for (who, _), bit in self.pairs.items() if not who)
+        terms = [term for line in self.steps if isinstance(line.says, Condition) for term in line.says.terms]
+        never = dict.fromkeys(resolved.functions[term.subject] for term in terms if term.kind == "never")
+        self._never = sum(self.atoms.functions[name] for name in never)
 
     # What the product asks.
 
@@ -98,16 +102,6 @@ class ClaimFollower:
         if entered:
             memory = memory._replace(ran=memory.ran | (entered & self._never))
         return memory
-
-    @property
-    def _never(self) -> int:
-        terms = [t for line in self.steps if isinstance(line.says, Condition) for t in line.says.terms]
-        names = [self.resolved.functions[term.subject] for term in terms if term.kind == "never"]
-        return sum(self.atoms.functions[name] for name in dict.fromkeys(names))
-
-    @property
-    def _anybody(self) -> int:
-        return sum(bit for (who, _), bit in self.pairs.items() if not who)
 
     def _own(self, actor: int) -> int:
         """Return what `actor` must not call, and nobody else."""
