@@ -1,10 +1,9 @@
 """The guards on big-endian arm64: the same verdicts, states and interleavings as with little-endian data."""
 
-import shutil
 from pathlib import Path
 
 import pytest
-from tests.bpf.test_guards import COUNTS, EXPECTED, letters
+from tests.bpf.test_guards import COUNTS, EXPECTED, letters, needed
 
 from ctxrace.bpf.guards import Case, cases, guard_path
 from ctxrace.core.errors import ImageError, ScenarioError
@@ -17,8 +16,7 @@ GCC = "aarch64-linux-gnu-gcc"
 
 @pytest.mark.parametrize("cc", [None, pytest.param(GCC, marks=pytest.mark.slow)])
 def test_the_table_is_that_of_arm64(cc: str | None) -> None:
-    if cc and not shutil.which(cc):
-        pytest.skip(f"no {cc} here")
+    needed(cc)
     wanted = cases(arch="arm64-be", cc=cc)
     assert {(case.guard, case.preemption): letters(case.check()) for case in wanted} == EXPECTED
 

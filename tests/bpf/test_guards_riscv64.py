@@ -1,11 +1,10 @@
 """The guards on riscv64, pinned: three ways to make the counter, and plain bytes, which v1 reads one by one."""
 
-import shutil
 from pathlib import Path
 
 import pytest
 from tests.bpf.test_guards import COUNTS as COUNTS_OF_ARM64
-from tests.bpf.test_guards import letters
+from tests.bpf.test_guards import HOLDS, letters, needed
 
 from ctxrace.bpf.guards import GUARDS_OF, Case, cases, guard_path
 from ctxrace.core.errors import ExecutionError, ImageError, ScenarioError
@@ -13,8 +12,6 @@ from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.riscv64 import RISCV64
-
-HOLDS = "hhhh"
 
 # Guard, preemption model, verdict of exclusive, balanced, recovers, progress. With two tasks, softirq, hardirq and NMI.
 EXPECTED = {
@@ -59,8 +56,7 @@ COUNTS = {
     ],
 )
 def test_the_table(cc: str | None, optimize: str) -> None:
-    if cc and not shutil.which(cc):
-        pytest.skip(f"no {cc} here")
+    needed(cc)
     wanted = cases(arch="riscv64", cc=cc, optimize=optimize)
     assert {(case.guard, case.preemption): letters(case.check()) for case in wanted} == EXPECTED
 

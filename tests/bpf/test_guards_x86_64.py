@@ -1,19 +1,16 @@
 """The guards on x86-64, pinned: where one instruction reads, changes and writes, nothing is torn."""
 
-import shutil
-
 import pytest
+from tests.bpf.test_guards import HOLDS, letters, needed
 
 from ctxrace.bpf.guards import GUARDS_OF, Case, cases, guard_path
 from ctxrace.core.errors import ScenarioError
-from ctxrace.core.verdict import Outcome, Result
+from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.x86_64 import X86_64
 
-KINDS = ("exclusive", "balanced", "recovers", "progress")
-HOLDS = "hhhh"
-
-# Guard, preemption model, verdict of each of KINDS. With two or three tasks, softirq, hardirq and NMI.
+# Guard, preemption model, verdict of exclusive, balanced, recovers, progress.
+# With two or three tasks, softirq, hardirq and NMI.
 EXPECTED = {
     ("generic", "none"): HOLDS,
     ("generic", "full"): HOLDS,
@@ -46,17 +43,10 @@ COUNTS = {
 }
 
 
-def letters(result: Result) -> str:
-    by_kind = {verdict.property.kind: verdict.outcome for verdict in result.verdicts}
-    assert set(by_kind) == set(KINDS)
-    return "".join(by_kind[kind][0] for kind in KINDS)
-
-
 @pytest.mark.parametrize("cc", [None, "clang", *X86_64.gcc])
 @pytest.mark.parametrize("optimize", ["-O1", "-O2", "-O3", "-Os"])
 def test_the_table_is_the_same_for_every_compiler(cc: str | None, optimize: str) -> None:
-    if cc and not shutil.which(cc):
-        pytest.skip(f"no {cc} here")
+    needed(cc)
     wanted = cases(arch="x86-64", cc=cc, optimize=optimize)
     assert {(case.guard, case.preemption): letters(case.check()) for case in wanted} == EXPECTED
 

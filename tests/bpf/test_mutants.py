@@ -2,12 +2,12 @@
 
 import difflib
 import re
-import shutil
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.bpf.test_guards import needed
 
 from ctxrace.bpf.guards import load_guard
 from ctxrace.core.verdict import Outcome, Result
@@ -127,11 +127,6 @@ def test_every_property_has_a_mutant_that_it_alone_catches_or_catches_first() ->
     # A CPU that does not recover has a counter that is not balanced, but for those whom the check keeps out for ever.
     alone = {name for name in CAUGHT_BY if "recovers" in (found := lengths(decided(name))) and "balanced" not in found}
     assert alone == {"index-out-of-bounds", "narrow-check", "wrong-index-check"}
-
-
-def needed(cc: str | None) -> None:
-    if cc and not shutil.which(cc):
-        pytest.skip(f"no {cc} here")
 
 
 @pytest.mark.parametrize("optimize", ["-O2", pytest.param("-O3", marks=pytest.mark.slow)])

@@ -1,9 +1,9 @@
 """The whole system, pinned: guard by architecture, trampoline, one or two programs, sleepable or not."""
 
-import shutil
 from collections.abc import Callable, Sequence
 
 import pytest
+from tests.bpf.test_guards import needed
 
 from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import GUARDS_OF, Case, load_guard, run
@@ -206,8 +206,7 @@ def test_every_violation_replays(arch: str, caller: Caller) -> None:
 
 @pytest.mark.parametrize(("arch", "cc"), [("arm64", "aarch64-linux-gnu-gcc"), ("x86-64", "x86_64-linux-gnu-gcc")])
 def test_gcc_says_the_same(arch: str, cc: str) -> None:
-    if not shutil.which(cc):
-        pytest.skip(f"no {cc} here")
+    needed(cc)
     found = {g: letters(Case(g, "full", arch=arch, cc=cc, caller=Caller("fmod_ret", 2)).check())
              for g in ("arm64-v1", "arm64-merged")}  # fmt: skip
     assert found == {"arm64-v1": {"arm64": "ebrp", "x86-64": "p"}[arch], "arm64-merged": "."}

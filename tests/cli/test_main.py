@@ -7,12 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ctxrace.cli.main import main
+from .conftest import Run
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 RACY = """\
@@ -34,21 +33,6 @@ void entry(void) { a++; body(); b += 3; c += 7; }
 CTXRACE_TASKS(3, entry);
 CTXRACE_PROGRESS(entry, body);
 """
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run one command line in this process; return its exit status, output and errors."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
 
 
 def source(folder: Path, text: str) -> Path:

@@ -2,14 +2,11 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ctxrace.cli.main import main
-
-Run = Callable[..., tuple[int, str, str]]
+from .conftest import Run
 
 SOURCE = """\
 #include <ctxrace/kernel.h>
@@ -26,19 +23,6 @@ CTXRACE_TASKS(2, reader);
 CTXRACE_STATISTIC(misses);
 CTXRACE_EXCLUSIVE(body);
 """
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run one command line in this process; return its exit status, output and errors."""
-
-    def call(*words: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            main([str(word) for word in words])
-        out, err = capsys.readouterr()
-        return int(end.value.code or 0), out, err
-
-    return call
 
 
 @pytest.fixture

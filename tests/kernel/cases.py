@@ -1,5 +1,6 @@
 """What tests of small C programs share: compile one, check it, and say what was found in a few words."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ from ctxrace.kernel.context import Level
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import Handler
 
-__all__ = ["RT", "Cases", "ending", "handlers", "length", "verdict"]
+__all__ = ["RT", "Build", "Cases", "ending", "handlers", "length", "verdict"]
 
+Build = Callable[..., Program]
 RT = "#define CTXRACE_PREEMPT_RT 1\n"
 
 

@@ -15,7 +15,7 @@ from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Level
-from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import (
     Handler,
     Scenario,
@@ -28,7 +28,7 @@ from ctxrace.kernel.scenario import (
     recovers,
 )
 
-Build = Callable[..., Program]
+from .cases import Build
 
 GOOD = """
 int active; const int limit = 3;
@@ -46,21 +46,6 @@ CTXRACE_EXCLUSIVE(body);
 CTXRACE_BALANCED(active);
 CTXRACE_RECOVERS(attempt, body);
 """
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def build(tmp_path: Path, cache: Path) -> Build:
-    def compile_text(text: str, **options: Any) -> Program:  # noqa: ANN401
-        path = tmp_path / "case.c"
-        path.write_text(f"#include <ctxrace/kernel.h>\n{text}", encoding="utf-8")
-        return load(path, cache=cache, **options)
-
-    return compile_text
 
 
 @pytest.fixture(scope="session")

@@ -85,11 +85,17 @@ class Image(NamedTuple):
 
 def build(tmp_path: Path, name: str, *flags: str, source: Path = CASES) -> Image:
     """Compile and link one C file."""
-    script, relocatable, linked = tmp_path / "script.ld", tmp_path / "cases.o", tmp_path / "cases.elf"
-    script.write_text(SCRIPT)
+    relocatable = tmp_path / "cases.o"
     compiled = run(*compiler(name), *FLAGS, *flags, "-c", source, "-o", relocatable)
     assert compiled.returncode == 0, compiled.stderr
-    linking = run(*ZIG, "ld.lld", "-T", script, "--no-relax", relocatable, "-o", linked)
+    return link(relocatable, "--no-relax")
+
+
+def link(relocatable: Path, *flags: str) -> Image:
+    """Link one object file with `SCRIPT`."""
+    script, linked = relocatable.with_name("script.ld"), relocatable.with_suffix(".elf")
+    script.write_text(SCRIPT)
+    linking = run(*ZIG, "ld.lld", "-T", script, *flags, relocatable, "-o", linked)
     assert linking.returncode == 0, linking.stderr
     with linked.open("rb") as file:
         elf = ELFFile(file)
@@ -366,22 +372,17 @@ def exclusives(image: Image) -> int:
     return sum(word & 0x3FA0_0000 == 0x0800_0000 for word in words)
 
 
-@pytest.mark.parametrize("name", COMPILERS)
-@pytest.mark.parametrize(("level", "lse"), BUILDS, ids=[f"{level}-{'lse' if lse else 'llsc'}" for level, lse in BUILDS])
-def test_operations(tmp_path: Path, name: str, level: str, lse: bool) -> None:
-    image = build(tmp_path, name, level, f"-DCTXRACE_LSE={lse:d}")
-    assert bool(exclusives(image)) != lse
-    check_scenario(image)
-    machine = Machine(image, lse=lse)  # without LSE the CPU has none either: such an instruction would be undefined
+def check_operations(machine: Machine, values: dict[str, Callable[[int, int], int]]) -> None:
+    """Call every function of the image; `values` is what those of their operands alone return."""
     check_context(machine)
     ran = 0
-    for function in image.symbols:
+    for function in machine.image.symbols:
         operation, _, variable = function.rpartition("__")
         if not operation or variable == "context":
             continue
         if variable == "value":
             for a, b in [(0, 1), (1, 0), (0x8000_0000, 0x1234), (0x0123_4567_89AB_CDEF, 0xFEDC), (MASK, 7)]:
-                assert machine.call(function, a, b) == VALUES[operation](a, b) & MASK, f"{function}({a:#x}, {b:#x})"
+                assert machine.call(function, a, b) == values[operation](a, b) & MASK, f"{function}({a:#x}, {b:#x})"
         elif variable == "words":
             check_words(machine, function)
         elif variable in KINDS or variable.startswith(("pcp_", "plain_")):
@@ -391,6 +392,16 @@ def test_operations(tmp_path: Path, name: str, level: str, lse: bool) -> None:
         ran += 1
     assert ran == 6 * (3 * 14 + 3) + 5 * (4 * 3 + 5) + 3 * (4 * 16 + 18) + 15 + len(VALUES)
     check_checks(machine)
+
+
+@pytest.mark.parametrize("name", COMPILERS)
+@pytest.mark.parametrize(("level", "lse"), BUILDS, ids=[f"{level}-{'lse' if lse else 'llsc'}" for level, lse in BUILDS])
+def test_operations(tmp_path: Path, name: str, level: str, lse: bool) -> None:
+    image = build(tmp_path, name, level, f"-DCTXRACE_LSE={lse:d}")
+    assert bool(exclusives(image)) != lse
+    check_scenario(image)
+    machine = Machine(image, lse=lse)  # without LSE the CPU has none either: such an instruction would be undefined
+    check_operations(machine, VALUES)
 
 
 @pytest.mark.parametrize("header", sorted(path.name for path in (INCLUDE / "ctxrace").glob("*.h")))

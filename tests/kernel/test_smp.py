@@ -1,6 +1,5 @@
 """More than one CPU: what migrates, what is torn between CPUs, and what is each CPU's own. Worked out by hand."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.replay import replay
 
-Build = Callable[..., Program]
+from .cases import Build
+
 PER_CPU_COUNTER = """
     DEFINE_PER_CPU(int, count);
     static noinline void body(void) { barrier(); }

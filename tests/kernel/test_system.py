@@ -23,26 +23,12 @@ from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, balanced, exclusive, progress, recovers, validate
 from ctxrace.kernel.system import KernelSystem
 
-Build = Callable[..., Program]
+from .cases import Build
+
 GUARDS = Path(str(ctxrace.bpf.__file__)).parent / "guards"
 HOLDS, VIOLATED, INCOMPLETE = Outcome.HOLDS, Outcome.VIOLATED, Outcome.INCOMPLETE
 TOLD_APART = "tasks are told apart: one's own address or pid reaches what others see"
 SHARED_STACKS = "stacks count as shared memory: one context reaches another one's"
-
-
-@pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture
-def build(tmp_path: Path, cache: Path) -> Build:
-    def compile_text(text: str, head: str = "", **options: Any) -> Program:  # noqa: ANN401
-        path = tmp_path / "case.c"
-        path.write_text(f"{head}\n#include <ctxrace/kernel.h>\n{text}", encoding="utf-8")
-        return load(path, cache=cache, **options)
-
-    return compile_text
 
 
 def verdicts(result: Result) -> dict[str, Verdict]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import configuration
 from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
@@ -25,7 +26,6 @@ DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_CO
 MUTANTS = {"no-exit": ("-DBPF_SKIP_EXIT",), "early-return": ("-DBPF_SKIP_EXIT",)}
 """The guards whose trampoline is wrong, and how: it is assembled apart from the guard's file, which says the same."""
 
-_LEVELS = ("softirq", "hardirq", "nmi")
 _FOLDER = Path(__file__).parent / "trampolines"
 
 
@@ -84,7 +84,7 @@ class Caller:
         wanted: Sequence[str] = self.interrupts if self.interrupts is not None else ("nmi",)
         if (self.interrupts is None and self.trampoline == "bare") or self.sleepable:
             return declared
-        masked = {level: ["none"] for level in _LEVELS if level not in wanted}
+        masked = {level: ["none"] for level in INTERRUPT_NAMES if level not in wanted}
         return override(declared, **masked)  # type: ignore[arg-type]
 
     def check(self, arch: str) -> None:
@@ -120,8 +120,8 @@ class Caller:
 
     def _check_lists(self) -> None:
         for level in self.interrupts or ():
-            if level not in _LEVELS:
-                raise ScenarioError(f"no interrupt {level!r}; ctxrace has: {', '.join(_LEVELS)}, or none")
+            if level not in INTERRUPT_NAMES:
+                raise ScenarioError(f"no interrupt {level!r}; ctxrace has: {', '.join(INTERRUPT_NAMES)}, or none")
         for define in self.defines:
             if define.partition("=")[0] not in DEFINES:
                 raise ScenarioError(f"-D {define} means nothing to a trampoline; ctxrace has: {', '.join(DEFINES)}")

@@ -12,6 +12,7 @@ __all__ = [
     "ACCOUNTING",
     "BLOCKS",
     "IDLE_PREEMPT_COUNT",
+    "INTERRUPT_NAMES",
     "Level",
     "Preemption",
     "Sleep",
@@ -33,6 +34,9 @@ class Level(IntEnum):
 
     def __str__(self) -> str:
         return self.name.lower()
+
+
+INTERRUPT_NAMES = tuple(str(level) for level in Level if level is not Level.TASK)
 
 
 class Preemption(StrEnum):

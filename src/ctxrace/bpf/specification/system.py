@@ -11,6 +11,7 @@ from ctxrace.bpf.specification.narrate import narrate
 from ctxrace.bpf.specification.rules import may_arrive_over, rctx_of, where_it_gives_way
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import Level, Preemption
@@ -122,7 +123,7 @@ class Specification:
         self.levels = (*[Level.TASK] * tasks, *(level for level, _ in homes))
         self.home = (*[NOBODY] * tasks, *(cpu for _, cpu in homes))  # where a context must stay
         self.names = (
-            *(chr(ord("A") + number) if number < 26 else f"T{number + 1}" for number in range(tasks)),
+            *map(task_name, range(tasks)),
             *(f"{level}@{cpu}" if cpus > 1 else str(level) for level, cpu in homes),
         )
         self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)

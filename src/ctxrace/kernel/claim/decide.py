@@ -14,7 +14,7 @@ from ctxrace.kernel.claim.forms import Act
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts, unseen_by
 from ctxrace.kernel.claim.reasons import always_called, could, memory, reasons
 from ctxrace.kernel.claim.resolve import Resolved
-from ctxrace.kernel.claim.tell import Story, standing, tell
+from ctxrace.kernel.claim.tell import Story, standing
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.system import KernelSystem
 
@@ -57,7 +57,7 @@ def decide(
     confirmed = found.progress == follower.goal and refused is None
     judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
     answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
-    story = tell(follower, executed.run)
+    story = Story(follower, executed.run)
     failed = None if confirmed else steps[min(reached, len(steps) - 1)]
     whys = () if answer is not Answer.IMPOSSIBLE else tuple(reasons(program.image, resolved, executed, reached))
     searched = answer is Answer.IMPOSSIBLE and reached != refused  # what is always called needs no search

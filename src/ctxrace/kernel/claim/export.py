@@ -7,6 +7,7 @@ from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.replay import replay
 from ctxrace.kernel.scenario import Scenario
@@ -30,7 +31,7 @@ def claim_text(
     broken: the properties that its last step breaks. named: the scenario's tasks by their entry; without it, there are
     no others than those of `told`.
     """
-    tasks = [name for name in told.contexts if name not in ("softirq", "hardirq", "nmi")]
+    tasks = [name for name in told.contexts if name not in INTERRUPT_NAMES]
     lines = [f"system {system}"]
     for entry, names in named.items():  # names are given out in order, so none before one that ran is left out
         if used := [number for number, name in enumerate(names, 1) if name in tasks]:

@@ -14,7 +14,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.claim.forms import Act
 from ctxrace.kernel.claim.resolve import Resolved
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.position import REST, Arrive, Position
 from ctxrace.kernel.system import KernelSystem
 
@@ -23,11 +23,10 @@ __all__ = ["Unseen", "UnseenInterrupts", "unseen_by"]
 
 def unseen_by(resolved: Resolved) -> bool:
     """Return whether the claim says nothing that could be true only while an interrupt runs."""
-    interrupts = {str(level) for level in Level if level is not Level.TASK}
     for line in resolved.claim.steps:
         says = line.says
         if isinstance(says, Act):
-            if says.who in interrupts or says.over:
+            if says.who in INTERRUPT_NAMES or says.over:
                 return False
         elif any(term.kind == "violates" for term in says.terms) or all(term.kind == "value" for term in says.terms):
             return False

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.claim.forms import Act, Alias, Claim, Condition, Line, Tasks, Term, Value
+from ctxrace.kernel.context import INTERRUPT_NAMES
 
 __all__ = ["FORMS", "looks_like_a_claim", "parse_claim"]
 
@@ -16,7 +17,7 @@ _NAME = r"([A-Za-z_][\w.]*)"
 _VALUE = r"(-?0[xX][0-9a-fA-F]+|-?\d+|true|false|nonzero)"
 _ANY = r"(-?0[xX][0-9a-fA-F]+|-?\d+|\?)"
 _OPERATOR = r"(==|!=|<=|>=|<|>)"
-_IRQ = r"(softirq|hardirq|nmi)"
+_IRQ = f"({'|'.join(INTERRUPT_NAMES)})"
 _NUMBERED = re.compile(r"(\d+[a-z]?)[.)]\s+(strict\s+)?(.*)", re.DOTALL)
 
 Make = Callable[..., Act]
@@ -146,7 +147,7 @@ class _Reader:
             names = tuple(name.strip() for name in match[1].split(","))
             known = [name for tasks in self.tasks for name in tasks.names]
             for name in names:
-                if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in ("softirq", "hardirq", "nmi"):
+                if not re.fullmatch(r"[A-Za-z_]\w*", name) or name in INTERRUPT_NAMES:
                     raise self._wrong(f"{name!r} is no name of a task")
                 if name in known:
                     raise self._wrong(f"the task {name} is named twice")

@@ -9,6 +9,7 @@ from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark
 from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act, Condition, Line, Term
+from ctxrace.kernel.claim.happenings import Memory
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.claim.tell import Story
 from ctxrace.kernel.narrate import Narrator
@@ -83,6 +84,7 @@ def could(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], who: str) ->
     state, mark = run[-1][1].state if run else (follower.system.initial(), None)
     if mark is None:
         mark = follower.initial(state)
+    already = len(Story(follower, run).rows)
     said: dict[str, None] = {}
     for step in follower.system.steps(state):
         for actor, after in follower.follow(state, step, mark):
@@ -90,8 +92,8 @@ def could(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], who: str) ->
                 continue
             label = Label(step.label, actor, after)
             longer = [*run, ((state, mark), step._replace(label=label, state=(step.state, after)))]
-            rows = Story(follower, longer).rows[len(Story(follower, run).rows) :]
-            said.update(dict.fromkeys(str(row).removeprefix(f"{who}: ").split("  [← ")[0] for row in rows[:1]))
+            for row in Story(follower, longer).rows[already : already + 1]:
+                said[str(row).removeprefix(f"{who}: ").split("  [← ")[0]] = None
     return tuple(said)
 
 
@@ -100,7 +102,7 @@ def _instead(follower: ClaimFollower, executed: "_Executed", says: Act) -> Itera
     system = follower.system
     actor = follower.contexts.index(says.who)
     for state, mark in islice(executed.found.nodes, _LOOKED_AT):
-        if not isinstance(mark, Mark) or follower.running(state, mark.memory) != actor:  # type: ignore[arg-type]
+        if not isinstance(mark.memory, Memory) or follower.whereabouts.running(state, mark.memory.where) != actor:
             continue
         if state.shared < 0 or system.after_event(state).events == 0:
             continue

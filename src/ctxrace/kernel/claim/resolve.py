@@ -8,7 +8,7 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.context import INTERRUPT_NAMES, Level
 from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
@@ -56,7 +56,7 @@ class Resolved:
         """The levels of the contexts of which the claim tells calls or returns."""
         acts = [line.says for line in self.claim.steps if isinstance(line.says, Act)]
         named = [act.who for act in acts if act.kind == "return"]
-        return frozenset(Level[who.upper()] if who in _INTERRUPTS else Level.TASK for who in named)
+        return frozenset(Level[who.upper()] if who in INTERRUPT_NAMES else Level.TASK for who in named)
 
     @property
     def results(self) -> bool:
@@ -64,9 +64,6 @@ class Resolved:
         return any(
             isinstance(line.says, Act) and line.says.kind == "return" and line.says.value for line in self.claim.steps
         )
-
-
-_INTERRUPTS = tuple(str(level) for level in Level if level is not Level.TASK)
 
 
 def resolve(

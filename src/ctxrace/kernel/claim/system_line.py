@@ -7,13 +7,14 @@ from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.claim.forms import Claim
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import Program, configuration, load
 from ctxrace.kernel.scenario import Scenario
 
 __all__ = ["Options", "load_system", "options_of", "scenario_of"]
 
-_CONTEXTS = ("softirq", "hardirq", "nmi", "preemption", "attempts", "tasks", "fifo-tasks")
+_CONTEXTS = (*INTERRUPT_NAMES, "preemption", "attempts", "tasks", "fifo-tasks")
 _KNOWN = ("preemption full", "-O3", "-DNAME", "arch x86-64", "cc COMMAND", "tasks 3", "fifo-tasks 1", "attempts 1",
           "nmi ENTRY", "nmi none", "interrupts none", "rcu non-preemptible")  # fmt: skip
 
@@ -51,7 +52,7 @@ def options_of(claim: Claim) -> Options:
         elif word == "rcu" and rest:
             options.rcu = rest
         elif said == "interrupts none":
-            options.contexts |= {level: ["none"] for level in ("softirq", "hardirq", "nmi")}
+            options.contexts |= {level: ["none"] for level in INTERRUPT_NAMES}
         elif word in _CONTEXTS and rest:
             options.contexts.setdefault(word, []).append(rest)
         else:

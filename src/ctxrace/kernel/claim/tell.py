@@ -8,15 +8,17 @@ from ctxrace.core.interleaving import Event, Turn
 from ctxrace.core.names import task_name
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark, inner
-from ctxrace.kernel.claim.follower import RUNS as _RUNS
-from ctxrace.kernel.claim.follower import ClaimFollower, Memory
+from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act, Condition, Line
+from ctxrace.kernel.claim.happenings import Memory
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts
+from ctxrace.kernel.claim.whereabouts import RUNS, Where
+from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.narrate import Narrator
 from ctxrace.kernel.position import REST
 from ctxrace.machine.flow import EXIT
 
-__all__ = ["Story", "standing", "tell"]
+__all__ = ["Story", "standing"]
 
 
 class _NamedNarrator(Narrator):
@@ -44,7 +46,10 @@ class _NamedNarrator(Narrator):
 
 
 class Story:
-    """A run as rows, and which row each claimed step is: `rows_of` has the row's index for each step's index."""
+    """A run that a product has taken, as rows, and which row each claimed step is.
+
+    rows_of: for each step's index the row's index.
+    """
 
     def __init__(self, follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> None:
         self.follower = follower
@@ -59,7 +64,7 @@ class Story:
             label = step.label
             assert isinstance(label, Label)
             name = follower.actor_name(label.actor) if isinstance(label.actor, int) else ""
-            narrator.next = "" if name in ("softirq", "hardirq", "nmi") else name
+            narrator.next = "" if name in INTERRUPT_NAMES else name
             told = len(narrator.rows)
             for pair in opened.opened(state, inner(step)):
                 narrator.add(*pair)
@@ -97,11 +102,6 @@ class Story:
         return sum(isinstance(other, Event) for other in self.rows[: row + 1])
 
 
-def tell(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> Story:
-    """Return `run`, which a product has taken, as a story."""
-    return Story(follower, run)
-
-
 def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[tuple[str, str]]:
     """Return who stands where after `run`, running interrupts first."""
     system = follower.system
@@ -112,15 +112,15 @@ def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[t
         level = system.flows.numbers.values[flow][0].level
         found.append((str(level), _place(follower, flow)))
     current = system.tasks.values[state.current].flow
-    where: tuple[int, ...] = ()
+    where: Where = ()
     if isinstance(mark, Mark) and isinstance(mark.memory, Memory):
         where = mark.memory.where
     for name, at in zip(follower.names, where, strict=False):
-        number = state.current if at == _RUNS else at
+        number = state.current if at == RUNS else at
         flow = REST if number < 0 else system.tasks.values[number].flow
-        suffix = "" if at == _RUNS or flow == REST else ", preempted"
+        suffix = "" if at == RUNS or flow == REST else ", preempted"
         found.append((name, _place(follower, flow) + suffix))
-    if _RUNS not in where and current != REST:
+    if RUNS not in where and current != REST:
         found.append(("another task", _place(follower, current)))
     return found
 
