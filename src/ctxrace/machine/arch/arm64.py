@@ -167,7 +167,6 @@ ARM64 = Architecture(
     gcc=("aarch64-linux-gnu-gcc",),
     c_flags=("-mgeneral-regs-only",),
     stack_pointer="sp",
-    stack_alignment=16,
     link_register="x30",
     task_register="sp_el0",
     percpu_register="tpidr_el1",

@@ -185,7 +185,6 @@ RISCV64 = Architecture(
     # As arch/riscv/Makefile has them.
     c_flags=("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany", "-mstrict-align", "-mrelax"),
     stack_pointer="sp",
-    stack_alignment=16,
     link_register="ra",
     result="a0",
     argument="a0",

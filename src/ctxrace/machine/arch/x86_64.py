@@ -119,7 +119,6 @@ X86_64 = Architecture(
         "-fcf-protection=none",  # on by default in some distributions' compilers; endbr64 does nothing here
     ),
     stack_pointer="RSP",
-    stack_alignment=16,
     link_register=None,
     argument="RDI",
     result="RAX",
