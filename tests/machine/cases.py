@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from itertools import product
 
-__all__ = ["ARCHITECTURE", "GROUPS"]
+__all__ = ["GROUPS", "HEADER"]
 
-ARCHITECTURE = ".arch armv8.5-a+crc+memtag"
+HEADER = ".arch armv8.5-a+crc+memtag\n.text"
 
 CONDITIONS = ("eq", "ne", "cs", "cc", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le")
 SHIFTS = ("lsl", "lsr", "asr")

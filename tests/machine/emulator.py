@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pypcode
 import unicorn
+from tests.machine.bus import Bus
 from unicorn import arm64_const as registers_of
 
 from ctxrace.machine.arch.architecture import Architecture
@@ -47,43 +48,6 @@ class State(NamedTuple):
     percpu: int
 
 
-class _Bus:
-    """The evaluator's memory. `undo` holds what the stores have overwritten."""
-
-    def __init__(self, code: bytes, data: bytes, arch: Architecture) -> None:
-        self._order = arch.byte_order
-        self.code = code
-        self.data = bytearray(data)
-        self.undo: list[tuple[int, bytes]] = []
-        self.monitor: int | None = None
-
-    def load(self, address: int, size: int) -> int:
-        if CODE <= address <= CODE + len(self.code) - size:
-            return int.from_bytes(self.code[address - CODE : address - CODE + size], self._order)
-        offset = self._offset(address, size)
-        return int.from_bytes(self.data[offset : offset + size], self._order)
-
-    def store(self, address: int, size: int, value: int) -> None:
-        offset = self._offset(address, size)
-        self.undo.append((offset, bytes(self.data[offset : offset + size])))
-        self.data[offset : offset + size] = value.to_bytes(size, self._order)
-
-    def arm_monitor(self, address: int) -> None:
-        self.monitor = address
-
-    def pass_monitor(self, address: int) -> bool:
-        passed, self.monitor = self.monitor == address, None
-        return passed
-
-    def clear_monitor(self) -> None:
-        self.monitor = None
-
-    def _offset(self, address: int, size: int) -> int:
-        if not DATA <= address <= DATA + DATA_SIZE - size:
-            raise IndexError(f"access to {address:#x}")
-        return address - DATA
-
-
 class Comparison:
     """Run instructions of `code` in both, each from states of the caller's choice; arch: arm64 or arm64-be."""
 
@@ -93,7 +57,7 @@ class Comparison:
         self.code = code
         self.states = 0
         self._pristine = _edgy_bytes(random.Random(seed), DATA_SIZE)
-        self._bus = _Bus(code, self._pristine, arch)
+        self._bus = Bus(CODE, code, DATA, self._pristine, arch.byte_order)
         self._context = pypcode.Context(arch.language)
         self._lifted: dict[int, Instruction] = {}
         self._places = [self._place(f"x{index}") for index in range(31)] + [self._place("sp")]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import pypcode
 import unicorn
+from tests.machine.bus import Bus
 from unicorn import riscv_const as registers_of
 
 from ctxrace.machine.arch.riscv64 import RISCV64
@@ -35,41 +36,6 @@ class State(NamedTuple):
     general: tuple[int, ...]
 
 
-class _Bus:
-    """The evaluator's memory. `undo` holds what the stores have overwritten."""
-
-    def __init__(self, code: bytes, data: bytes) -> None:
-        self.code, self.data = code, bytearray(data)
-        self.undo: list[tuple[int, bytes]] = []
-        self.monitor: int | None = None
-
-    def load(self, address: int, size: int) -> int:
-        if CODE <= address <= CODE + len(self.code) - size:
-            return int.from_bytes(self.code[address - CODE : address - CODE + size], "little")
-        offset = self._offset(address, size)
-        return int.from_bytes(self.data[offset : offset + size], "little")
-
-    def store(self, address: int, size: int, value: int) -> None:
-        offset = self._offset(address, size)
-        self.undo.append((offset, bytes(self.data[offset : offset + size])))
-        self.data[offset : offset + size] = value.to_bytes(size, "little")
-
-    def arm_monitor(self, address: int) -> None:
-        self.monitor = address
-
-    def pass_monitor(self, address: int) -> bool:
-        passed, self.monitor = self.monitor == address, None
-        return passed
-
-    def clear_monitor(self) -> None:
-        self.monitor = None
-
-    def _offset(self, address: int, size: int) -> int:
-        if not DATA <= address <= DATA + DATA_SIZE - size:
-            raise IndexError(f"access to {address:#x}")
-        return address - DATA
-
-
 class Comparison:
     """Run instructions of `code` in both, each from states of the caller's choice."""
 
@@ -79,7 +45,7 @@ class Comparison:
         rng = random.Random(0)
         words = ((rng.choice(_EDGES) if rng.random() < 0.6 else rng.getrandbits(64)) for _ in range(DATA_SIZE // 8))
         self.pristine = b"".join((word & _ALL_ONES).to_bytes(8, "little") for word in words)
-        self._bus = _Bus(self.code, self.pristine)
+        self._bus = Bus(CODE, self.code, DATA, self.pristine, RISCV64.byte_order)
         self._context = pypcode.Context(RISCV64.language)
         self._lifted: dict[int, Instruction] = {}
         self._places = [RISCV64.place(Varnode("register", 0x2000 + 8 * number, 8)) for number in range(1, 32)]

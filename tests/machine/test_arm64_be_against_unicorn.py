@@ -4,12 +4,12 @@ Unicorn knows every instruction here, LSE too. Where unicorn is wrong for arm64,
 """
 
 import random
-import zlib
 from pathlib import Path
 
 import pypcode
 import pytest
-from tests.machine.cases import ARCHITECTURE, GROUPS
+from tests.machine.awkward import ROOM, assembled, disagreements
+from tests.machine.cases import GROUPS, HEADER
 from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
 from tests.machine.test_evaluate_against_unicorn import SIGNED_EXTREME, is_general, is_unpredictable
 
@@ -18,41 +18,21 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.arch.arm64_be import ARM64_BE
-from ctxrace.machine.image import load_image
 from ctxrace.machine.lift import Lifter, lift
-from ctxrace.machine.toolchain import compile_c, find_compiler
 
 STATES = 8  # for each case
-ROOM = 32  # bytes for each case
-SCRIPT = f"SECTIONS {{ . = {CODE:#x}; .text : {{ *(.text) }} }}"
-
-
-def assembled(cases: list[str], cache: Path) -> bytes:
-    """Assemble cases with zig's clang, `ROOM` bytes for each."""
-    source = cache / "cases.s"
-    lines = [ARCHITECTURE, ".text", *(f".balign {ROOM}\n{case}" for case in cases), f".balign {ROOM}"]
-    source.write_text("\n".join(lines) + "\n")
-    compiler = find_compiler(None, ARM64_BE, cache=cache)
-    build = compile_c(source, arch=ARM64_BE, compiler=compiler, linker_script=SCRIPT, cache=cache)
-    text = load_image(build.path, ARM64_BE).section(".text")
-    assert text is not None
-    return text.data
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_awkward_instructions(group: str, tmp_path: Path) -> None:
     cases = [case for case in GROUPS[group] if not SIGNED_EXTREME.fullmatch(case)]
-    comparison = Comparison(assembled(cases, tmp_path), arch=ARM64_BE)
-    wrong = []
-    for index, case in enumerate(cases):
-        rng = random.Random(zlib.crc32(case.encode()))
-        steps = case.count(";") + 1
-        start = CODE + index * ROOM
-        for _ in range(STATES):
-            difference = comparison.run(start, steps, random_state(rng, comparison, range(start, start + 4 * steps, 4)))
-            if difference:
-                wrong.append(difference)
-                break
+    comparison = Comparison(assembled(cases, ARM64_BE, tmp_path, header=HEADER), arch=ARM64_BE)
+
+    def run(at: int, steps: int, rng: random.Random) -> str:
+        start = CODE + at
+        return comparison.run(start, steps, random_state(rng, comparison, range(start, start + 4 * steps, 4)))
+
+    wrong = disagreements(cases, STATES, run)
     assert not wrong, "\n".join(wrong)
     assert comparison.states >= STATES * len(cases)
 
@@ -107,7 +87,7 @@ def test_signed_extremes_are_those_of_arm64_turned_round(tmp_path: Path) -> None
     """Unicorn has them wrong. The p-code is ours, for both byte orders, and arm64's is checked by hand."""
     cases = [case for group in GROUPS.values() for case in group if SIGNED_EXTREME.fullmatch(case)]
     little, big = pypcode.Context(ARM64.language), pypcode.Context(ARM64_BE.language)
-    code = assembled(cases, tmp_path)
+    code = assembled(cases, ARM64_BE, tmp_path, header=HEADER)
     assert len(cases) > 30
     for at in range(0, len(cases) * ROOM, ROOM):
         one = code[at : at + 4]

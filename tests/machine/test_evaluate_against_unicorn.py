@@ -5,14 +5,12 @@ Where the two differ and unicorn is wrong, the Arm ARM's definition stands here 
 
 import random
 import re
-import shutil
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pypcode
 import pytest
-from tests.machine.cases import ARCHITECTURE, GROUPS
+from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagreements
+from tests.machine.cases import GROUPS, HEADER
 from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
 
 import ctxrace.bpf
@@ -21,26 +19,12 @@ from ctxrace.bpf.guards import load_guard
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.arm64 import ARM64
-from ctxrace.machine.image import load_image
-from ctxrace.machine.toolchain import compile_c, find_compiler
 
 STATES = 60  # for each case
 GUARDS = sorted((Path(ctxrace.bpf.__file__).parent / "guards").glob("*.c"))
 LEVELS = ("-O0", "-O1", "-O2", "-O3", "-Os")
-COMPILERS = [
-    None,
-    *(
-        pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"no {name} in PATH"))
-        for name in ("clang", *ARM64.gcc)
-    ),
-]
-SCRIPT = f"SECTIONS {{ . = {CODE:#x}; .text : {{ *(.text) }} }}"
-ROOM = 32  # bytes for each case
 # Unicorn 2.1.4 compares unsigned in the signed minimum and maximum of less than 8 bytes.
 SIGNED_EXTREME = re.compile(r"(ld|st)s(max|min)(a|l|al)?([bh] w| w).*")
-
-Assemble = Callable[[list[str]], bytes]
-
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -49,36 +33,19 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def assemble(cache: Path) -> Assemble:
-    """Assemble cases with zig's clang, `ROOM` bytes for each."""
-    compiler = find_compiler(None, ARM64, cache=cache)
-
-    def assemble(cases: list[str]) -> bytes:
-        source = cache / "cases.s"
-        lines = [ARCHITECTURE, ".text", *(f".balign {ROOM}\n{case}" for case in cases), f".balign {ROOM}"]
-        source.write_text("\n".join(lines) + "\n")
-        build = compile_c(source, arch=ARM64, compiler=compiler, linker_script=SCRIPT, cache=cache)
-        text = load_image(build.path, ARM64).section(".text")
-        assert text is not None
-        return text.data
-
-    return assemble
+    return lambda cases: assembled(cases, ARM64, cache, header=HEADER)
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_awkward_instructions(group: str, assemble: Assemble) -> None:
     cases = [case for case in GROUPS[group] if not SIGNED_EXTREME.fullmatch(case)]
     comparison = Comparison(assemble(cases))
-    wrong = []
-    for index, case in enumerate(cases):
-        rng = random.Random(zlib.crc32(case.encode()))
-        steps = case.count(";") + 1
-        start = CODE + index * ROOM
-        for _ in range(STATES):
-            state = random_state(rng, comparison, range(start, start + 4 * steps, 4))
-            difference = comparison.run(start, steps, state)
-            if difference:
-                wrong.append(difference)
-                break
+
+    def run(at: int, steps: int, rng: random.Random) -> str:
+        start = CODE + at
+        return comparison.run(start, steps, random_state(rng, comparison, range(start, start + 4 * steps, 4)))
+
+    wrong = disagreements(cases, STATES, run)
     assert not wrong, "\n".join(wrong)
     assert comparison.states >= STATES * len(cases)
 
@@ -107,7 +74,7 @@ def test_signed_minimum_and_maximum_by_hand(assemble: Assemble) -> None:
             assert memory[offset : offset + size] == kept.to_bytes(size, "little", signed=True), case
 
 
-@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("cc", compilers(ARM64))
 @pytest.mark.parametrize("optimize", LEVELS)
 def test_every_instruction_of_the_guards(optimize: str, cc: str | None, cache: Path) -> None:
     assert GUARDS

@@ -6,33 +6,20 @@ sc fails after an interrupt is the exclusive monitor's business and tested with 
 """
 
 import random
-import shutil
-import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 import pypcode
 import pytest
+from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagreements
 from tests.machine.emulator_riscv64 import CODE, TRAPS, Comparison, random_state
 
 from ctxrace.bpf.guards import GUARDS_OF, guard_path
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.riscv64 import RISCV64
-from ctxrace.machine.image import load_image
 from ctxrace.machine.lift import Lifter
-from ctxrace.machine.toolchain import compile_c, find_compiler
 
 STATES = 8  # for each case
-ROOM = 32  # bytes for each case
-SCRIPT = f"SECTIONS {{ . = {CODE:#x}; .text : {{ *(.text) }} }}"
-COMPILERS = [
-    None,
-    *(
-        pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"no {name} in PATH"))
-        for name in ("clang", *RISCV64.gcc)
-    ),
-]
 TRIPLES = ("t0, t1, t2", "t0, t0, t1", "t0, t1, t1", "zero, t0, t1", "t0, zero, t1", "t0, t1, zero")
 OPERATIONS = (
     *("add", "sub", "sll", "slt", "sltu", "xor", "srl", "sra", "or", "and", "addw", "subw", "sllw", "srlw", "sraw"),
@@ -90,45 +77,23 @@ GROUPS = {
     "others": ["fence", "fence rw, rw", "fence r, rw", "fence.i", ".4byte 0x100000f", "ebreak", "c.ebreak"],
 }  # fmt: skip
 
-Assemble = Callable[[list[str]], bytes]
-
-
 @pytest.fixture(scope="session")
 def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
-    """Assemble cases with zig's clang, `ROOM` bytes for each, each instruction as it is spelled."""
+    """Assemble each instruction as it is spelled."""
     cache = tmp_path_factory.mktemp("riscv64")
-    compiler = find_compiler(None, RISCV64, cache=cache)
 
-    def assemble(cases: list[str]) -> bytes:
-        source = cache / "cases.s"
-        lines = [".option norelax", ".text"]
-        for case in cases:
-            short = "c" in {word.split(".")[0] for word in case.replace(";", " ").split()}
-            lines += [f".balign {ROOM}", ".option rvc" if short else ".option norvc", case, ".option rvc"]
-        source.write_text("\n".join([*lines, f".balign {ROOM}"]) + "\n")
-        build = compile_c(source, arch=RISCV64, compiler=compiler, linker_script=SCRIPT, cache=cache)
-        text = load_image(build.path, RISCV64).section(".text")
-        assert text is not None
-        return text.data
+    def spelled(case: str) -> str:
+        short = "c" in {word.split(".")[0] for word in case.replace(";", " ").split()}
+        return f".option {'rvc' if short else 'norvc'}\n{case}\n.option rvc"
 
-    return assemble
+    return lambda cases: assembled(map(spelled, cases), RISCV64, cache, header=".option norelax\n.text")
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_awkward_instructions(group: str, assemble: Assemble) -> None:
     cases = GROUPS[group]
     comparison = Comparison(assemble(cases))
-    wrong = []
-    for index, case in enumerate(cases):
-        rng = random.Random(zlib.crc32(case.encode()))
-        for _ in range(STATES):
-            try:
-                difference = comparison.run(CODE + index * ROOM, case.count(";") + 1, random_state(rng))
-            except ExecutionError as error:
-                difference = str(error)
-            if difference:
-                wrong.append(f"{case}: {difference}")
-                break
+    wrong = disagreements(cases, STATES, lambda at, steps, rng: comparison.run(CODE + at, steps, random_state(rng)))
     assert not wrong, "\n".join(wrong)
     assert comparison.states >= STATES * len(cases)
 
@@ -158,7 +123,7 @@ def test_random_encodings() -> None:
     assert agreed > 1500
 
 
-@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("cc", compilers(RISCV64))
 @pytest.mark.parametrize("optimize", ["-O0", "-O2", "-Os"])
 def test_every_instruction_of_the_guards(optimize: str, cc: str | None, tmp_path: Path) -> None:
     done: set[bytes] = set()

@@ -1,13 +1,12 @@
 """x86-64: the evaluator held against an independent CPU emulator, instruction by instruction, from random states."""
 
 import random
-import shutil
-import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import product
 from pathlib import Path
 
 import pytest
+from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagreements
 from tests.machine.emulator_x86_64 import CODE, FLAGS, GENERAL, Comparison, State, random_state
 
 from ctxrace.bpf.caller import Caller
@@ -15,27 +14,14 @@ from ctxrace.bpf.guards import GUARDS_OF, guard_path, load_guard
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.x86_64 import X86_64
-from ctxrace.machine.image import load_image
-from ctxrace.machine.toolchain import compile_c, find_compiler
 
 STATES = 25  # for each case
-ROOM = 32  # bytes for each case
-SCRIPT = f"SECTIONS {{ . = {CODE:#x}; .text : {{ *(.text) }} }}"
-COMPILERS = [
-    None,
-    *(
-        pytest.param(name, marks=pytest.mark.skipif(not shutil.which(name), reason=f"no {name} in PATH"))
-        for name in ("clang", *X86_64.gcc)
-    ),
-]
 CONDITIONS = ("o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g")
 SIZES = (("b", "al", "bl"), ("w", "ax", "bx"), ("l", "eax", "ebx"), ("q", "rax", "rbx"))
 WIDE = SIZES[1:]
 
 # Unicorn 2.1.4 writes 32-bit operands of cmpxchg that hardware leaves alone, and looks at the wrong value for lock neg.
 UNICORN_IS_WRONG = {"cmpxchgl %ebx, %ebx", "movl (%rdi), %eax; btsq $40, %rax; cmpxchgl %ebx, (%rdi)"}
-
-Assemble = Callable[[list[str]], bytes]
 
 
 def _each(*templates: str, sizes: Iterable[tuple[str, str, str]] = SIZES, **values: Iterable[object]) -> list[str]:
@@ -115,37 +101,15 @@ GROUPS = {
 
 @pytest.fixture(scope="session")
 def assemble(tmp_path_factory: pytest.TempPathFactory) -> Assemble:
-    """Assemble cases with zig's clang, `ROOM` bytes for each."""
     cache = tmp_path_factory.mktemp("x86-64")
-    compiler = find_compiler(None, X86_64, cache=cache)
-
-    def assemble(cases: list[str]) -> bytes:
-        source = cache / "cases.s"
-        lines = [".text", *(f".balign {ROOM}, 0x90\n{case}" for case in cases), f".balign {ROOM}, 0x90"]
-        source.write_text("\n".join(lines) + "\n")
-        build = compile_c(source, arch=X86_64, compiler=compiler, linker_script=SCRIPT, cache=cache)
-        text = load_image(build.path, X86_64).section(".text")
-        assert text is not None
-        return text.data
-
-    return assemble
+    return lambda cases: assembled(cases, X86_64, cache, fill=", 0x90")
 
 
 @pytest.mark.parametrize("group", GROUPS)
 def test_awkward_instructions(group: str, assemble: Assemble) -> None:
     cases = [case for case in GROUPS[group] if case not in UNICORN_IS_WRONG and not case.startswith("lock neg")]
     comparison = Comparison(assemble(cases))
-    wrong = []
-    for index, case in enumerate(cases):
-        rng = random.Random(zlib.crc32(case.encode()))
-        for _ in range(STATES):
-            try:
-                difference = comparison.run(CODE + index * ROOM, case.count(";") + 1, random_state(rng))
-            except ExecutionError as error:
-                difference = str(error)
-            if difference:
-                wrong.append(f"{case}: {difference}")
-                break
+    wrong = disagreements(cases, STATES, lambda at, steps, rng: comparison.run(CODE + at, steps, random_state(rng)))
     assert not wrong, "\n".join(wrong)
     assert comparison.states >= STATES * len(cases)
 
@@ -172,7 +136,7 @@ def test_what_unicorn_has_wrong_by_hand(assemble: Assemble) -> None:
     assert {name for name, value in negated.flags.items() if value} == {"CF"}
 
 
-@pytest.mark.parametrize("cc", COMPILERS)
+@pytest.mark.parametrize("cc", compilers(X86_64))
 @pytest.mark.parametrize("optimize", ["-O0", "-O1", "-O2", "-O3", "-Os"])
 def test_every_instruction_of_the_guards(optimize: str, cc: str | None, tmp_path: Path) -> None:
     done: set[bytes] = set()

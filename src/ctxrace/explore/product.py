@@ -5,8 +5,6 @@ waits for have been taken, in order. The shortest run that brings it to its goal
 how far it can be brought at all is found faster by always going on where it has got furthest.
 """
 
-import gc
-import time
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -16,13 +14,11 @@ from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.expand import expand
-from ctxrace.explore.search import Limits, Progress
+from ctxrace.explore.search import SWITCH, Limits, Progress, Watch, undisturbed
 
 __all__ = ["REACHED", "Deepest", "Follower", "Label", "Mark", "Product", "deepest", "inner"]
 
 REACHED = Property("reached", (), "the follower never gets to its goal")
-_SWITCH = 1 << 32
-_BETWEEN_REPORTS = 4096
 
 
 class Mark(NamedTuple):
@@ -129,21 +125,12 @@ def deepest(product: Product, limits: Limits | None = None, progress: Progress |
     A state that was visited with more progress is not visited with less: whatever it could do is done from there.
     """
     running = _Deepening(product, limits or Limits(), progress)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        running.run()
-    except KeyboardInterrupt:
-        running.stopped = "interrupted"
-    finally:
-        if collecting:
-            gc.enable()
-    return running.result()
+    return running.result(undisturbed(running.run))
 
 
 class _Deepening:
     def __init__(self, product: Product, limits: Limits, progress: Progress | None) -> None:
-        self.product, self.limits, self.report = product, limits, progress
+        self.product = product
         self.start = product.initial()
         self.parents: dict[Hashable, tuple[Hashable, Step] | None] = {self.start: None}
         self.reached: dict[Hashable, int] = {}
@@ -152,16 +139,18 @@ class _Deepening:
         self.nodes: list[tuple[Any, Mark]] = []
         self.states = self.transitions = self.found = 0
         self.furthest: Any = self.start
-        self.stopped = ""
-        self.began = time.monotonic()
+        self.watch = Watch(limits, progress)
 
-    def run(self) -> None:
-        while self.queue and self.most < self.product.goal and not self.stopped:
+    def run(self) -> str:
+        """Visit the states by their progress, and return the limit that ended it."""
+        while self.queue and self.most < self.product.goal:
             _, length, _, state = heappop(self.queue)
-            if not self.covered(state):
-                self.stopped = self.limit()
-                if not self.stopped:
-                    self.visit(state, length)
+            if self.covered(state):
+                continue
+            if stopped := self.watch.limit(self.states):
+                return stopped
+            self.visit(state, length)
+        return ""
 
     def covered(self, state: tuple[Any, Mark]) -> bool:
         """Return whether nothing new comes of `state`, and remember it otherwise."""
@@ -187,27 +176,14 @@ class _Deepening:
             if progress > self.most:
                 self.most, self.furthest, self.nodes = progress, step.state, []
             self.found += 1
-            cost = length + step.switches * _SWITCH + step.events
+            cost = length + step.switches * SWITCH + step.events
             heappush(self.queue, (-progress, cost, self.found, step.state))
 
-    def limit(self) -> str:
-        if self.limits.max_states is not None and self.states >= self.limits.max_states:
-            return f"the limit of {self.states:,} states is reached"
-        if self.states % _BETWEEN_REPORTS == 0:
-            seconds = time.monotonic() - self.began
-            if self.limits.timeout is not None and seconds >= self.limits.timeout:
-                return f"the timeout of {self.limits.timeout:g} s is over"
-            if self.report is not None and self.states:
-                self.report(self.states, seconds)
-        return ""
-
-    def result(self) -> Deepest:
+    def result(self, stopped: str) -> Deepest:
         run: list[tuple[Any, Step]] = []
         at: Any = self.furthest
         while (parent := self.parents[at]) is not None:
             run.append(parent)
             at = parent[0]
-        exhausted = not self.queue and not self.stopped
-        return Deepest(
-            self.most, run[::-1], tuple(self.nodes), self.states, self.transitions, exhausted, self.stopped
-        )
+        exhausted = not self.queue and not stopped
+        return Deepest(self.most, run[::-1], tuple(self.nodes), self.states, self.transitions, exhausted, stopped)

@@ -15,7 +15,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.expand import expand
 
-__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "search"]
+__all__ = ["INTERRUPTED", "SWITCH", "Exploration", "Limits", "Progress", "Watch", "search", "undisturbed"]
 
 Progress = Callable[[int, float], None]
 """Called now and then with the states visited and the seconds passed."""
@@ -23,7 +23,9 @@ Progress = Callable[[int, float], None]
 INTERRUPTED = "interrupted"
 """Why a search ended that the user stopped."""
 
-_SWITCH = 1 << 32  # one switch outweighs any number of events
+SWITCH = 1 << 32
+"""The length of a switch, which outweighs any number of events; that of an event is 1."""
+
 _BETWEEN_REPORTS = 4096
 _FOUND = 4  # times the limit: states that wait to be visited take memory, too
 
@@ -34,6 +36,50 @@ class Limits:
 
     max_states: int | None = None
     timeout: float | None = None
+
+
+class Watch:
+    """Keep a search within its limits, and report its progress. The time runs from the beginning of this."""
+
+    def __init__(self, limits: Limits, progress: Progress | None) -> None:
+        self.limits, self.progress = limits, progress
+        self.began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return how long the search has run."""
+        return time.monotonic() - self.began
+
+    def limit(self, visited: int, found: int = 0) -> str:
+        """Return which limit forbids to visit another state, if one does, and report progress now and then.
+
+        visited: the states so far; found: those and the ones that wait, where they count.
+        """
+        most = self.limits.max_states
+        if most is not None:
+            if visited >= most:
+                return f"the limit of {most:,} states is reached"
+            if found > _FOUND * most and visited:
+                return f"the limit of {most:,} states is reached: {found:,} are found, {visited:,} of them visited"
+        if visited % _BETWEEN_REPORTS == 0:
+            seconds = self.seconds()
+            if self.limits.timeout is not None and seconds >= self.limits.timeout:
+                return f"the timeout of {self.limits.timeout:g} s is over"
+            if self.progress is not None and visited:
+                self.progress(visited, seconds)
+        return ""
+
+
+def undisturbed(run: Callable[[], str]) -> str:
+    """Run a search without the garbage collector; return the limit that ended it, `INTERRUPTED` after Ctrl-C."""
+    collecting = gc.isenabled()
+    gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,23 +114,14 @@ def search(
     Ctrl-C ends the search as a limit does.
     """
     running = _Search(system, frozenset(system.properties) if wanted is None else wanted, limits or Limits(), progress)
-    collecting = gc.isenabled()
-    gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
-    try:
-        running.run()
-    except KeyboardInterrupt:
-        running.stopped = INTERRUPTED
-    finally:
-        if collecting:
-            gc.enable()
-    return running.result()
+    return running.result(undisturbed(running.run))
 
 
 class _Search:
     def __init__(
         self, system: System[Any], wanted: frozenset[Property], limits: Limits, progress: Progress | None
     ) -> None:
-        self.system, self.wanted, self.limits, self.progress = system, wanted, limits, progress
+        self.system, self.wanted = system, wanted
         start = system.initial()
         self.lengths: dict[Hashable, int] = {start: 0}
         self.parents: dict[Hashable, tuple[Hashable, Step]] = {}
@@ -93,22 +130,22 @@ class _Search:
         self.queue = [0]  # the keys of `levels` as a heap: states of one length wait in a list, in the order found
         self.length = 0
         self.states = self.transitions = 0
-        self.began = time.monotonic()
-        self.stopped = ""
+        self.watch = Watch(limits, progress)
 
-    def run(self) -> None:
-        while self.queue and not self.stopped:
+    def run(self) -> str:
+        """Visit the states by their length, and return the limit that ended it."""
+        while self.queue:
             self.length = self.queue[0]
             if self.wanted and self.wanted <= self.decided():
-                return
+                return ""
             for state in self.levels[self.length]:  # grows while it is walked: some steps cost nothing
                 if self.lengths[state] != self.length:
                     continue  # a shorter way was found meanwhile
-                self.stopped = self.limit()
-                if self.stopped:
-                    return
+                if stopped := self.watch.limit(self.states, len(self.lengths)):
+                    return stopped
                 self.visit(state)
             del self.levels[heappop(self.queue)]
+        return ""
 
     def visit(self, state: Hashable) -> None:
         self.states += 1
@@ -116,7 +153,7 @@ class _Search:
         lengths[state] = ~length  # visited: below every length still to come
         for step in expand(self.system, state):
             self.transitions += 1
-            after = length + step.switches * _SWITCH + step.events
+            after = length + step.switches * SWITCH + step.events
             for found in step.broken:
                 if found not in self.broken or after < self.broken[found][0]:
                     self.broken[found] = (after, state, step)
@@ -129,33 +166,16 @@ class _Search:
                     heappush(self.queue, after)
                 self.levels[after].append(step.state)
 
-    def limit(self) -> str:
-        """Return which limit forbids to visit another state, if one does, and report progress now and then."""
-        most = self.limits.max_states
-        if most is not None:
-            if self.states == most:
-                return f"the limit of {most:,} states is reached"
-            if len(self.lengths) > _FOUND * most and self.states:
-                found = len(self.lengths)
-                return f"the limit of {most:,} states is reached: {found:,} are found, {self.states:,} of them visited"
-        if self.states % _BETWEEN_REPORTS == 0:
-            seconds = time.monotonic() - self.began
-            if self.limits.timeout is not None and seconds >= self.limits.timeout:
-                return f"the timeout of {self.limits.timeout:g} s is over"
-            if self.progress is not None and self.states:
-                self.progress(self.states, seconds)
-        return ""
-
     def decided(self) -> frozenset[Property]:
         """Return the properties whose violation cannot be shortened any more."""
         return frozenset(p for p, (length, _, _) in self.broken.items() if length <= self.length)
 
-    def result(self) -> Exploration:
-        seconds = time.monotonic() - self.began
+    def result(self, stopped: str) -> Exploration:
+        seconds = self.watch.seconds()
         runs = {found: self.trace(state, step) for found, (_, state, step) in self.broken.items()}
         exhausted = not self.queue
         shortest = frozenset(runs) if exhausted else self.decided()
-        return Exploration(self.states, self.transitions, seconds, exhausted, self.stopped, runs, shortest)
+        return Exploration(self.states, self.transitions, seconds, exhausted, stopped, runs, shortest)
 
     def trace(self, state: Hashable, last: Step) -> list[tuple[Any, Step]]:
         """Return the steps from the initial state to `state`, and then `last`."""

@@ -4,7 +4,7 @@ Between two events a context only touches what is its own, so nobody can tell wh
 at once after the event before them. What is left is a `Flow` that stands before its next event, as plain data.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
@@ -13,7 +13,7 @@ from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
-from ctxrace.machine.pcode import Instruction
+from ctxrace.machine.pcode import Instruction, Op, Varnode
 
 __all__ = ["EXIT", "Activation", "Flow", "Machine"]
 
@@ -47,6 +47,18 @@ class Flow(NamedTuple):
     monitor: tuple[int, ...] = ()
     active: tuple[Activation, ...] = ()
     done: tuple[int, ...] = ()
+
+
+class _Whether(dict[int, bool]):
+    """Whether an operation of the instruction at an address is of a kind, found out once for each address."""
+
+    def __init__(self, code: Lifter, kind: Callable[[Op], bool]) -> None:
+        super().__init__()
+        self._code, self._kind = code, kind
+
+    def __missing__(self, address: int) -> bool:
+        answer = self[address] = any(map(self._kind, self._code[address].ops))
+        return answer
 
 
 class Machine:
@@ -89,10 +101,9 @@ class Machine:
         self._stack_pointer = self.code.register(self.arch.stack_pointer)
         self._link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self._mask = self.code.register(self.arch.interrupt_mask_register)
-        self._changes_mask: dict[int, bool] = {}
+        self._changes_mask = _Whether(self.code, _writes(self._mask))
         asks = self.arch.percpu_register if migrates else None
-        self._this_cpu = self.code.register(asks) if asks else None
-        self._asks_cpu: dict[int, bool] = {}
+        self._asks_cpu = _Whether(self.code, _reads(self.code.register(asks))) if asks else None
 
     def begin(
         self,
@@ -155,25 +166,11 @@ class Machine:
 
     def changes_interrupt_mask(self, address: int) -> bool:
         """Return whether the instruction at `address` writes the interrupt mask, and so changes who may arrive."""
-        known = self._changes_mask.get(address)
-        if known is None:
-            mask = self._mask
-            ops = self.code[address].ops
-            known = any(op.output is not None and op.output[:2] == mask[:2] for op in ops)
-            self._changes_mask[address] = known
-        return known
+        return self._changes_mask[address]
 
     def asks_which_cpu(self, address: int) -> bool:
         """Return whether the instruction at `address` reads what only this CPU has, and flows may migrate."""
-        if self._this_cpu is None:
-            return False
-        known = self._asks_cpu.get(address)
-        if known is None:
-            place = self._this_cpu[:2]
-            ops = self.code[address].ops
-            known = any(node[:2] == place for op in ops for node in op.inputs)
-            self._asks_cpu[address] = known
-        return known
+        return self._asks_cpu is not None and self._asks_cpu[address]
 
     def _run_private(
         self,
@@ -335,3 +332,11 @@ class Machine:
                         f"the model does not know what {'writing' if written else 'reading'} the register {name} means "
                         f"({str(instruction)!r} at {self.image.where(instruction.address)}); keep it out of the code"
                     )
+
+
+def _writes(register: Varnode) -> Callable[[Op], bool]:
+    return lambda op: op.output is not None and op.output[:2] == register[:2]
+
+
+def _reads(register: Varnode) -> Callable[[Op], bool]:
+    return lambda op: any(node[:2] == register[:2] for node in op.inputs)

@@ -4,9 +4,13 @@ P-code is the register transfer language of SLEIGH (Ghidra, "P-Code Reference Ma
 the evaluator needs and nothing of the library that produced them.
 """
 
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-__all__ = ["Instruction", "Op", "Varnode"]
+__all__ = ["SCRATCH", "Instruction", "Op", "Varnode", "constant", "registers", "scratch", "with_zero_register"]
+
+SCRATCH = 0x1000_0000
+"""Where temporaries of our own begin: SLEIGH's are below."""
 
 
 class Varnode(NamedTuple):
@@ -42,3 +46,32 @@ class Instruction(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.mnemonic} {self.operands}".strip()
+
+
+def constant(value: int, size: int) -> Varnode:
+    """Return the lowest `size` bytes of `value` as an input."""
+    return Varnode("const", value & (1 << 8 * size) - 1, size)
+
+
+def scratch(index: int, size: int) -> Varnode:
+    """Return a temporary of our own. They are 8 bytes apart: where one is longer, leave out the next index."""
+    return Varnode("unique", SCRATCH + 8 * index, size)
+
+
+def registers(ops: Iterable[Op]) -> Iterator[Varnode]:
+    """Yield every register that `ops` read or write."""
+    for op in ops:
+        yield from (node for node in (*op.inputs, op.output) if node is not None and node.space == "register")
+
+
+def with_zero_register(op: Op, zero: range) -> Op:
+    """Return `op` where the register at `zero` reads as 0, and what is written to it, or to a constant, is lost."""
+
+    def is_zero(node: Varnode) -> bool:
+        return node.space == "register" and node.offset in zero
+
+    inputs = tuple(constant(0, node.size) if is_zero(node) else node for node in op.inputs)
+    output = op.output
+    if output is not None and (output.space == "const" or is_zero(output)):
+        output = scratch(0xFF, output.size)
+    return op._replace(inputs=inputs, output=output)

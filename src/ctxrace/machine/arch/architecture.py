@@ -39,7 +39,6 @@ class Architecture:
     c_flags: tuple[str, ...]
 
     stack_pointer: str
-    stack_alignment: int
     link_register: str | None  # None: a call pushes the return address
     argument: str  # the first argument of a call
     result: str  # what a call returns

@@ -7,14 +7,12 @@ arch/arm64/include/asm/current.h (sp_el0), percpu.h (tpidr_el1), irqflags.h (dai
 import re
 
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.pcode import Instruction, Op, Varnode
+from ctxrace.machine.pcode import Instruction, Op, Varnode, constant, registers, scratch, with_zero_register
 
-__all__ = ["ARM64", "SCRATCH", "repair"]
-
-SCRATCH = 0x1000_0000  # in the space of temporaries: SLEIGH's own ones are below
+__all__ = ["ARM64", "repair"]
 
 GENERAL = range(0x4000, 0x4100)  # x0 to x30 in SLEIGH's register space
-VECTORS = 0x5000  # from here on
+VECTORS = 0x5000  # from here on; not for kernel code, and no test holds their p-code against anything
 SYSTEM = range(0x1000, 0x3000)
 _DAIF = Varnode("register", 0x1020, 8)
 
@@ -32,7 +30,7 @@ def repair(instruction: Instruction, big_endian: bool = False) -> Instruction:
     ops = instruction.ops
     encoding = int.from_bytes(instruction.code, "little")
     match instruction.mnemonic:
-        case name if _WRONG.fullmatch(name) or any(map(_uses_vectors, ops)):
+        case name if _WRONG.fullmatch(name) or any(node.offset >= VECTORS for node in registers(ops)):
             return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
         case name if name.startswith(("ldapr", "ldar", "ldlar")):
             ops = _load_acquire(encoding)
@@ -50,7 +48,8 @@ def repair(instruction: Instruction, big_endian: bool = False) -> Instruction:
             ops = _sign_extend_to_word(ops)
         case "msr":
             ops = tuple(_mask_bits_only(op) for op in ops)
-    return instruction._replace(ops=tuple(_without_zero_register(_zero_extend(op)) for op in ops))
+    # The atomics write and read xzr as if it were storage (`swp w0, wzr, [x1]`), `stxr wzr, ...` writes a constant.
+    return instruction._replace(ops=tuple(with_zero_register(_zero_extend(op), _ZERO_REGISTER) for op in ops))
 
 
 def _zero_extend(op: Op) -> Op:
@@ -64,24 +63,9 @@ def _zero_extend(op: Op) -> Op:
     return op
 
 
-def _uses_vectors(op: Op) -> bool:
-    # Vectors and floating point are not for kernel code, and no test holds their p-code against anything.
-    nodes = op.inputs if op.output is None else (*op.inputs, op.output)
-    return any(node.space == "register" and node.offset >= VECTORS for node in nodes)
-
-
-def _without_zero_register(op: Op) -> Op:
-    # The atomics write and read xzr as if it were storage (`swp w0, wzr, [x1]`), `stxr wzr, ...` writes a constant.
-    inputs = tuple(_constant(0, node.size) if _is_zero_register(node) else node for node in op.inputs)
-    output = op.output
-    if output is not None and (output.space == "const" or _is_zero_register(output)):
-        output = _scratch(0xFF, output.size)
-    return op._replace(inputs=inputs, output=output)
-
-
 def _load_acquire(encoding: int) -> tuple[Op, ...]:
     # SLEIGH's ldapr copies a scratch register instead of loading; its `ldar w0` loads 8 bytes.
-    loaded = _scratch(0, 1 << (encoding >> 30))
+    loaded = scratch(0, 1 << (encoding >> 30))
     return (
         Op("LOAD", loaded, (_base(encoding),)),
         Op("INT_ZEXT", _general(encoding, 8), (loaded,)),
@@ -98,7 +82,7 @@ def _second_half(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     accesses = [index for index, op in enumerate(ops) if op.opcode in ("LOAD", "STORE")]
     target = ops[accesses[0]].output or ops[accesses[0]].inputs[1]
     return tuple(
-        op._replace(inputs=(op.inputs[0], _constant(target.size, 8)))
+        op._replace(inputs=(op.inputs[0], constant(target.size, 8)))
         if op.opcode == "INT_ADD" and accesses[0] < index < accesses[1]
         else op
         for index, op in enumerate(ops)
@@ -107,8 +91,8 @@ def _second_half(ops: tuple[Op, ...]) -> tuple[Op, ...]:
 
 def _compare_and_swap_pair(encoding: int, big_endian: bool) -> tuple[Op, ...]:
     size = 4 << (encoding >> 30 & 1)
-    address, expected, wanted, found = _base(encoding), *(_scratch(index, 2 * size) for index in (0, 2, 4))
-    differs, low, high = _scratch(6, 1), _scratch(7, size), _scratch(8, size)
+    address, expected, wanted, found = _base(encoding), *(scratch(index, 2 * size) for index in (0, 2, 4))
+    differs, low, high = scratch(6, 1), scratch(7, size), scratch(8, size)
     first, second = encoding >> 16, encoding
     upper = not big_endian  # which register of a pair is the upper half of the number: the one at the higher address
     return (
@@ -116,10 +100,10 @@ def _compare_and_swap_pair(encoding: int, big_endian: bool) -> tuple[Op, ...]:
         Op("PIECE", wanted, (_general(second + upper, size), _general(second + (not upper), size))),
         Op("LOAD", found, (address,)),
         Op("INT_NOTEQUAL", differs, (found, expected)),
-        Op("CBRANCH", None, (_constant(2, 4), differs)),
+        Op("CBRANCH", None, (constant(2, 4), differs)),
         Op("STORE", None, (address, wanted)),
-        Op("SUBPIECE", low, (found, _constant(0, 4))),
-        Op("SUBPIECE", high, (found, _constant(size, 4))),
+        Op("SUBPIECE", low, (found, constant(0, 4))),
+        Op("SUBPIECE", high, (found, constant(size, 4))),
         Op("INT_ZEXT", _general(first + (not upper), 8), (low,)),
         Op("INT_ZEXT", _general(first + upper, 8), (high,)),
     )
@@ -128,8 +112,8 @@ def _compare_and_swap_pair(encoding: int, big_endian: bool) -> tuple[Op, ...]:
 def _extreme(name: str, encoding: int) -> tuple[Op, ...]:
     # For bytes and halfwords SLEIGH compares the whole W register, with memory extended by zeros even if signed.
     size = 1 << (encoding >> 30)
-    address, given, found = _scratch(0, 8), _scratch(1, size), _scratch(2, size)
-    result, keep = _scratch(3, size), _scratch(4, 1)
+    address, given, found = scratch(0, 8), scratch(1, size), scratch(2, size)
+    result, keep = scratch(3, size), scratch(4, 1)
     is_max = "max" in name
     return (
         Op("COPY", address, (_base(encoding),)),
@@ -142,7 +126,7 @@ def _extreme(name: str, encoding: int) -> tuple[Op, ...]:
             keep,
             (found, given) if is_max else (given, found),
         ),
-        Op("CBRANCH", None, (_constant(2, 4), keep)),
+        Op("CBRANCH", None, (constant(2, 4), keep)),
         Op("COPY", result, (found,)),
         Op("STORE", None, (address, result)),
     )
@@ -151,14 +135,14 @@ def _extreme(name: str, encoding: int) -> tuple[Op, ...]:
 def _sign_extend_to_word(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     # SLEIGH extends `ldrsb w0` to 64 bits instead of 32, and `ldursb w0` by zeros.
     *before, last = ops
-    word = _scratch(0, 4)
+    word = scratch(0, 4)
     return (*before, Op("INT_SEXT", word, last.inputs), Op("INT_ZEXT", last.output, (word,)))
 
 
 def _mask_bits_only(op: Op) -> Op:
     # `msr daif, x0` keeps bits 9 to 6 of x0; SLEIGH copies them all.
     if op.opcode == "COPY" and op.output == _DAIF:
-        return op._replace(opcode="INT_AND", inputs=(*op.inputs, _constant(0x3C0, 8)))
+        return op._replace(opcode="INT_AND", inputs=(*op.inputs, constant(0x3C0, 8)))
     return op
 
 
@@ -172,19 +156,6 @@ def _general(number: int, size: int) -> Varnode:
     return Varnode("register", GENERAL.start + 8 * (number & 31), size)
 
 
-def _is_zero_register(node: Varnode) -> bool:
-    return node.space == "register" and node.offset in _ZERO_REGISTER
-
-
-def _constant(value: int, size: int) -> Varnode:
-    return Varnode("const", value, size)
-
-
-def _scratch(index: int, size: int) -> Varnode:
-    """Return one of the places that SLEIGH does not use."""
-    return Varnode("unique", SCRATCH + 8 * index, size)
-
-
 ARM64 = Architecture(
     name="arm64",
     language="AARCH64:LE:64:v8A",
@@ -196,7 +167,6 @@ ARM64 = Architecture(
     gcc=("aarch64-linux-gnu-gcc",),
     c_flags=("-mgeneral-regs-only",),
     stack_pointer="sp",
-    stack_alignment=16,
     link_register="x30",
     task_register="sp_el0",
     percpu_register="tpidr_el1",

@@ -6,8 +6,8 @@ Instructions are little-endian all the same (Arm ARM, "Instruction endianness").
 from dataclasses import replace
 from functools import partial
 
-from ctxrace.machine.arch.arm64 import ARM64, SCRATCH, repair
-from ctxrace.machine.pcode import Varnode
+from ctxrace.machine.arch.arm64 import ARM64, repair
+from ctxrace.machine.pcode import SCRATCH, Varnode
 
 __all__ = ["ARM64_BE"]
 

@@ -7,12 +7,13 @@ which ends with an sc for that alone.
 """
 
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.pcode import Instruction, Op, Varnode
+from ctxrace.machine.pcode import Instruction, Op, Varnode, constant, registers, scratch, with_zero_register
 
 __all__ = ["RISCV64"]
 
 _GENERAL = 0x2000  # x0 in SLEIGH's register space
-_FLOATS = range(0x3000, 0x8000)  # and vectors
+_ZERO_REGISTER = range(_GENERAL, _GENERAL + 8)
+_FLOATS = range(0x3000, 0x8000)  # and vectors; not for kernel code, and no test holds their p-code against anything
 _CSRS = range(0x9000_0000, 0x9000_8000)
 _CSRS_HERE = 0x8000
 _TASK = range(_GENERAL + 8 * 4, _GENERAL + 8 * 5)  # tp
@@ -71,9 +72,11 @@ def repair(instruction: Instruction) -> Instruction:
         ops = _divide(ops)
     elif name in ("jalr", "jr", "ret", "c.jalr", "c.jr"):
         ops = _target_first(ops)
-    elif not (name in _TESTED or ".".join(name.split(".")[:2]) in _ATOMICS) or any(map(_uses_floats, ops)):
+    elif not _is_tested(name) or any(node.offset in _FLOATS for node in registers(ops)):
         ops = (Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),)
-    return instruction._replace(ops=tuple(_without_zero_register(op) for op in ops))
+    # SLEIGH writes to a constant where rd is x0 (`amoadd.d zero, t1, (a0)`, `c.addi zero, 1`), or to x0 as if it were
+    # storage.
+    return instruction._replace(ops=tuple(with_zero_register(op, _ZERO_REGISTER) for op in ops))
 
 
 def unknown(address: int, code: bytes) -> Instruction | None:
@@ -83,18 +86,22 @@ def unknown(address: int, code: bytes) -> Instruction | None:
     return None
 
 
+def _is_tested(name: str) -> bool:
+    return name in _TESTED or ".".join(name.split(".")[:2]) in _ATOMICS
+
+
 def _load_reserved(encoding: int) -> tuple[Op, ...]:
     # SLEIGH keeps the reservation in registers of its own, which no interrupt clears.
-    found = _scratch(0, _size(encoding))
+    found = scratch(0, _size(encoding))
     return Op("LOAD", found, (_source(encoding),)), *_write(encoding, "INT_SEXT", found)
 
 
 def _store_conditional(encoding: int) -> tuple[Op, ...]:
-    passed, failed = _scratch(0, 1), _scratch(1, 1)
+    passed, failed = scratch(0, 1), scratch(1, 1)
     return (
         Op("CALLOTHER", passed, (_source(encoding),), _PASS),
         Op("BOOL_NEGATE", failed, (passed,)),
-        Op("CBRANCH", None, (_constant(2, 4), failed)),
+        Op("CBRANCH", None, (constant(2, 4), failed)),
         Op("STORE", None, (_source(encoding), _read(encoding >> 20, _size(encoding)))),
         *_write(encoding, "INT_ZEXT", failed),
     )
@@ -105,9 +112,9 @@ def _control(name: str, encoding: int) -> tuple[Op, ...]:
     register, given = encoding >> 20, encoding >> 15 & 31
     if _CSRS_HERE + 8 * register != _SSTATUS.offset:
         return (Op("CALLOTHER", None, (), f"{name} of the register {register:#x}"),)
-    was, operand, bits = (_scratch(index, 8) for index in range(3))
-    source = _constant(given, 8) if name.endswith("i") else _read(given, 8)
-    changes = [Op("INT_AND", bits, (source, _constant(_SIE, 8)))]
+    was, operand, bits = (scratch(index, 8) for index in range(3))
+    source = constant(given, 8) if name.endswith("i") else _read(given, 8)
+    changes = [Op("INT_AND", bits, (source, constant(_SIE, 8)))]
     match name.removesuffix("i"):
         case "csrrw":
             changes.append(Op("COPY", _SSTATUS, (bits,)))
@@ -125,13 +132,13 @@ def _divide(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     at = next(index for index, op in enumerate(ops) if op.opcode in ("INT_DIV", "INT_SDIV"))
     quotient, divisor = ops[at].output, ops[at].inputs[1]
     assert quotient is not None
-    result, zero = _scratch(0, quotient.size), _scratch(2, 1)
+    result, zero = scratch(0, quotient.size), scratch(2, 1)
     return (
         *ops[:at],
         Op(ops[at].opcode, result, ops[at].inputs),
-        Op("INT_NOTEQUAL", zero, (divisor, _constant(0, divisor.size))),
-        Op("CBRANCH", None, (_constant(2, 4), zero)),
-        Op("COPY", result, (_constant(-1, quotient.size),)),
+        Op("INT_NOTEQUAL", zero, (divisor, constant(0, divisor.size))),
+        Op("CBRANCH", None, (constant(2, 4), zero)),
+        Op("COPY", result, (constant(-1, quotient.size),)),
         Op("COPY", quotient, (result,)),
         *ops[at + 1 :],
     )
@@ -143,28 +150,8 @@ def _target_first(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     *before, jump = ops
     if jump.inputs[0].space != "register":
         return ops
-    target = _scratch(0, 8)
-    return Op("INT_AND", target, (*jump.inputs, _constant(-2, 8))), *before, jump._replace(inputs=(target,))
-
-
-def _without_zero_register(op: Op) -> Op:
-    # SLEIGH writes to a constant where rd is x0 (`amoadd.d zero, t1, (a0)`, `c.addi zero, 1`), or to x0 as if it were
-    # storage.
-    inputs = tuple(_constant(0, node.size) if _is_zero_register(node) else node for node in op.inputs)
-    output = op.output
-    if output is not None and (output.space == "const" or _is_zero_register(output)):
-        output = _scratch(0xFF, output.size)
-    return op._replace(inputs=inputs, output=output)
-
-
-def _is_zero_register(node: Varnode) -> bool:
-    return node.space == "register" and _GENERAL <= node.offset < _GENERAL + 8
-
-
-def _uses_floats(op: Op) -> bool:
-    # Floating point and vectors are not for kernel code, and no test holds their p-code against anything.
-    nodes = op.inputs if op.output is None else (*op.inputs, op.output)
-    return any(node.space == "register" and node.offset in _FLOATS for node in nodes)
+    target = scratch(0, 8)
+    return Op("INT_AND", target, (*jump.inputs, constant(-2, 8))), *before, jump._replace(inputs=(target,))
 
 
 def _size(encoding: int) -> int:
@@ -177,22 +164,13 @@ def _source(encoding: int) -> Varnode:
 
 def _read(number: int, size: int) -> Varnode:
     """Return the low bytes of the register by the lowest five bits of `number`; x0 is a constant."""
-    return Varnode("register", _GENERAL + 8 * (number & 31), size) if number & 31 else _constant(0, size)
+    return Varnode("register", _GENERAL + 8 * (number & 31), size) if number & 31 else constant(0, size)
 
 
 def _write(encoding: int, opcode: str, value: Varnode) -> tuple[Op, ...]:
     """Return what puts `value` into the register rd; x0 cannot be written."""
     number = encoding >> 7 & 31
     return (Op(opcode, Varnode("register", _GENERAL + 8 * number, 8), (value,)),) if number else ()
-
-
-def _constant(value: int, size: int) -> Varnode:
-    return Varnode("const", value & (1 << 8 * size) - 1, size)
-
-
-def _scratch(index: int, size: int) -> Varnode:
-    """Return one of the places that SLEIGH does not use: its own ones are below."""
-    return Varnode("unique", 0x1000_0000 + 8 * index, size)
 
 
 RISCV64 = Architecture(
@@ -207,7 +185,6 @@ RISCV64 = Architecture(
     # As arch/riscv/Makefile has them.
     c_flags=("-march=rv64imac_zicsr_zifencei", "-mabi=lp64", "-mcmodel=medany", "-mstrict-align", "-mrelax"),
     stack_pointer="sp",
-    stack_alignment=16,
     link_register="ra",
     result="a0",
     argument="a0",

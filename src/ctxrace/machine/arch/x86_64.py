@@ -5,13 +5,14 @@ arch/x86/include/asm/percpu.h (GS), current.h and preempt.h (per-CPU variables),
 """
 
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.pcode import Instruction, Op, Varnode
+from ctxrace.machine.pcode import Instruction, Op, Varnode, constant, registers, scratch
 
 __all__ = ["X86_64"]
 
 GENERAL = (range(0x40), range(0x80, 0xC0))  # rax to rdi, r8 to r15 in SLEIGH's register space
 SYSTEM = frozenset([*range(0x100, 0x120), *range(0x300, 0x800)])  # segments; debug, control, bounds, shadow stack
-VECTORS = 0x800  # masks, x87, SSE and AVX from here on
+# Masks, x87, SSE and AVX from here on: not for kernel code, and no test holds their p-code against anything.
+VECTORS = 0x800
 _ADJUST = Varnode("register", 0x204, 1)  # AF, which SLEIGH does not compute
 _OVERFLOW = Varnode("register", 0x20B, 1)
 _RFLAGS = Varnode("register", 0x280, 8)
@@ -31,7 +32,7 @@ def repair(instruction: Instruction) -> Instruction:
     instruction = instruction._replace(mnemonic=mnemonic, operands=instruction.operands.lower())
     ops = instruction.ops
     untested = name in _REFUSED or (not ops and name not in _NO_OPERATION)
-    if untested or any(map(_uses_vectors, ops)):
+    if untested or any(node.offset >= VECTORS for node in registers(ops)):
         return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
     match name:
         case "ud2" | "int3":
@@ -61,27 +62,21 @@ def _zero_extend(op: Op) -> Op:
     return op
 
 
-def _uses_vectors(op: Op) -> bool:
-    # Vectors and floating point are not for kernel code, and no test holds their p-code against anything.
-    nodes = op.inputs if op.output is None else (*op.inputs, op.output)
-    return any(node.space == "register" and node.offset >= VECTORS for node in nodes)
-
-
 def _check_quotient(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     # #DE where the divisor is 0 or the quotient does not fit; SLEIGH cuts the quotient off.
     at = next(index for index, op in enumerate(ops) if op.opcode in ("INT_DIV", "INT_SDIV"))
     quotient, divisor = ops[at].output, ops[at].inputs[1]
     assert quotient is not None
-    kept, wide = _scratch(0, quotient.size // 2), _scratch(2, quotient.size)
-    fits, divides, good = _scratch(4, 1), _scratch(5, 1), _scratch(6, 1)
+    kept, wide = scratch(0, quotient.size // 2), scratch(2, quotient.size)
+    fits, divides, good = scratch(4, 1), scratch(5, 1), scratch(6, 1)
     return (
         *ops[: at + 1],
-        Op("SUBPIECE", kept, (quotient, _constant(0, 4))),
+        Op("SUBPIECE", kept, (quotient, constant(0, 4))),
         Op("INT_ZEXT" if ops[at].opcode == "INT_DIV" else "INT_SEXT", wide, (kept,)),
         Op("INT_EQUAL", fits, (wide, quotient)),
-        Op("INT_NOTEQUAL", divides, (divisor, _constant(0, divisor.size))),
+        Op("INT_NOTEQUAL", divides, (divisor, constant(0, divisor.size))),
         Op("BOOL_AND", good, (fits, divides)),
-        Op("CBRANCH", None, (_constant(2, 4), good)),
+        Op("CBRANCH", None, (constant(2, 4), good)),
         Op("CALLOTHER", None, (), _DIVIDE_ERROR),
         *ops[at + 1 :],
     )
@@ -91,7 +86,7 @@ def _shift_right_overflow(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     # By one, OF is the highest bit of what was shifted (SDM vol. 2, SAL/SAR/SHL/SHR); SLEIGH clears it.
     shifted = next(op.inputs[0] for op in ops if op.opcode == "INT_RIGHT" and op.inputs[0] == op.output)
     return tuple(
-        op._replace(opcode="INT_SLESS", inputs=(shifted, _constant(0, shifted.size)))
+        op._replace(opcode="INT_SLESS", inputs=(shifted, constant(0, shifted.size)))
         if op.output == _OVERFLOW and op.opcode == "COPY"
         else op
         for op in ops
@@ -101,22 +96,13 @@ def _shift_right_overflow(ops: tuple[Op, ...]) -> tuple[Op, ...]:
 def _push_flags(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     # Bit 1 is always set (SDM vol. 1, 3.4.3). AF is pushed as 0, because nobody has computed it.
     without = tuple(
-        op._replace(inputs=tuple(_constant(0, 1) if node == _ADJUST else node for node in op.inputs)) for op in ops
+        op._replace(inputs=tuple(constant(0, 1) if node == _ADJUST else node for node in op.inputs)) for op in ops
     )
-    return (*without[:-1], Op("INT_OR", _RFLAGS, (_RFLAGS, _constant(2, 8))), without[-1])
+    return (*without[:-1], Op("INT_OR", _RFLAGS, (_RFLAGS, constant(2, 8))), without[-1])
 
 
 def _is_general(node: Varnode) -> bool:
     return node.space == "register" and any(node.offset in registers for registers in GENERAL)
-
-
-def _constant(value: int, size: int) -> Varnode:
-    return Varnode("const", value, size)
-
-
-def _scratch(index: int, size: int) -> Varnode:
-    """Return one of the places that SLEIGH does not use: its own ones are below."""
-    return Varnode("unique", 0x1000_0000 + 8 * index, size)
 
 
 X86_64 = Architecture(
@@ -133,7 +119,6 @@ X86_64 = Architecture(
         "-fcf-protection=none",  # on by default in some distributions' compilers; endbr64 does nothing here
     ),
     stack_pointer="RSP",
-    stack_alignment=16,
     link_register=None,
     argument="RDI",
     result="RAX",

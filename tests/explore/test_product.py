@@ -1,0 +1,83 @@
+"""How far a follower can be brought: when the search for it ends, and what it says then."""
+
+import gc
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import pytest
+from tests.explore.toys import Edge, Endless, Graph, chain
+
+from ctxrace.core.system import Step, System
+from ctxrace.explore.product import Deepest, Mark, Product, deepest
+from ctxrace.explore.search import Limits, search
+
+
+class Counting:
+    """A follower that waits for `goal` steps, whichever they are."""
+
+    def __init__(self, goal: int) -> None:
+        self.goal = goal
+
+    def initial(self, _state: Hashable) -> Mark:
+        return Mark(0)
+
+    def follow(self, _state: Hashable, _step: Step, mark: Mark) -> Iterable[tuple[Hashable, Mark]]:
+        return [("anybody", Mark(mark.progress + 1))]
+
+    def period(self, progress: int) -> int:
+        return progress
+
+    def bound(self, _progress: int) -> bool:
+        return False
+
+
+def furthest(system: System[Any], goal: int, limits: Limits | None = None) -> Deepest:
+    return deepest(Product(system, Counting(goal)), limits)
+
+
+def summary(found: Deepest) -> tuple[int, int, int, bool, str]:
+    assert len(found.run) == found.progress
+    return found.progress, found.states, found.transitions, found.exhausted, found.stopped
+
+
+def test_as_far_as_the_goal() -> None:
+    assert summary(furthest(Endless(), 3)) == (3, 3, 3, False, "")
+
+
+def test_as_far_as_there_are_steps() -> None:
+    assert summary(furthest(chain(5), 9)) == (4, 5, 4, True, "")
+
+
+def test_limit_of_states() -> None:
+    found = furthest(Endless(), 10_000, Limits(max_states=1_000))
+    assert summary(found) == (1_000, 1_000, 1_000, False, "the limit of 1,000 states is reached")
+
+
+def test_states_that_wait_are_not_counted() -> None:
+    """The limit is one of states visited alone, unlike in the search for the shortest run."""
+    fan = Graph({"0": [Edge(str(n)) for n in range(1, 21)]})
+    assert search(fan, limits=Limits(max_states=2)).states == 1
+    assert summary(furthest(fan, 9, Limits(max_states=2))) == (1, 2, 20, False, "the limit of 2 states is reached")
+
+
+def test_timeout_of_nothing() -> None:
+    """No state is visited."""
+    assert summary(furthest(chain(5), 9, Limits(timeout=0))) == (0, 0, 0, False, "the timeout of 0 s is over")
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+def test_interrupted_inside_a_system(collecting: bool) -> None:
+    """At the steps of 3: that state is the fourth visited, and three steps were taken."""
+
+    def press(number: int) -> None:
+        assert not gc.isenabled()
+        if number == 3:
+            raise KeyboardInterrupt
+
+    if not collecting:
+        gc.disable()
+    try:
+        assert summary(furthest(Endless(press), 9)) == (3, 4, 3, False, "interrupted")
+        assert gc.isenabled() == collecting
+    finally:
+        gc.enable()
