@@ -38,30 +38,30 @@ INTERRUPTED: dict[tuple[str, str, bool, bool], tuple[int, Lengths]] = {  # guard
     ("atomic", "full", False, True): (119, HOLDS),
     ("atomic", "full", False, False): (795, HOLDS),
     ("atomic", "full", True, True): (185, HOLDS),
-    ("atomic", "rt", False, True): (183, HOLDS),
-    ("atomic", "rt", True, True): (273, HOLDS),
+    ("atomic", "rt", False, True): (521, HOLDS),
+    ("atomic", "rt", True, True): (739, HOLDS),
     ("v1", "none", False, True): (1_896, HOLDS),
     ("v1", "none", False, False): (7_028, HOLDS),
     ("v1", "none", True, True): (3_398, HOLDS),
     ("v1", "full", False, True): (3_034, RACES),
     ("v1", "full", False, False): (7_028, HOLDS),
     ("v1", "full", True, True): (3_366, RACES),
-    ("v1", "rt", False, True): (6_203, RACES),
-    ("v1", "rt", True, True): (6_728, RACES),
+    ("v1", "rt", False, True): (18_643, RACES),
+    ("v1", "rt", True, True): (19_765, RACES),
     ("merged", "none", False, True): (19_026, HOLDS),
     ("merged", "none", False, False): (41_398, HOLDS),
     ("merged", "none", True, True): (33_608, HOLDS),
     ("merged", "full", False, True): (45_270, HOLDS),
     ("merged", "full", True, True): (61_310, HOLDS),
-    ("merged", "rt", False, True): (17_961, HOLDS),
-    ("merged", "rt", True, True): (24_281, HOLDS),
-    ("no-exit", "rt", False, True): (21_569, SKIPS),
+    ("merged", "rt", False, True): (56_791, HOLDS),
+    ("merged", "rt", True, True): (74_775, HOLDS),
+    ("no-exit", "rt", False, True): (83_469, SKIPS),
     ("no-exit", "none", True, True): (35_163, SKIPS),
     ("plain-int", "none", False, True): (694, HOLDS),
     ("plain-int", "none", True, True): (1_336, HOLDS),
     ("plain-int", "full", False, False): (3_488, HOLDS),
     ("plain-int", "full", True, True): (3_349, ((2, 4), (3, 10), (3, 10), (3, 14))),
-    ("plain-int", "rt", False, True): (5_906, ((2, 4), (3, 9), (3, 9), (3, 13))),
+    ("plain-int", "rt", False, True): (18_901, ((2, 4), (3, 9), (3, 9), (3, 13))),
     ("early-return", "full", False, False): (4_607, ((1, 6), None, None, None)),
     ("early-return", "none", True, True): (1_700, ((1, 4), (2, 8), (2, 8), (2, 10))),
     ("early-return", "full", True, True): (5_172, ((1, 4), (2, 8), (2, 8), (2, 10))),
@@ -207,10 +207,12 @@ def test_on_rt_one_task_and_a_softirq_are_two_tasks(guard: str) -> None:
 
 def test_on_rt_a_softirq_shares_the_tasks_byte() -> None:
     system = Specification("v1", "rt", 1)
-    assert system.rctx == (0, 0, 2, 3)
+    assert system.names == ("A", "softirq", "softirq2", "hardirq", "nmi")
+    assert system.rctx == (0, 0, 0, 2, 3)
     assert follow(system, [1, 1])[-1][1].state.active == (1, 0, 0, 0)
-    assert taking_turns(system, [1]) == [0, 1, 2, 3]  # a task preempts it, a hardirq and an NMI interrupt it
-    assert taking_turns(system, [1, 2]) == [2, 3]
+    # A task and another softirq preempt it, a hardirq and an NMI interrupt it.
+    assert taking_turns(system, [1]) == [0, 1, 2, 3, 4]
+    assert taking_turns(system, [1, 3]) == [3, 4]
 
 
 def test_on_rt_a_softirq_preempts_no_real_time_task() -> None:

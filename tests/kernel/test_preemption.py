@@ -210,7 +210,7 @@ def test_a_hardirq_cuts_in_on_a_softirq_thread(cases: Cases) -> None:
     assert cases.found(text, head=RT, preemption=REAL_TIME) == (1, 2)  # a softirq starts as a task does
 
 
-def test_softirqs_preempt_one_another_on_rt_but_none_itself(cases: Cases) -> None:
+def test_softirqs_preempt_one_another_and_themselves_on_rt(cases: Cases) -> None:
     text = VICTIM % ("", "", "") + "CTXRACE_SOFTIRQ(victim); CTXRACE_SOFTIRQ(look);"
     assert cases.found(text, preemption=FULL) is None
     assert cases.found(text, head=RT, preemption=REAL_TIME) == (1, 2)
@@ -220,7 +220,8 @@ def test_softirqs_preempt_one_another_on_rt_but_none_itself(cases: Cases) -> Non
         void s(void) { body(); barrier(); }
         void e(void) { WRITE_ONCE(x, 0); }
         CTXRACE_TASKS(2, e); CTXRACE_SOFTIRQ(s); CTXRACE_EXCLUSIVE(body);"""
-    assert cases.found(alone, "exclusive(body)", RT, preemption=REAL_TIME) is None
+    assert cases.found(alone, "exclusive(body)", preemption=FULL) is None
+    assert cases.found(alone, "exclusive(body)", RT, preemption=REAL_TIME) == (1, 0)
 
 
 SEES = """

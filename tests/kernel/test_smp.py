@@ -224,3 +224,32 @@ def test_bad_numbers_of_cpus(build: Build) -> None:
         check(build("void e(void) {} CTXRACE_TASKS(1, e);", cpus=9))
     with pytest.raises(ScenarioError, match="not modelled on x86-64: an instruction without a lock prefix"):
         check(build("int x; void e(void) { x++; } CTXRACE_TASKS(1, e);", arch="x86-64"))
+
+
+SOFTIRQ = """
+    int other;
+    void task(void) { WRITE_ONCE(other, 1); }
+    int count;
+    DEFINE_PER_CPU(int, mine);
+    void softirq(void) { SERVE }
+    CTXRACE_TASKS(1, task);
+    CTXRACE_SOFTIRQ(softirq);
+    CTXRACE_BALANCED(count);
+    CTXRACE_BALANCED(mine);
+    CTXRACE_PREEMPTION(rt);
+"""
+
+
+def test_each_cpu_serves_a_softirq_on_rt(build: Build) -> None:
+    serve = "-DSERVE=WRITE_ONCE(count, READ_ONCE(count) + 1); WRITE_ONCE(count, READ_ONCE(count) - 1);"
+    program = build(SOFTIRQ + ONCE, serve, *configuration(preemption="rt"))
+    # Each on its CPU: load and store of the one, the load that begins its decrement, the second one's load, which is of
+    # 1; the first one's store, and what is left of the second one: a store, a load, a store. No switch is needed.
+    (count, mine) = check(program).verdicts
+    assert count.interleaving is not None and (count.interleaving.switches, len(count.interleaving.events)) == (0, 8)
+    assert mine.outcome is Outcome.HOLDS
+
+
+def test_a_softirq_on_rt_stays_on_its_cpu(build: Build) -> None:
+    program = build(SOFTIRQ + ONCE, "-DSERVE=this_cpu_inc(mine); this_cpu_dec(mine);", *configuration(preemption="rt"))
+    assert {verdict.outcome for verdict in check(program).verdicts} == {Outcome.HOLDS}

@@ -8,6 +8,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import INTERRUPTED, Exploration, Limits, Progress, search
 from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.context import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.contexts import MOST_COMPARED
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.monitor import CHECK, ENDS
@@ -163,6 +164,8 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
     if not system.folded and system.scenario.task_count > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")
+    if system.scenario.softirq_tasks:
+        notes.append(f"of each softirq, {SOFTIRQS_AT_ONCE} tasks of a CPU are in the handler at once, not more")
     if system.scenario.cpus > 1:
         notes.append("between CPUs, memory is taken to be sequentially consistent")
     if system.layout.shared_stacks:

@@ -66,6 +66,13 @@ BLOCKS = frozenset({Sleep.SCHEDULE, Sleep.SCHEDULE_RTLOCK})
 """Where a task gives up the CPU whether or not another one wants it."""
 
 
+SOFTIRQS_AT_ONCE = 2
+"""How many tasks of a CPU are in one softirq's handler on PREEMPT_RT, as far as is explored.
+
+ksoftirqd is in it, and whoever preempts that, finds the softirq raised again and turns bottom halves on (Linux v6.18
+kernel/softirq.c, `__local_bh_enable_ip`, without CONFIG_PREEMPT_RT_NEEDS_BH_LOCK).
+"""
+
 SOFTIRQ_OFFSET = 0x100
 HARDIRQ_OFFSET = 0x1_0000
 NMI_OFFSET = 0x10_0000

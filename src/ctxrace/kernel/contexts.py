@@ -10,7 +10,7 @@ from hashlib import sha256
 from ctxrace.core.property import Property
 from ctxrace.kernel.context import BLOCKS, Level, Preemption, Sleep, may_sleep
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
-from ctxrace.kernel.groups import fresh_own, groups_of
+from ctxrace.kernel.groups import fresh_own, groups_of, softirqs_at_once
 from ctxrace.kernel.layout import UNTOLD, Layout
 from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
 from ctxrace.kernel.position import CRASHED, REST, UNLIMITED, Frame, Move, Position, Task
@@ -57,8 +57,7 @@ class Contexts:
         noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced, results)
         machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
         self.handlers = scenario.interrupts
-        softirqs = len(scenario.softirq_tasks)
-        tasks = scenario.task_count + softirqs
+        tasks = scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
         self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
         self.everywhere = everywhere
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))

@@ -6,7 +6,7 @@ Addresses are far apart, so that no arithmetic slip leads from one region into a
 from collections.abc import Callable, Sequence
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.context import IDLE_PREEMPT_COUNT, Level
+from ctxrace.kernel.context import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import Flow
 from ctxrace.machine.image import Image
@@ -159,17 +159,18 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
-    def own(self, identity: int, softirq_disable_count: int = 0, address: int | None = None) -> bytes:
+    def own(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
         """Return the task_struct of a task that is between two entries.
 
-        address: the task whose address it has, None for its own.
+        address: the task whose address it has, None for its own. softirq: whether it is to serve a softirq.
         """
         fresh = bytearray(CURRENT.stop)
         where = self.task_address(identity if address is None else address)
         fresh[CURRENT.start : CURRENT.stop] = where.to_bytes(8, self._order)
         fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
-        at = slice(SOFTIRQ_DISABLE_COUNT.start, SOFTIRQ_DISABLE_COUNT.stop)
-        fresh[at] = softirq_disable_count.to_bytes(4, self._order)
+        if softirq:
+            for place, value in ((SOFTIRQ_DISABLE_COUNT, SOFTIRQ_OFFSET), (MIGRATION_DISABLED, 1)):
+                fresh[place.start : place.stop] = value.to_bytes(4, self._order)
         return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
 
     def preempt_count(self, own: bytes) -> int:

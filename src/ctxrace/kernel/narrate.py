@@ -50,8 +50,6 @@ class Narrator:
         self.resting: Roster = first.resting if first else Roster()  # tasks that have finished
         self.named: dict[str, int] = first.named if first else {}  # the group of each task that has a name
         self._suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
-        softirqs = [number for number, group in enumerate(system.groups) if group.level is Level.SOFTIRQ]
-        self._softirqs = ["softirq", *(f"softirq{number}" for number in softirqs)]
 
     def add(self, state: Position, step: Step) -> None:
         """Tell the next step, taken in `state`."""
@@ -200,9 +198,10 @@ class Narrator:
         known = self.resting.first(task, self.finished)
         if known is not None:
             return known
+        softirqs = sum(self.system.groups[other].level is Level.SOFTIRQ for other in self.named.values())
         if self.system.groups[group].level is Level.SOFTIRQ:
-            return "softirq" if "softirq" not in self.named else f"softirq{group}"
-        return task_name(len(self.named) - sum(name in self.named for name in self._softirqs))
+            return f"softirq{softirqs + 1}" if softirqs else "softirq"
+        return task_name(len(self.named) - softirqs)
 
     def _put_aside(self, state: Position) -> str:
         if self.current is None:

@@ -9,16 +9,16 @@ from collections.abc import Sequence
 from ctxrace.bpf.specification.code import Line, cond_resched, might_sleep, schedule
 from ctxrace.kernel.context import ACCOUNTING, Level, Preemption, may_arrive, starts_masked
 
-__all__ = ["PREEMPTS", "RCTX", "may_arrive_over", "rctx_of", "where_it_gives_way"]
+__all__ = ["PREEMPTS", "RCTX", "at_once", "may_arrive_over", "rctx_of", "where_it_gives_way"]
 
 
 PREEMPTS = frozenset({Preemption.FULL, Preemption.LAZY, Preemption.RT})
 """The models under which a task may lose the CPU wherever its preempt count is 0.
 
-lazy differs from full in when the scheduler asks for the CPU, not in where it gets it. Under rt softirqs are tasks,
-one at a time on a CPU, and stay on it. Under none and voluntary a task loses the CPU where it blocks, and in
-cond_resched(); under voluntary in might_sleep(), too. Only the models' names are those of `ctxrace.kernel`; what they
-mean is said here once more.
+lazy differs from full in when the scheduler asks for the CPU, not in where it gets it. Under rt softirqs are tasks
+that stay on their CPU. Under none and voluntary a task loses the CPU where it blocks, and in cond_resched(); under
+voluntary in might_sleep(), too. Only the models' names are those of `ctxrace.kernel`; what they mean is said here once
+more.
 """
 
 RCTX = {level: int(level) for level in Level}
@@ -32,6 +32,14 @@ def rctx_of(level: Level, model: Preemption) -> int:
         # preempt count (include/linux/preempt.h): a softirq shares the tasks' byte there.
         return RCTX[Level.TASK]
     return RCTX[level]
+
+
+def at_once(level: Level, model: Preemption) -> int:
+    """Return how many contexts of `level` there are on a CPU.
+
+    On PREEMPT_RT ksoftirqd serves softirqs, and so does whoever preempts it and turns bottom halves on.
+    """
+    return 2 if model is Preemption.RT and level is Level.SOFTIRQ else 1
 
 
 def where_it_gives_way(lines: Sequence[Line], model: Preemption, *, fifo: bool) -> tuple[bool, ...]:

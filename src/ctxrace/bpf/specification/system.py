@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ctxrace.bpf.specification.code import Active, Context, Line, schedule, this_cpu_ptr
 from ctxrace.bpf.specification.guards import GUARDS, SELECTIONS, Attempt, attempt, trampoline
 from ctxrace.bpf.specification.narrate import narrate
-from ctxrace.bpf.specification.rules import may_arrive_over, rctx_of, where_it_gives_way
+from ctxrace.bpf.specification.rules import at_once, may_arrive_over, rctx_of, where_it_gives_way
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.names import task_name
@@ -119,12 +119,17 @@ class Specification:
         self.alike = (range(tasks - fifo), range(tasks - fifo, tasks))
         self.cpus, self.programs, self.entry_window = range(cpus), range(programs), entry_window
         self.bits = bits if bits is not None else (8 if self.guard.counters > 1 else 32)
-        homes = [(level, cpu) for level in sorted(interrupts) for cpu in self.cpus]
-        self.levels = (*[Level.TASK] * tasks, *(level for level, _ in homes))
-        self.home = (*[NOBODY] * tasks, *(cpu for _, cpu in homes))  # where a context must stay
+        homes = [
+            (level, cpu, number)
+            for level in sorted(interrupts)
+            for number in range(at_once(level, self.preemption))
+            for cpu in self.cpus
+        ]
+        self.levels = (*[Level.TASK] * tasks, *(level for level, _, _ in homes))
+        self.home = (*[NOBODY] * tasks, *(cpu for _, cpu, _ in homes))  # where a context must stay
         self.names = (
             *map(task_name, range(tasks)),
-            *(f"{level}@{cpu}" if cpus > 1 else str(level) for level, cpu in homes),
+            *(f"{level}{n + 1 if n else ''}{f'@{cpu}' if cpus > 1 else ''}" for level, cpu, n in homes),
         )
         self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)
         threads = tasks + (self.levels.count(Level.SOFTIRQ) if self.preemption is Preemption.RT else 0)
