@@ -20,6 +20,7 @@ from ctxrace.cli.callers import (
 from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import write
 from ctxrace.cli.system_line import BuildOptions, system_line
+from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.claim.export import claim_of
@@ -29,6 +30,7 @@ from ctxrace.report.text import render_interleaving
 __all__ = ["replay", "without_limits"]
 
 _LIMITS = ("--max-states", "--timeout")
+_OF_CLAIMS = ("guard", "mail", "json", "max_states", "timeout")
 
 
 def without_limits(words: Sequence[str]) -> Iterator[str]:
@@ -71,6 +73,7 @@ def replay(
 
     Example: ctxrace replay claim.txt --guard arm64-merged
     """
+    _refuse_misplaced(context, file, of_claim=schedule is None)
     if schedule is None:
         again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
         raise typer.Exit(replay_claim(file, guard, Limits(max_states, timeout), again, mail, json))
@@ -85,3 +88,21 @@ def replay(
     sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")
     write(render_interleaving(told))
     raise typer.Exit(1 if broken else 0)
+
+
+def _refuse_misplaced(context: typer.Context, file: str, *, of_claim: bool) -> None:
+    """Raise `ScenarioError` for an option that was typed and says nothing here."""
+    for option in context.command.params:
+        name = option.name or ""
+        if name in ("file", "schedule") or (name in _OF_CLAIMS) is of_claim:
+            continue
+        source = context.get_parameter_source(name)
+        if source is None or source.name != "COMMANDLINE":
+            continue
+        typed = option.opts[0] if option.opts[0].startswith("-") else shlex.join(context.params[name])
+        if of_claim:
+            raise ScenarioError(
+                f"{typed} says nothing to a claim, whose system line says what it is about; write it there in {file}, "
+                "or to replay a schedule, add --schedule"
+            )
+        raise ScenarioError(f"{typed} is for claims, and --schedule replays a schedule; leave one of them out")

@@ -119,12 +119,8 @@ class Specification:
         self.alike = (range(tasks - fifo), range(tasks - fifo, tasks))
         self.cpus, self.programs, self.entry_window = range(cpus), range(programs), entry_window
         self.bits = bits if bits is not None else (8 if self.guard.counters > 1 else 32)
-        homes = [
-            (level, cpu, number)
-            for level in sorted(interrupts)
-            for number in range(at_once(level, self.preemption))
-            for cpu in self.cpus
-        ]
+        most = [(level, n) for level in sorted(interrupts) for n in range(at_once(level, self.preemption))]
+        homes = [(level, cpu, n) for level, n in most for cpu in self.cpus]
         self.levels = (*[Level.TASK] * tasks, *(level for level, _, _ in homes))
         self.home = (*[NOBODY] * tasks, *(cpu for _, cpu, _ in homes))  # where a context must stay
         self.names = (
