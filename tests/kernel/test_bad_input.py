@@ -204,6 +204,11 @@ def test_an_entry_that_never_returns_is_named(build: Build) -> None:
     assert "the entry spin never returns" in message(ScenarioError, lambda: check(spinning))
 
 
+def test_an_entry_with_arguments_is_refused(build: Build) -> None:
+    program = build("int x; int e(int a, int b) { WRITE_ONCE(x, a); return b; } CTXRACE_TASKS(1, e);")
+    assert "the entry e takes 2 arguments, which nobody passes" in message(ScenarioError, lambda: check(program))
+
+
 def test_a_loop_without_an_event_is_named(build: Build) -> None:
     program = build("void idle(void) { for (;;) barrier(); }\nCTXRACE_TASKS(1, idle);")
     text = message(ExecutionError, lambda: check(program))

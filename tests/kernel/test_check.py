@@ -50,3 +50,26 @@ def test_what_is_shown_under_a_limit_is_the_shortest_or_says_that_it_may_not_be(
             else:
                 assert verdict.interleaving == longest[verdict.property]
     assert doubted
+
+
+def test_what_would_hold_for_nothing_is_incomplete_beside_a_violation(tmp_path: Path) -> None:
+    (tmp_path / "nothing.c").write_text("""
+        #include <ctxrace/kernel.h>
+        int x;
+        noinline void body(void) { WRITE_ONCE(x, 1); }
+        noinline void never(void) { WRITE_ONCE(x, 1); }
+        void task(void) { body(); if (READ_ONCE(x) == 2) never(); }
+        void spin(void) { for (;;) WRITE_ONCE(x, 1); }
+        CTXRACE_TASKS(2, task);
+        CTXRACE_EXCLUSIVE(body);
+        CTXRACE_EXCLUSIVE(never);
+        #ifdef SPIN
+        CTXRACE_TASKS(1, spin);
+        CTXRACE_BALANCED(x);
+        #endif
+    """)
+    body, never = check(load(tmp_path / "nothing.c", cache=tmp_path)).verdicts
+    assert (body.outcome, never.outcome) == (Outcome.VIOLATED, Outcome.INCOMPLETE)
+    assert never.reason.startswith("never never runs in any interleaving")
+    balanced = check(load(tmp_path / "nothing.c", cache=tmp_path, flags=["-DSPIN"])).verdicts[2]
+    assert balanced.outcome is Outcome.VIOLATED  # found while spin, which begins last, has not begun

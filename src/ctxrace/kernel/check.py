@@ -46,7 +46,7 @@ def check(
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
     if exploration.exhausted and not exploration.runs:
-        _refuse_vacuous(system.cpus[0], scenario)
+        _refuse_vacuous(system.cpus[0])
     return Result(
         program.name,
         program.image.arch.name,
@@ -129,23 +129,39 @@ def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Pro
         if end in ENDS and end in exploration.runs:
             reason = f"{end} is violated, and what happens after that is not known"
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
-    return verdict
+    reason = _why_vacuous(system.cpus[0], prop)
+    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason) if reason else verdict
 
 
-def _refuse_vacuous(system: KernelSystem, scenario: Scenario) -> None:
-    for prop in scenario.properties:
-        if prop.kind == "exclusive" and prop.subjects[0] not in system.monitor.seen:
-            body = prop.subjects[0]
-            raise ScenarioError(
-                f"{prop} would hold only because {body} never runs in any interleaving; "
-                f"was its call inlined or optimised away? declare it noinline, with a barrier() in it"
-            )
-    for entry in scenario.entries:
-        if entry not in system.finished:
-            raise ScenarioError(
-                f"the entry {entry} never returns, so that the CPU is never idle again and nothing is decided; "
-                "let it return, its context runs it again and again"
-            )
+def _refuse_vacuous(system: KernelSystem) -> None:
+    for prop in system.scenario.properties:
+        if reason := _why_vacuous(system, prop):
+            raise ScenarioError(f"{prop}: {reason}")
+    if reason := _why_never_idle(system):
+        raise ScenarioError(reason)
+
+
+def _why_vacuous(system: KernelSystem, prop: Property) -> str:
+    """Return why it would say nothing that `prop` holds; empty: it says something."""
+    if prop.kind != "exclusive":
+        return _why_never_idle(system) if prop.kind in ("balanced", "recovers", "progress") else ""
+    body = prop.subjects[0]
+    if body in system.monitor.seen:
+        return ""
+    return (
+        f"{body} never runs in any interleaving, and that is why nothing was found; "
+        "was its call inlined or optimised away? declare it noinline, with a barrier() in it"
+    )
+
+
+def _why_never_idle(system: KernelSystem) -> str:
+    endless = next((entry for entry in system.scenario.entries if entry not in system.finished), None)
+    if endless is None:
+        return ""
+    return (
+        f"the entry {endless} never returns, so that the CPU is never idle again and nothing is decided; "
+        "let it return, its context runs it again and again"
+    )
 
 
 def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:

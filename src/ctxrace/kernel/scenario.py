@@ -228,6 +228,11 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
             raise ScenarioError(f"{name} is declared a statistic, which is left out, so that it cannot be balanced")
     for entry in scenario.entries:
         _need(image, entry, "function")
+        if count := image.parameters(entry):
+            raise ScenarioError(
+                f"the entry {entry} takes {count} argument{'' if count == 1 else 's'}, which nobody passes; "
+                "declare a function without any, that calls it"
+            )
     for wanted in scenario.properties:
         for subject in wanted.subjects:
             _need(image, subject, "object" if wanted.kind == "balanced" else "function")

@@ -23,7 +23,7 @@ from elftools.elf.elffile import ELFFile
 from ctxrace.core.errors import ImageError
 from ctxrace.machine.layout import Layout, Member
 
-__all__ = ["DebugInformation", "Line", "reading"]
+__all__ = ["DebugInformation", "Line", "Signature", "reading"]
 
 PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
 DAMAGED = "its debug information"
@@ -40,6 +40,13 @@ class Line(NamedTuple):
     file: str
     path: Path
     line: int
+
+
+class Signature(NamedTuple):
+    """How many arguments a function takes, and how many bytes it returns, 0 for void."""
+
+    parameters: int
+    result: int
 
 
 class _Variable(NamedTuple):
@@ -117,15 +124,15 @@ class DebugInformation:
         calls.sort(key=lambda entry: entry[1].start)
         return [call.start for _, call in calls], calls, list(accumulate((call.end for _, call in calls), max))
 
-    def result_size(self, address: int) -> int | None:
-        """Return the bytes of what the function at `address` returns, 0 for void; None where nothing is known."""
-        return self._results.get(address)
+    def signature_at(self, address: int) -> Signature | None:
+        """Return what the function at `address` takes and returns; None where nothing is known; raise as `line_at`."""
+        return self._signatures.get(address)
 
     @cached_property
-    def _results(self) -> dict[int, int]:
+    def _signatures(self) -> dict[int, Signature]:
         dwarf, units = self._units
         with reading(self._path, DAMAGED):
-            return dict(found for unit in units for found in _unit_results(dwarf, unit, self._layouts))
+            return dict(found for unit in units for found in _unit_signatures(dwarf, unit, self._layouts))
 
     @cached_property
     def _variables(self) -> dict[int, _Variable]:
@@ -278,8 +285,8 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
             yield start + entry.begin_offset, start + entry.end_offset
 
 
-def _unit_results(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, int]]:
-    """Yield where each function begins, and the bytes that it returns."""
+def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, Signature]]:
+    """Yield where each function begins, with what it takes and returns."""
     for die in unit.iter_DIEs():
         if die.tag != "DW_TAG_subprogram":
             continue
@@ -287,8 +294,9 @@ def _unit_results(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Ite
         for attribute in ("DW_AT_abstract_origin", "DW_AT_specification"):
             if attribute in die.attributes:
                 die = die.get_DIE_from_attribute(attribute)
+        parameters = sum(child.tag == "DW_TAG_formal_parameter" for child in die.iter_children())
         for start in starts:
-            yield start, layouts.of(die).size
+            yield start, Signature(parameters, layouts.of(die).size)
 
 
 def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:

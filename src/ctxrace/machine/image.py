@@ -211,8 +211,13 @@ class Image:
 
     def result_size(self, function: str) -> int:
         """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""
-        known = self._debug.result_size(self.symbols[function].address)
-        return self.arch.word if known is None else min(known, self.arch.word)
+        known = self._debug.signature_at(self.symbols[function].address)
+        return self.arch.word if known is None else min(known.result, self.arch.word)
+
+    def parameters(self, function: str) -> int:
+        """Return how many arguments `function` takes, 0 where debug information does not say."""
+        known = self._debug.signature_at(self.symbols[function].address)
+        return 0 if known is None else known.parameters
 
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol

@@ -123,10 +123,7 @@ class Specification:
         homes = [(level, cpu, n) for level, n in most for cpu in self.cpus]
         self.levels = (*[Level.TASK] * tasks, *(level for level, _, _ in homes))
         self.home = (*[NOBODY] * tasks, *(cpu for _, cpu, _ in homes))  # where a context must stay
-        self.names = (
-            *map(task_name, range(tasks)),
-            *(f"{level}{n + 1 if n else ''}{f'@{cpu}' if cpus > 1 else ''}" for level, cpu, n in homes),
-        )
+        self.names = (*map(task_name, range(tasks)), *(_name(level, n, cpu, cpus) for level, cpu, n in homes))
         self.rctx = tuple(rctx_of(level, self.preemption) if self.guard.counters > 1 else 0 for level in self.levels)
         threads = tasks + (self.levels.count(Level.SOFTIRQ) if self.preemption is Preemption.RT else 0)
         self.tasks, self.handlers = range(threads), range(threads, len(self.levels))
@@ -355,3 +352,7 @@ def _check(
         raise ScenarioError(f"{fifo} real-time tasks of {tasks}: the specification has 0 to {tasks}")
     if bits is not None and not 1 <= bits <= 32:
         raise ScenarioError(f"counters of {bits} bits: the specification has 1 to 32")
+
+
+def _name(level: Level, number: int, cpu: int, cpus: int) -> str:
+    return f"{level}{number + 1 if number else ''}{f'@{cpu}' if cpus > 1 else ''}"
