@@ -54,8 +54,7 @@ class Caller:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a report must say of it besides its name."""
-        notes = [f"RCU is {self.rcu}"] if self.rcu != RCU_FLAVOURS[0] else []
-        return (*notes, *([f"compiled with {', '.join(self.defines)}"] if self.defines else []))
+        return (f"compiled with {', '.join(self.defines)}",) if self.defines else ()
 
     @property
     def options(self) -> list[str]:

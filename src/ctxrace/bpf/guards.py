@@ -119,8 +119,7 @@ class Case:
     def decide(self, program: Program, scenario: Scenario) -> Result:
         """Decide what `load` returned."""
         result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
-        several = (f"{self.cpus} CPUs",) if self.cpus > 1 else ()
-        return replace(result, case=self.label, notes=(*self.caller.notes, *several, *result.notes))
+        return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
 
 
 def load_guard(

@@ -54,7 +54,7 @@ class Standing:
 class ClaimResult:
     """Hold everything that a report says of a claim.
 
-    file: the claim; case, arch, compiler, preemption, tasks, interrupts: what it was executed on.
+    file: the claim; case, arch, compiler, preemption, rcu, tasks, fifo_tasks, interrupts: what it was executed on.
     findings: one for each claimed step, and for the outcome.
     interleaving: the execution, or the longest possible beginning; None where not even the start is needed.
     failed: the number of the step that is impossible, ``outcome`` for that, empty for none. reasons: why.
@@ -85,6 +85,8 @@ class ClaimResult:
     outcome_transitions: int = 0
     notes: tuple[str, ...] = ()
     command: str = ""
+    fifo_tasks: int = 0
+    rcu: str = "preemptible"
 
     @property
     def status(self) -> int:

@@ -54,6 +54,8 @@ class Result:
 
     case: the file or guard; arch, compiler: what the machine code is and who made it.
     tasks: how many tasks; interrupts: the levels that may arrive (``softirq``, ``hardirq``, ``nmi``).
+    cpus: how many CPUs; fifo_tasks: how many of the tasks no other one preempts; rcu: its flavour.
+    entry_window: whether interrupts also run their entries while they are not accounted for.
     command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
     """
@@ -68,6 +70,10 @@ class Result:
     command: str = ""
     notes: tuple[str, ...] = ()
     replay: str = ""
+    cpus: int = 1
+    fifo_tasks: int = 0
+    rcu: str = "preemptible"
+    entry_window: bool = False
 
     @property
     def outcome(self) -> Outcome:

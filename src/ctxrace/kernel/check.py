@@ -58,6 +58,10 @@ def check(
         command,
         tuple(_notes(system.cpus[0], exploration)),
         replay,
+        scenario.cpus,
+        scenario.fifo_count,
+        scenario.rcu,
+        scenario.entry_window,
     )
 
 

@@ -84,6 +84,11 @@ class Scenario:
         return sum(group.count for group in self.tasks)
 
     @property
+    def fifo_count(self) -> int:
+        """The number of tasks that no other one preempts."""
+        return sum(group.count for group in self.tasks if group.fifo)
+
+    @property
     def entries(self) -> tuple[str, ...]:
         """Every function that some context runs, each once."""
         names = [*(group.entry for group in self.tasks), *(handler.entry for handler in self.handlers)]

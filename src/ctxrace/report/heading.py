@@ -5,14 +5,34 @@ from collections.abc import Iterable, Sequence
 from ctxrace.core.claim import ClaimResult
 from ctxrace.core.verdict import Outcome, Result
 
-__all__ = ["scenario_of", "tally", "under_one_head"]
+__all__ = ["interrupts_of", "rcu_of", "scenario_of", "tally", "tasks_of", "under_one_head"]
 
 
 def scenario_of(result: Result | ClaimResult) -> str:
-    """Say what was explored: machine code, preemption model, tasks and interrupts."""
-    tasks = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
-    interrupts = f"interrupts: {', '.join(result.interrupts)}" if result.interrupts else "no interrupts"
-    return f"{result.arch}, {result.compiler}, preemption {result.preemption}, {tasks}, {interrupts}"
+    """Say what was explored: machine code, preemption model, RCU where it is not preemptible, tasks and interrupts."""
+    told = [result.arch, result.compiler, f"preemption {result.preemption}"]
+    told += [rcu_of(result)] if rcu_of(result) else []
+    return ", ".join([*told, tasks_of(result), interrupts_of(result)])
+
+
+def tasks_of(result: Result | ClaimResult) -> str:
+    """Say how many tasks there are, of which kind, on how many CPUs if there are several."""
+    told = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
+    fifo = f" ({result.fifo_tasks} of them FIFO)" if result.fifo_tasks else ""
+    return told + fifo + (f" on {result.cpus} CPUs" if isinstance(result, Result) and result.cpus > 1 else "")
+
+
+def interrupts_of(result: Result | ClaimResult) -> str:
+    """Say which interrupts there are."""
+    if not result.interrupts:
+        return "no interrupts"
+    early = isinstance(result, Result) and result.entry_window
+    return f"interrupts{' with the entry window' if early else ''}: {', '.join(result.interrupts)}"
+
+
+def rcu_of(result: Result | ClaimResult) -> str:
+    """Say which flavour of RCU there is; empty: the usual one."""
+    return "" if result.rcu == "preemptible" else f"RCU {result.rcu}"
 
 
 def tally(results: Sequence[Result]) -> str:

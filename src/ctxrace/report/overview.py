@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.cells import cell_len
 
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.heading import interrupts_of, rcu_of, tasks_of
 from ctxrace.report.layout import clean, columns, cut, finish, listed, typed, wrap
 
 __all__ = ["render_table"]
@@ -74,19 +75,18 @@ def _labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[
     kinds: dict[str, list[str]] = {
         "arch": [result.arch for result in results],
         "compiler": [result.compiler for result in results],
-        "tasks": [str(result.tasks) for result in results],
-        "interrupts": [", ".join(result.interrupts) or "no interrupts" for result in results],
+        "RCU": [rcu_of(result) for result in results],
+        "tasks": [tasks_of(result) for result in results],
+        "interrupts": [interrupts_of(result) for result in results],
     }
     facts = []
     labels = [[noun, "preemption"], *([result.case, result.preemption] for result in results)]
     for kind, values in kinds.items():
         if len(set(values)) > 1:
             for label, value in zip(labels, [kind, *values], strict=True):
-                label.append(value)
-        elif kind == "tasks":
-            facts.append(f"{values[0]} task{'' if values[0] == '1' else 's'}")
-        else:
-            facts.append(f"interrupts: {values[0]}" if kind == "interrupts" and results[0].interrupts else values[0])
+                label.append(value.removeprefix(f"{kind}: "))
+        elif values[0]:
+            facts.append(values[0])
     return facts, [[cut(clean(cell), LABEL) for cell in label] for label in labels]
 
 

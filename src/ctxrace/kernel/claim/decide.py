@@ -78,6 +78,8 @@ def decide(
         reasons=whys if judged else (found.stopped,),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
         notes=tuple(_notes(resolved, executed, searched=searched)),
+        fifo_tasks=resolved.scenario.fifo_count,
+        rcu=resolved.scenario.rcu,
         command=command,
     )
     if confirmed:
