@@ -7,6 +7,7 @@ import pytest
 
 from ctxrace.core.property import Property
 from ctxrace.explore.search import Limits, search
+from ctxrace.kernel.assumptions import Assumptions
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes
 from ctxrace.kernel.layout import RUN_CONTEXT as BPF_CTX
@@ -172,7 +173,7 @@ def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
     """Return whether all reductions applied, and what the search says with those that do."""
     for folded, blind in ((True, True), (True, False), (False, False)):
         try:
-            states, lengths, _ = decide(Uncounted(image, scenario, folded=folded, blind=blind))
+            states, lengths, _ = decide(Uncounted(image, scenario, Assumptions(folded, blind)))
             return blind, states, lengths
         except (IdentityEscapes, CurrentSeen):
             continue
@@ -188,7 +189,8 @@ def compare(folder: Path, seed: int, source: str, limits: Limits | None = None) 
     path.write_text(source)
     program = load(path, optimize=random.Random(seed).choice(["-O1", "-O2", "-Os"]), cache=folder)
     scenario = validate(program.scenario, program.image)
-    plain, expected, all_seen = decide(Unreduced(program.image, scenario, folded=False, blind=False), limits)
+    unreduced = Unreduced(program.image, scenario, Assumptions(folded=False, blind=False))
+    plain, expected, all_seen = decide(unreduced, limits)
     all_applied, reduced, lengths = reduce(program.image, scenario)
     if all_seen:
         assert lengths == expected, path.read_text()

@@ -16,6 +16,7 @@ import ctxrace.bpf
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Limits, search
+from ctxrace.kernel.assumptions import Assumptions
 from ctxrace.kernel.check import check, explore
 from ctxrace.kernel.context import Level, Preemption
 from ctxrace.kernel.flows import IdentityEscapes
@@ -698,7 +699,7 @@ def guard(name: str, cache: Path) -> Program:
 
 def lengths(program: Program, scenario: Scenario, folded: bool) -> dict[str, tuple[int, int] | None]:
     """Return the length of each property's shortest violation, None where it holds, by a search of both ways."""
-    system = KernelSystem(program.image, validate(scenario, program.image), folded=folded)
+    system = KernelSystem(program.image, validate(scenario, program.image), Assumptions(folded))
     exploration = search(system, frozenset(scenario.properties), Limits(max_states=200_000))
     assert not exploration.stopped
     return {
@@ -796,7 +797,7 @@ def test_folding_refuses_by_itself_what_would_be_wrong(build: Build) -> None:
         struct task_struct *mine;
         void e(void) { WRITE_ONCE(mine, current); }
         CTXRACE_TASKS(2, e);""")
-    system = KernelSystem(program.image, validate(program.scenario, program.image), folded=True)
+    system = KernelSystem(program.image, validate(program.scenario, program.image))
     with pytest.raises(IdentityEscapes):
         search(system)
 
@@ -925,7 +926,7 @@ def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
         CTXRACE_TASKS(2, e);"""
     )
     scenario = validate(program.scenario, program.image)
-    system = KernelSystem(program.image, scenario, folded=False)
+    system = KernelSystem(program.image, scenario, Assumptions(folded=False))
     assert [str(prop) for prop in search(system).runs] == ["check"]
     assert checked(program) == (2, 3)
 
@@ -989,7 +990,7 @@ def test_each_task_has_its_own_attempts(build: Build) -> None:
         }
         CTXRACE_TASKS(2, e); CTXRACE_ATTEMPTS(1);""")
     scenario = validate(program.scenario, program.image)
-    assert not search(KernelSystem(program.image, scenario, folded=False)).runs
+    assert not search(KernelSystem(program.image, scenario, Assumptions(folded=False))).runs
     assert checked(program) is None
 
 

@@ -5,17 +5,26 @@ from typing import NamedTuple, TypeVar
 
 from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes, StackEscapes
 
-__all__ = ["Assumptions", "every_way", "without_wrong_ones"]
+__all__ = ["EVERYTHING", "Assumptions", "every_way", "without_wrong_ones"]
 
 Found = TypeVar("Found")
 
 
 class Assumptions(NamedTuple):
-    """folded: tasks count as one another; blind: interrupts cannot tell whom they cut in on; stacks may be shared."""
+    """What is taken for granted.
+
+    folded: tasks with the same entry count as one another. blind: interrupts cannot tell whom they cut in on.
+    shared_stacks: stacks are memory that all can reach, which is what remains where they are not private.
+    Where the code turns out to be otherwise, a step raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
+    """
 
     folded: bool = True
     blind: bool = True
     shared_stacks: bool = False
+
+
+EVERYTHING = Assumptions()
+"""As much as can be taken for granted."""
 
 
 def without_wrong_ones(explore: Callable[[Assumptions], Found]) -> Found:
@@ -24,7 +33,7 @@ def without_wrong_ones(explore: Callable[[Assumptions], Found]) -> Found:
     Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
     assumption turns out wrong, `explore` is called again without it.
     """
-    assumed = Assumptions()
+    assumed = EVERYTHING
     while True:
         try:
             return explore(assumed)
@@ -34,7 +43,7 @@ def without_wrong_ones(explore: Callable[[Assumptions], Found]) -> Found:
 
 def every_way() -> Iterator[Assumptions]:
     """Return all assumptions that a search may have ended with, the most first."""
-    waiting = [Assumptions()]
+    waiting = [EVERYTHING]
     seen: list[Assumptions] = []
     while waiting:
         assumed = waiting.pop(0)

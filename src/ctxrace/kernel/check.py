@@ -79,7 +79,7 @@ def explore(
     """
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
-        system = system_for(program.image, scenario, **assumed._asdict())
+        system = system_for(program.image, scenario, assumed)
         wanted = frozenset(() if everything else _wanted(system, scenario))
         return system, search(system, wanted, limits, progress)
 

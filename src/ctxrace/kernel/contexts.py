@@ -6,8 +6,10 @@ What numbers in a `Position` stand for is kept once, in an `Interner`, and share
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from ctxrace.core.property import Property
+from ctxrace.kernel.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.context import BLOCKS, Level, Preemption, Sleep, may_sleep
 from ctxrace.kernel.flows import Flows, Interner, Outcome, Role
 from ctxrace.kernel.groups import fresh_own, groups_of, softirqs_at_once
@@ -19,42 +21,47 @@ from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind, Touch
 
-__all__ = ["MOST_COMPARED", "Contexts"]
+__all__ = ["MOST_COMPARED", "NOTHING", "Announced", "Contexts"]
 
 MOST_COMPARED = 16
 """As many folded tasks are compared with one another; further ones are taken to be like them."""
+
+
+class Announced(NamedTuple):
+    """Functions whose calls are told, and in contexts of `levels` also their returns, with what they return."""
+
+    functions: tuple[str, ...] = ()
+    levels: frozenset[Level] = frozenset()
+    results: bool = False
+
+
+NOTHING = Announced()
 
 
 class Contexts:
     """Take steps of the contexts of `scenario` on `image`.
 
     cpu: which CPU this is. first: the contexts of the first CPU, with which it shares what numbers stand for.
-    folded: whether tasks with the same entry count as one another. blind: whether interrupts cannot tell whom they
-    cut in on. shared_stacks: whether stacks are memory that all can reach. Where the code turns out to be otherwise,
-    a step raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
+    announced: of which functions calls and returns are told.
     everywhere: whether tasks are preempted also before their first event and after their last.
-    announced, announcing, results: see `Machine` and `Flows`.
     """
 
     def __init__(
         self,
         image: Image,
         scenario: Scenario,
+        assumed: Assumptions = EVERYTHING,
         *,
-        folded: bool = True,
-        blind: bool = True,
-        shared_stacks: bool = False,
         cpu: int = 0,
         first: "Contexts | None" = None,
-        announced: tuple[str, ...] = (),
-        announcing: frozenset[Level] = frozenset(),
-        results: bool = False,
+        announced: Announced = NOTHING,
         everywhere: bool = False,
     ) -> None:
+        folded, blind, shared_stacks = assumed
         self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
         self.cpu = cpu
         self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
-        noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced, results)
+        noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced.functions, announced.results)
         machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
         self.handlers = scenario.interrupts
         tasks = scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
@@ -62,7 +69,7 @@ class Contexts:
         self.everywhere = everywhere
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
-        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announcing)
+        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announced.levels)
         self.groups = groups_of(scenario, self.layout, folded)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT

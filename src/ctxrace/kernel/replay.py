@@ -29,7 +29,7 @@ def replay(
     fingerprints: tuple[str, str] = ("", "")
     # What was found out while the schedule was made (whether tasks can be told apart, ...) is in its fingerprint.
     for assumed in every_way():
-        system = system_for(program.image, scenario, **assumed._asdict())
+        system = system_for(program.image, scenario, assumed)
         fingerprints = system.fingerprints()
         if fingerprints == (schedule.code, schedule.scenario):
             run = _follow(system, schedule)

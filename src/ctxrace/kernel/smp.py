@@ -12,6 +12,7 @@ from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
+from ctxrace.kernel.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.narrate import Narrator, outcome_of
 from ctxrace.kernel.position import CRASHED, EVENT, REST, On, Others, Position, Task
 from ctxrace.kernel.scenario import Scenario
@@ -42,14 +43,10 @@ class SmpPosition(NamedTuple):
 class SmpSystem:
     """Explore `scenario` on as many CPUs as it says. The other arguments are those of `KernelSystem`."""
 
-    def __init__(
-        self, image: Image, scenario: Scenario, *, folded: bool = True, blind: bool = True, shared_stacks: bool = False
-    ) -> None:
-        first = KernelSystem(image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+    def __init__(self, image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING) -> None:
+        first = KernelSystem(image, scenario, assumed)
         for cpu in range(1, scenario.cpus):
-            KernelSystem(
-                image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks, cpu=cpu, first=first
-            )
+            KernelSystem(image, scenario, assumed, cpu=cpu, first=first)
         self.first, self.cpus, self.scenario = first, first.cpus, scenario
         self._armed: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -193,8 +190,8 @@ def narrator_for(system: KernelSystem | SmpSystem) -> Narrator | SmpNarrator:
 
 
 def system_for(
-    image: Image, scenario: Scenario, *, folded: bool = True, blind: bool = True, shared_stacks: bool = False
+    image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING
 ) -> KernelSystem | SmpSystem:
     """Return the system that explores `scenario` on its CPUs."""
     kind = KernelSystem if scenario.cpus == 1 else SmpSystem
-    return kind(image, scenario, folded=folded, blind=blind, shared_stacks=shared_stacks)
+    return kind(image, scenario, assumed)

@@ -9,8 +9,9 @@ from collections.abc import Hashable, Sequence
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
+from ctxrace.kernel.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.context import Level, may_arrive, may_be_preempted
-from ctxrace.kernel.contexts import Contexts
+from ctxrace.kernel.contexts import NOTHING, Announced, Contexts
 from ctxrace.kernel.flows import Role
 from ctxrace.kernel.narrate import narrate
 from ctxrace.kernel.position import (
@@ -44,29 +45,15 @@ class KernelSystem(Contexts):
         self,
         image: Image,
         scenario: Scenario,
+        assumed: Assumptions = EVERYTHING,
         *,
-        folded: bool = True,
-        blind: bool = True,
-        shared_stacks: bool = False,
         cpu: int = 0,
         first: "KernelSystem | None" = None,
-        announced: tuple[str, ...] = (),
-        announcing: frozenset[Level] = frozenset(),
-        results: bool = False,
+        announced: Announced = NOTHING,
         everywhere: bool = False,
     ) -> None:
         super().__init__(
-            image,
-            scenario,
-            folded=folded,
-            blind=blind,
-            shared_stacks=shared_stacks,
-            cpu=cpu,
-            first=first,
-            announced=announced,
-            announcing=announcing,
-            results=results,
-            everywhere=everywhere,
+            image, scenario, assumed, cpu=cpu, first=first, announced=announced, everywhere=everywhere
         )
         self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
         if first is not None:

@@ -12,6 +12,7 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Access
 from ctxrace.core.system import Step
 from ctxrace.explore.search import Limits, search
+from ctxrace.kernel.assumptions import Assumptions
 from ctxrace.kernel.claim.decide import decide
 from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.claim.resolve import resolve
@@ -30,7 +31,7 @@ class Texts:
 
     def __init__(self, program: Program) -> None:
         scenario = validate(program.scenario, program.image)
-        self.system = KernelSystem(program.image, scenario, folded=False, blind=False, everywhere=True)
+        self.system = KernelSystem(program.image, scenario, Assumptions(folded=False, blind=False), everywhere=True)
 
     def running(self, state: Position) -> str:
         system = self.system

@@ -15,6 +15,7 @@ from ctxrace.kernel.claim.interrupts import UnseenInterrupts, unseen_by
 from ctxrace.kernel.claim.reasons import always_called, could, memory, reasons
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.claim.tell import Story, standing
+from ctxrace.kernel.contexts import Announced
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.system import KernelSystem
 
@@ -122,10 +123,8 @@ def _system(program: Program, resolved: Resolved, assumed: Assumptions, *, every
     return KernelSystem(
         program.image,
         resolved.scenario,
-        **assumed._asdict(),
-        announced=resolved.announced,
-        announcing=resolved.levels,
-        results=resolved.results,
+        assumed,
+        announced=Announced(resolved.announced, resolved.levels, resolved.results),
         everywhere=everywhere,
     )
 
