@@ -257,6 +257,17 @@ def test_the_bpf_table_narrows(run: Run) -> None:
     assert out.splitlines()[0].startswith("8 of 8 verdicts hold") or "hold" in out.splitlines()[0]
 
 
+def test_the_table_of_named_guards_does_not_say_to_name_one(run: Run) -> None:
+    words = ["bpf", "--preemption", "full", "--property", "exclusive", "--jobs", "1", "--guard", "arm64-v1"]
+    _, out, _ = run(*words, "--guard", "plain-int")
+    assert "\ninterleavings: below\n" in out
+    _, out, _ = run("bpf", "--guard", "arm64-v1", "--property", "exclusive", "--jobs", "1")
+    assert "\ninterleavings: below\n" in out
+    _, out, _ = run(*words[:-2])
+    told = " ".join(out.replace("\\\n", "").split())
+    assert f"interleavings: below, and with ctxrace {' '.join(words[:-2])} --guard NAME arm64-v1: violated" in told
+
+
 def test_the_readme_shows_what_is_printed(
     run: Run, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:

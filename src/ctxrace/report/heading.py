@@ -15,9 +15,10 @@ def scenario_of(result: Result | ClaimResult) -> str:
     return f"{result.arch}, {result.compiler}, preemption {result.preemption}, {tasks}, {interrupts}"
 
 
-def tally(results: Sequence[Result]) -> str:
-    """Say how many results there are of which kind."""
-    numbers = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+def tally(results: Sequence[Result | None]) -> str:
+    """Say how many results there are of which kind; None is one that was to be found, and was not."""
+    outcomes = [result.outcome if result else Outcome.INCOMPLETE for result in results]
+    numbers = {outcome: outcomes.count(outcome) for outcome in Outcome}
     return ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
 
 
