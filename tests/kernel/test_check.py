@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from ctxrace.bpf.guards import guard_path
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
+from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 
 # The body is broken at once; the check only where the other task comes between write and read.
@@ -50,3 +52,13 @@ def test_what_is_shown_under_a_limit_is_the_shortest_or_says_that_it_may_not_be(
             else:
                 assert verdict.interleaving == longest[verdict.property]
     assert doubted
+
+
+def test_ctrl_c_while_a_forecast_is_made_keeps_what_was_found() -> None:
+    def ctrl_c(*_: float) -> None:
+        raise KeyboardInterrupt
+
+    program = load(guard_path("generic-llsc"))
+    scenario = override(program.scenario, tasks=["30"])
+    result = check(program, scenario, limits=Limits(1), progress=ctrl_c)
+    assert {verdict.reason for verdict in result.verdicts} == {"the limit of 1 states is reached"}
