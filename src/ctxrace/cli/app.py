@@ -1,16 +1,10 @@
-"""The command line. Each verb parses, calls one function and prints one report."""
-
-import sys
+"""The verbs. Each parses, calls one function and prints one report."""
 
 import typer
 
 from ctxrace.cli import bpf, check, models, replay, show, thread
-from ctxrace.core.errors import CtxraceError, ToolchainError
 
-__all__ = ["app", "main"]
-
-BAD_INPUT = 2
-INTERRUPTED = 130  # as a shell reports SIGINT
+__all__ = ["app"]
 
 app = typer.Typer(
     name="ctxrace",
@@ -38,17 +32,3 @@ def _options(
 
         print(f"ctxrace {installed('ctxrace')}")
         raise typer.Exit
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the status that the verdicts call for."""
-    words = sys.argv[1:] if arguments is None else arguments
-    try:
-        app(words, obj=words)
-    except CtxraceError as error:
-        if isinstance(error, ToolchainError) and error.output:
-            sys.stderr.write(error.output.rstrip("\n") + "\n")
-        print(f"ctxrace: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
