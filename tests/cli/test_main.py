@@ -118,14 +118,15 @@ def test_a_report_that_nobody_reads_exits_as_sigpipe_would(racy: Path, words: li
     assert (run.returncode, err) == (141, "")
 
 
-def test_ctrl_c_before_anything_has_begun_is_one_line() -> None:
-    begin = """
+@pytest.mark.parametrize("module", ["ctxrace.machine.image", "ctxrace.cli.check"])
+def test_ctrl_c_before_anything_has_begun_is_one_line(module: str) -> None:
+    begin = f"module = {module!r}" + """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 class Finder:
     @staticmethod
     def find_spec(name, path, target=None):
-        if name == "ctxrace.cli.check":
+        if name == module:
             os.kill(os.getpid(), signal.SIGINT)
 sys.meta_path.insert(0, Finder)
 from ctxrace.cli.main import main
