@@ -6,8 +6,16 @@ from pathlib import Path
 import pytest
 
 import ctxrace
+from ctxrace import api
 
 GUARD = Path(__file__).parent.parent / "examples" / "recursion_counter.c"
+
+
+def test_every_name_is_there_and_no_other() -> None:
+    assert [name for name in ctxrace.__all__ if getattr(ctxrace, name, None) is None] == []
+    assert sorted(ctxrace.__all__) == sorted(api.__all__)
+    with pytest.raises(AttributeError, match="module 'ctxrace' has no attribute 'decide'"):
+        ctxrace.decide  # type: ignore[attr-defined] # noqa: B018
 
 
 def test_five_lines_decide_a_property() -> None:

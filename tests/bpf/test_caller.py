@@ -1,5 +1,9 @@
 """Who may call a guard, what is typed for it, and what does not fit together."""
 
+import os
+import signal
+from contextlib import suppress
+
 import pytest
 
 from ctxrace.bpf.caller import ALONE, Caller
@@ -7,6 +11,7 @@ from ctxrace.bpf.guards import Case, cases, run
 from ctxrace.bpf.table import cells
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.explore.search import Progress
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario
 
@@ -75,9 +80,9 @@ def test_interrupts_are_the_nmi_for_trampolines_and_all_for_the_guard_alone() ->
 def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
     searched = []
 
-    def decide(case: Case, program: Program, scenario: Scenario) -> Result:
+    def decide(case: Case, program: Program, scenario: Scenario, progress: Progress) -> Result:
         searched.append(case.guard)
-        return really(case, program, scenario)
+        return really(case, program, scenario, progress)
 
     really = Case.decide
     monkeypatch.setattr(Case, "decide", decide)
@@ -88,12 +93,23 @@ def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.Monk
 
 
 def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    def decide(case: Case, program: Program, scenario: Scenario) -> Result:
-        verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason="interrupted")
+    def decide(case: Case, program: Program, scenario: Scenario, progress: Progress) -> Result:
+        del progress
+        with suppress(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+        verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason="interrupted; a forecast")
         return Result(case.label, case.arch, program.compiler, "full", 2, (), (verdict,), case.command)
 
     monkeypatch.setattr(Case, "decide", decide)
     wanted = cases(["arm64-v1", "arm64-merged"], ["full"], callers=[Caller("fentry")])
-    results = list(run(wanted, 1))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
+    try:
+        results = run(wanted, 1)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert [result.case for result in results] == ["arm64-v1 fentry"]
-    assert list(cells(wanted, results)) == [(("arm64-v1", ""), ("arm64", "fentry"))]
+    column = ("arm64", "fentry")
+    assert cells(wanted, results) == {
+        (("arm64-v1", ""), column): results,
+        (("arm64-merged", ""), column): [None],
+    }

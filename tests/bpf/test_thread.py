@@ -102,9 +102,39 @@ def test_a_compiler_that_is_missing_is_told() -> None:
 
 def test_a_limit_makes_it_incomplete(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["bpf", "claims", "--max-states", "1", "--jobs", "1"])
-    assert ended.value.code in (1, 3)
-    assert "incomplete" in capsys.readouterr().out
+        main(["bpf", "claims", "--max-states", "10", "--jobs", "1"])
+    assert ended.value.code == 3
+    out = capsys.readouterr().out
+    assert out.splitlines()[0] == "13 statements, 38 facts: 36 incomplete, marked ??"
+    assert out.count("\n??  the limit of 10 states is reached\n") > 20
+    assert "!!" not in out
+    assert out.count("\n=> ") == 0
+
+
+INCOMPLETE = {
+    ("incomplete", "holds"): True,
+    ("incomplete", "possible"): True,
+    ("impossible at 7; outcome incomplete", "impossible at 7; outcome reachable"): True,
+    ("impossible at 5; outcome incomplete", "impossible at 7; outcome reachable"): False,
+    ("impossible at 5; outcome incomplete", "possible"): False,
+    ("holds", "violated"): False,
+    ("violated", "holds"): False,
+}
+
+
+@pytest.mark.parametrize(("verdict", "expected"), INCOMPLETE)
+def test_what_is_not_decided_contradicts_nothing(verdict: str, expected: str) -> None:
+    other = Fact("v1", verdict, expected, "5 states", "ctxrace bpf", reason="interrupted")
+    incomplete = INCOMPLETE[verdict, expected]
+    assert (other.incomplete, other.unlike, other.as_expected) == (incomplete, not incomplete, False)
+    text = render_thread([Statement("q", "w", "s", (other,))])
+    mark, told = ("??", "incomplete, marked ??") if incomplete else ("!!", "not as expected, marked !!")
+    assert text.startswith(f"1 statements, 1 facts: 1 {told}\n")
+    assert f"\n{mark}v1 " in text
+    assert f"\n{mark}  interrupted\n" in text
+    assert ("!!  expected: " in text) is not incomplete
+    (fact,) = json.loads(thread_to_json([Statement("q", "w", "s", (other,))]))["statements"][0]["facts"]
+    assert (fact["as_expected"], fact["reason"]) == (None if incomplete else False, "interrupted")
 
 
 def test_processes_find_the_same() -> None:

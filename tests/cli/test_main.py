@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,8 +77,8 @@ def test_a_timeout_exits_3(run: Run, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_as_incomplete_with_what_is_known(tmp_path: Path) -> None:
-    words = [sys.executable, "-m", "ctxrace", "check", str(source(tmp_path, ENDLESS))]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    default = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a shell's background ignores it
+    with ctxrace("check", source(tmp_path, ENDLESS), stdout=subprocess.PIPE, preexec_fn=default) as process:
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline and _cpu_seconds(process.pid) < 3:  # by then it has long been searching
             time.sleep(0.1)
@@ -85,6 +87,53 @@ def test_ctrl_c_ends_as_incomplete_with_what_is_known(tmp_path: Path) -> None:
     assert (process.returncode, err) == (3, "")
     assert "interrupted" in out
     assert "incomplete" in out.splitlines()[0]
+
+
+def ctxrace(*words: object, **streams: Any) -> subprocess.Popen[str]:  # noqa: ANN401 - of the process
+    command = [sys.executable, "-m", "ctxrace", *map(str, words)]
+    return subprocess.Popen(command, **{"stderr": subprocess.PIPE, "text": True, **streams})
+
+
+@pytest.mark.parametrize("words", [["check", "FILE"], ["check", "FILE", "--json"], ["--help"], ["--version"]])
+def test_a_report_that_cannot_be_written_exits_2(racy: Path, words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full, ctxrace(*[racy if w == "FILE" else w for w in words], stdout=full) as run:
+        _, err = run.communicate()
+    told = "ctxrace: cannot write the report to standard output: No space left on device\n"
+    assert (run.returncode, err) == (2, told)
+
+
+def test_a_closed_standard_output_exits_2(racy: Path) -> None:
+    with ctxrace("check", racy, preexec_fn=lambda: os.close(1)) as run:
+        _, err = run.communicate()
+    assert (run.returncode, err) == (2, "ctxrace: standard output is closed, so that no report can be written\n")
+
+
+@pytest.mark.parametrize("words", [["--version"], ["check", "FILE", "--json"]], ids=["little", "much"])
+def test_a_report_that_nobody_reads_exits_as_sigpipe_would(racy: Path, words: list[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with ctxrace(*[racy if word == "FILE" else word for word in words], stdout=writing) as run:
+        os.close(writing)
+        _, err = run.communicate()
+    assert (run.returncode, err) == (141, "")
+
+
+@pytest.mark.parametrize("module", ["ctxrace.machine.image", "ctxrace.cli.check"])
+def test_ctrl_c_before_anything_has_begun_is_one_line(module: str) -> None:
+    begin = f"module = {module!r}" + """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+class Finder:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        if name == module:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Finder)
+from ctxrace.cli.main import main
+main(["check", "nowhere.c"])
+"""
+    done = subprocess.run([sys.executable, "-c", begin], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "ctxrace: interrupted\n")
 
 
 def _cpu_seconds(pid: int) -> float:
@@ -255,6 +304,17 @@ def test_the_bpf_table_narrows(run: Run) -> None:
     status, out, _ = run("bpf", "--guard", "generic-lse", "--jobs", "1")
     assert status == 0
     assert out.splitlines()[0].startswith("8 of 8 verdicts hold") or "hold" in out.splitlines()[0]
+
+
+def test_the_table_of_named_guards_does_not_say_to_name_one(run: Run) -> None:
+    words = ["bpf", "--preemption", "full", "--property", "exclusive", "--jobs", "1", "--guard", "arm64-v1"]
+    _, out, _ = run(*words, "--guard", "plain-int")
+    assert "\ninterleavings: below\n" in out
+    _, out, _ = run("bpf", "--guard", "arm64-v1", "--property", "exclusive", "--jobs", "1")
+    assert "\ninterleavings: below\n" in out
+    _, out, _ = run(*words[:-2])
+    told = " ".join(out.replace("\\\n", "").split())
+    assert f"interleavings: below, and with ctxrace {' '.join(words[:-2])} --guard NAME arm64-v1: violated" in told
 
 
 def test_the_readme_shows_what_is_printed(

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from ctxrace.bpf.guards import guard_path
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
+from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 
 # The body is broken at once; the check only where the other task comes between write and read.
@@ -73,3 +75,13 @@ def test_what_would_hold_for_nothing_is_incomplete_beside_a_violation(tmp_path: 
     assert never.reason.startswith("never never runs in any interleaving")
     balanced = check(load(tmp_path / "nothing.c", cache=tmp_path, flags=["-DSPIN"])).verdicts[2]
     assert balanced.outcome is Outcome.VIOLATED  # found while spin, which begins last, has not begun
+
+
+def test_ctrl_c_while_a_forecast_is_made_keeps_what_was_found() -> None:
+    def ctrl_c(*_: float) -> None:
+        raise KeyboardInterrupt
+
+    program = load(guard_path("generic-llsc"))
+    scenario = override(program.scenario, tasks=["30"])
+    result = check(program, scenario, limits=Limits(1), progress=ctrl_c)
+    assert {verdict.reason for verdict in result.verdicts} == {"the limit of 1 states is reached"}

@@ -16,23 +16,30 @@ def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[str
 
 def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> None:
     one, two = ("arm64", "fentry"), ("arm64", "fexit")
-    cells = {
+    cells: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]] = {
         (("v1", ""), one): [result("v1 fentry", "progress", "exclusive")] * 2,
         (("v1", ""), two): [result("v1 fexit"), result("v1 fexit x2", "restored", incomplete=True)],
         (("v1", "sleepable"), one): [result("v1 fentry sleepable", incomplete=True)],
+        (("v1", "sleepable"), two): [None],  # interrupted before it began
         (("merged", ""), two): [result("merged fexit", notes=("bounded",))],
     }
     assert render_grid(cells, "the system", ("guard", "program"), ["in full: ctxrace bpf"]) == (
-        "the system: 2 holds, 3 violated, 1 incomplete\n"
+        "the system: 2 holds, 3 violated, 2 incomplete\n"
         "clang -O2, preemption full\n"
         "\n"
         "                     arm64\n"
         "  guard   program    fentry      fexit\n"
         "  v1                 EP          holds / +restored\n"
-        "          sleepable  incomplete  -\n"
+        "          sleepable  incomplete  incomplete\n"
         "  merged             -           holds\n"
         "\n"
         "violated: E exclusive, P progress, +restored restored\n"
         "note: bounded [merged]\n"
         "in full: ctxrace bpf\n"
     )
+
+
+def test_where_nothing_was_begun_no_cell_says_otherwise() -> None:
+    cells: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]]
+    cells = {(("v1", ""), ("arm64", "fentry")): [None, None]}
+    assert render_grid(cells, "the system", ("guard", "program")).startswith("the system: 2 incomplete\n\n ")

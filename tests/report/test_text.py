@@ -224,6 +224,15 @@ def test_a_result_without_properties_never_holds() -> None:
     assert render_table([result([])]).splitlines()[0] == "nothing was checked"
 
 
+def test_the_table_of_an_interrupted_run_does_not_say_that_all_hold() -> None:
+    first, second = (result([verdict(EXCLUSIVE, Outcome.HOLDS)], case) for case in ("generic", "arm64-v1"))
+    opened = render_table([first, second], missing=["arm64-v1", "no-exit"]).splitlines()[0]
+    assert opened == "0 violated of 2 verdicts, 2 of 4 cases not begun; everything holds for generic"
+    opened = render_table([second], missing=["arm64-v1"]).splitlines()[0]
+    assert opened == "0 violated of 1 verdicts, 1 of 2 cases not begun; no guard is known to hold everything"
+    assert render_table([], missing=["no-exit"]) == "nothing was checked: no case was begun\n"
+
+
 @pytest.mark.parametrize("turns", [1, 40])
 @pytest.mark.parametrize("flags", [[], ["-DA"], ["-DA=1 + 1", f"-D{'B' * 60}", f"-D{'C' * 60}"]])
 def test_a_schedule_stands_before_the_compilers_flags(flags: list[str], turns: int) -> None:

@@ -1,16 +1,16 @@
 """BPF's recursion guards, one C file each, and the table of what holds for which."""
 
 import shlex
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 from pathlib import Path
 
 from ctxrace.bpf.caller import ALONE, Caller
+from ctxrace.bpf.processes import Stop, each
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
-from ctxrace.explore.search import INTERRUPTED, Limits
+from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
 from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
@@ -112,13 +112,14 @@ class Case:
         )
         return program, select(scenario, self.properties)
 
-    def check(self) -> Result:
+    def check(self, progress: Progress | None = None) -> Result:
         """Compile the guard with its caller, and decide it."""
-        return self.decide(*self.load())
+        return self.decide(*self.load(), progress)
 
-    def decide(self, program: Program, scenario: Scenario) -> Result:
+    def decide(self, program: Program, scenario: Scenario, progress: Progress | None = None) -> Result:
         """Decide what `load` returned."""
-        result = check(program, scenario, limits=self.limits, command=self.command, replay=self.replay)
+        limits, command, replay = self.limits, self.command, self.replay
+        result = check(program, scenario, limits=limits, progress=progress, command=command, replay=replay)
         return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
 
 
@@ -195,47 +196,38 @@ def cases(
     ]  # fmt: skip
 
 
-def run(wanted: Sequence[Case], jobs: int) -> Iterator[Result]:
-    """Check the cases in order, `jobs` at a time in processes of their own.
+def run(wanted: Sequence[Case], jobs: int) -> list[Result]:
+    """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
 
-    Ctrl-C ends the searches that run, as incomplete, and begins no others.
+    Ctrl-C ends the searches that run, as incomplete, and begins no others: cases without a result were not searched.
     """
-    if jobs == 1 or len(wanted) == 1:
-        yield from _check_all(wanted)
-        return
-    # Guards may compile to the same code, so those with the same caller go to the same process.
-    alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
-    keys = [(case.arch, case.caller, case.preemption, number) for case, number in zip(wanted, alone, strict=True)]
-    groups = [[case for case, _ in group] for _, group in groupby(zip(wanted, keys, strict=True), lambda pair: pair[1])]
-    with ProcessPoolExecutor(min(jobs, len(groups))) as pool:
-        futures: list[Future[list[Result]]] = [pool.submit(_check_all, group) for group in groups]
-        for future in futures:
-            try:
-                yield from future.result()
-            except KeyboardInterrupt:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for other in futures:
-                    if other.done() and not other.cancelled():
-                        yield from other.result()
-                return
+    if jobs == 1:
+        groups = [list(wanted)]
+    else:
+        # Guards may compile to the same code, so those with the same caller go to the same process.
+        alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
+        keyed = [((case.arch, case.caller, case.preemption, number), case)
+                 for case, number in zip(wanted, alone, strict=True)]  # fmt: skip
+        groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
+    return [result for results in each(_check_all, groups, jobs) for result in results or ()]
 
 
-def _check_all(wanted: Sequence[Case]) -> list[Result]:
-    """Check the cases one after another; what is the same machine code, and holds, is searched once."""
+def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
+    """Check the cases one after another, up to Ctrl-C; what is the same machine code, and holds, is searched once."""
     known: dict[tuple[object, ...], Result] = {}
-    results = []
-    for case in wanted:
-        program, scenario = case.load()
-        loaded = tuple((s.address, s.data) for s in program.image.sections)
-        key = (loaded, scenario, case.limits, case.arch, program.compiler)
-        if key not in known:
-            known[key] = case.decide(program, scenario)
-        result = known[key]
-        if result.outcome is not Outcome.HOLDS:  # an interleaving names the guard's own lines
-            del known[key]
-        results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
-        if any(verdict.reason == INTERRUPTED for verdict in result.verdicts):
-            break
+    results: list[Result] = []
+    try:
+        for case in wanted:
+            stop.check()
+            program, scenario = case.load()
+            loaded = tuple((s.address, s.data) for s in program.image.sections)
+            key = (loaded, scenario, case.limits, case.arch, program.compiler)
+            result = known.get(key) or case.decide(program, scenario, stop)
+            if result.outcome is Outcome.HOLDS:  # an interleaving names the guard's own lines
+                known[key] = result
+            results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+    except KeyboardInterrupt:
+        pass  # what was found until then is as true as before
     return results
 
 

@@ -80,11 +80,10 @@ def model_cases(
     return found
 
 
-def cells(keys: Keys, results: Sequence[Result]) -> Mapping[str, Mapping[tuple[tuple[str, str], str], Result]]:
-    """Return the results by part of the table, row and column; a case without a result has no cell."""
+def cells(keys: Keys, results: Sequence[Result]) -> Mapping[str, Mapping[tuple[tuple[str, str], str], Result | None]]:
+    """Return the results by part of the table, row and column; None of a case that has none, as Ctrl-C came before."""
     told = {result.command: result for result in results}
-    parts: dict[str, dict[tuple[tuple[str, str], str], Result]] = {}
+    parts: dict[str, dict[tuple[tuple[str, str], str], Result | None]] = {}
     for case, (place, row, column) in keys.items():
-        if case.command in told:
-            parts.setdefault(place.title, {})[row, column] = told[case.command]
+        parts.setdefault(place.title, {})[row, column] = told.get(case.command)
     return parts

@@ -39,17 +39,16 @@ def system_cases(
 
 def cells(
     wanted: Sequence[Case], results: Sequence[Result]
-) -> Mapping[tuple[tuple[str, str], tuple[str, str]], list[Result]]:
+) -> Mapping[tuple[tuple[str, str], tuple[str, str]], list[Result | None]]:
     """Return the results by row (guard, whether it sleeps) and column (architecture, trampoline).
 
-    One program and two share a cell. A case that has no result, as the user interrupted the run, has none here.
+    One program and two share a cell. None is of a case that has no result, as Ctrl-C came before.
     """
-    found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result]] = {}
+    found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]] = {}
     guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
     guards.sort(key=lambda guard: not guard.startswith("generic"))
     told = {result.command: result for result in results}
-    done = [(case, told[case.command]) for case in wanted if case.command in told]
-    for case, result in sorted(done, key=lambda pair: (guards.index(pair[0].guard), pair[0].caller.sleepable)):
+    for case in sorted(wanted, key=lambda case: (guards.index(case.guard), case.caller.sleepable)):
         row = (case.guard, "sleepable" if case.caller.sleepable else "")
-        found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(result)
+        found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(told.get(case.command))
     return found

@@ -19,7 +19,7 @@ from ctxrace.cli.callers import (
     Trampolines,
     callers_of,
 )
-from ctxrace.cli.output import exit_status, write
+from ctxrace.cli.output import exit_status, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
@@ -104,8 +104,10 @@ def bpf(
         results = list(run([*chosen, *whole], jobs))
     if json:
         sys.stdout.write(to_json(results))
+        sys.stderr.write(unfinished(results, len(chosen) + len(whole)))
     else:
-        write(_report(chosen, whole, results, shlex.join(["ctxrace", *context.obj])))
+        hint = "below" if guard else f"below, and with {shlex.join(['ctxrace', *context.obj])} --guard NAME"
+        write(_report(chosen, whole, results, hint))
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
 
 
@@ -117,17 +119,19 @@ def _no_options_before(context: typer.Context) -> None:
         raise ScenarioError(f"{shlex.join(before)} stands before {verb}; write ctxrace bpf {verb} and options after it")
 
 
-def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], command: str) -> str:
+def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], hint: str) -> str:
     expected = len(chosen) + len(whole)
     if len(results) == 1 == expected:
         return render_result(results[0])
     commands = {case.command for case in whole}
     narrowed = [result for result in results if result.command not in commands]
     system = [result for result in results if result.command in commands]
-    parts = [render_table(narrowed, hint=f"below, and with {command} --guard NAME")]
-    if system:
+    begun = {result.command for result in results}
+    missing = [case for case in chosen if case.command not in begun]
+    parts = [render_table(narrowed, hint=hint, missing=[case.label for case in missing])]
+    if whole:
         parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS))
     if len(results) < expected:
-        parts.append(f"incomplete: interrupted before {expected - len(results)} of {expected} cases\n")
+        parts.append(unfinished(results, expected, [f"{case.label} {case.preemption}" for case in missing]))
     parts += [render_result(result) for result in narrowed if result.outcome is Outcome.VIOLATED]
     return "\n".join(parts)

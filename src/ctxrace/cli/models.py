@@ -8,7 +8,7 @@ import typer
 from ctxrace.bpf.guards import run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import exit_status, write
+from ctxrace.cli.output import exit_status, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.explore.search import Limits
 from ctxrace.report.json import to_json
@@ -47,6 +47,7 @@ def models(
         results = list(run(list(keys), jobs))
     if json:
         sys.stdout.write(to_json(results))
+        sys.stderr.write(unfinished(results, len(keys)))
     else:
-        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS))
+        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)))
     raise typer.Exit(exit_status(results, len(keys)))

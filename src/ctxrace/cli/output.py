@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from ctxrace.core.verdict import Outcome, Result, worst
-from ctxrace.report.text import print_report
+from ctxrace.report.layout import wrap
+from ctxrace.report.text import WIDTH, print_report
 
-__all__ = ["exit_status", "write"]
+__all__ = ["exit_status", "unfinished", "write"]
 
 _STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
 
@@ -16,6 +17,18 @@ _STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
 def write(text: str) -> None:
     """Print a report on standard output, in colour on a terminal."""
     print_report(text, Console(file=sys.stdout, highlight=False))
+
+
+def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()) -> str:
+    """Return how many cases of those `wanted` have no result, as Ctrl-C came before; nothing where all have one.
+
+    names: what those are called that no table shows.
+    """
+    missing = wanted - len(results)
+    if not missing:
+        return ""
+    told = f"incomplete: interrupted before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
+    return "".join(f"{line}\n" for line in wrap(told, WIDTH, "    "))
 
 
 def exit_status(results: Sequence[Result], wanted: int | None = None) -> int:

@@ -30,5 +30,5 @@ def claims(
         statements = decide_thread(jobs, Limits(max_states, timeout))
     sys.stdout.write(thread_to_json(statements) if json else render_thread(statements))
     facts = [fact for statement in statements for fact in statement.facts]
-    unlike = [fact.verdict for fact in facts if not fact.as_expected]
-    raise typer.Exit(0 if not unlike else 3 if set(unlike) == {"incomplete"} else 1)
+    unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)
+    raise typer.Exit(1 if unlike else 3 if incomplete else 0)

@@ -26,7 +26,7 @@ INTERRUPTED = "interrupted"
 SWITCH = 1 << 32
 """The length of a switch, which outweighs any number of events; that of an event is 1."""
 
-_BETWEEN_REPORTS = 4096
+_BETWEEN_REPORTS = 512  # which take less than a second even of states with many tasks, so that it can be ended soon
 _FOUND = 4  # times the limit: states that wait to be visited take memory, too
 
 

@@ -1,6 +1,7 @@
 """Check a program's scenario: search it, judge every property, tell the shortest violations."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from ctxrace.core.errors import ScenarioError
@@ -96,7 +97,7 @@ def _explore_many(
     """Search `scenario`; where a limit stops that, also say how many states there may be."""
 
     def visit(fewer: Scenario, small: Limits) -> Exploration:
-        return explore(program, fewer, small, everything=True)[1]
+        return explore(program, fewer, small, progress, everything=True)[1]
 
     told = ""
     if scenario.task_count > MANY_TASKS:
@@ -111,7 +112,8 @@ def _explore_many(
     if not exploration.stopped:
         return system, exploration
     if not told and exploration.stopped != INTERRUPTED:
-        told = forecast(scenario, limits, visit)
+        with suppress(KeyboardInterrupt):  # what the search has found is known
+            told = forecast(scenario, limits, visit)
     stopped = f"{exploration.stopped}; {told}" if told else exploration.stopped
     return system, replace(exploration, stopped=stopped)
 

@@ -13,13 +13,14 @@ WIDTH = 100
 _KNOWN = ("exclusive", "balanced", "recovers", "progress")  # one letter stands for each
 
 Label = tuple[str, str]
-Cells = Mapping[tuple[Label, Label], Sequence[Result]]
+Cells = Mapping[tuple[Label, Label], Sequence[Result | None]]
 
 
 def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] = ()) -> str:
     """Write a grid of results; its first line is the title and how many cells there are of which kind.
 
     cells: by row and column, each called by two words; the first words of neighbouring columns are written once.
+    None is a result that was to be found, and was not.
     corner: what the two words of a row are. remarks: what a reader must know besides.
 
     Returns the text, with a newline at its end; no line exceeds 100 columns.
@@ -28,10 +29,10 @@ def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] 
 
 
 def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> Iterator[str]:
-    results = [result for group in cells.values() for result in group]
-    yield from wrap(f"{title}: {tally(results)}", WIDTH, "    ")
+    results = [result for group in cells.values() for result in group if result]
+    yield from wrap(f"{title}: {tally([result for group in cells.values() for result in group])}", WIDTH, "    ")
     facts = dict.fromkeys(f"{result.compiler}, preemption {result.preemption}" for result in results)
-    yield from wrap("; ".join(facts), WIDTH, "    ")
+    yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
     yield ""
     rows = list(dict.fromkeys(row for row, _ in cells))
     across = list(dict.fromkeys(column for _, column in cells))
@@ -44,11 +45,13 @@ def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> I
         yield from wrap(remark, WIDTH, "    ")
 
 
-def _cell(results: Sequence[Result]) -> str:
+def _cell(results: Sequence[Result | None]) -> str:
     return " / ".join(dict.fromkeys(map(_word, results))) or "-"
 
 
-def _word(result: Result) -> str:
+def _word(result: Result | None) -> str:
+    if result is None:
+        return str(Outcome.INCOMPLETE)
     return "".join(map(letter, violated_kinds([result]))) or str(result.outcome)
 
 

@@ -35,9 +35,10 @@ def rcu_of(result: Result | ClaimResult) -> str:
     return "" if result.rcu == "preemptible" else f"RCU {result.rcu}"
 
 
-def tally(results: Sequence[Result]) -> str:
-    """Say how many results there are of which kind."""
-    numbers = {outcome: sum(result.outcome is outcome for result in results) for outcome in Outcome}
+def tally(results: Sequence[Result | None]) -> str:
+    """Say how many results there are of which kind; None is one that was to be found, and was not."""
+    outcomes = [result.outcome if result else Outcome.INCOMPLETE for result in results]
+    numbers = {outcome: outcomes.count(outcome) for outcome in Outcome}
     return ", ".join(f"{number} {outcome}" for outcome, number in numbers.items() if number)
 
 

@@ -1,6 +1,8 @@
 """One system on many kernels: a table for each kind of machine, a column for each preemption model."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from rich.cells import cell_len
 
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.grid import letter, violated_kinds
@@ -11,13 +13,14 @@ __all__ = ["render_models"]
 
 WIDTH = 100
 
-Parts = Mapping[str, Mapping[tuple[tuple[str, str], str], Result]]
+Parts = Mapping[str, Mapping[tuple[tuple[str, str], str], Result | None]]
 
 
 def render_models(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str] = ()) -> str:
     """Write the tables; the first line is the title and how many cells there are of which kind.
 
-    parts: for each table its cells by row, of two words, and column. corner: what the words of a row are.
+    parts: for each table its cells by row, of two words, and column; None is a result that was to be found, and was
+    not. corner: what the words of a row are.
     remarks: what a reader must know besides.
 
     Returns the text, with a newline at its end; no line exceeds 100 columns.
@@ -26,16 +29,21 @@ def render_models(parts: Parts, title: str, corner: tuple[str, str], remarks: Se
 
 
 def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str]) -> Iterator[str]:
-    results = [result for cells in parts.values() for result in cells.values()]
-    yield from wrap(f"{title}: {tally(results)}", WIDTH, "    ")
-    yield from wrap("; ".join(dict.fromkeys(f"{result.arch}, {result.compiler}" for result in results)), WIDTH, "    ")
+    wanted = [result for cells in parts.values() for result in cells.values()]
+    results = [result for result in wanted if result]
+    yield from wrap(f"{title}: {tally(wanted)}", WIDTH, "    ")
+    facts = dict.fromkeys(f"{result.arch}, {result.compiler}" for result in results)
+    yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
     for name, cells in parts.items():
         yield ""
         across = list(dict.fromkeys(column for _, column in cells))
-        rows = dict.fromkeys(row for row, _ in cells)
-        body = under_one_head((row, [_cell(cells.get((row, column))) for column in across]) for row in rows)
+        names = dict.fromkeys(row for row, _ in cells)
+        rows = [(row, [_cell(cells, row, column) for column in across]) for row in names]
+        table = columns([[*corner, *across], *under_one_head(rows)])
+        if max(map(cell_len, table)) > WIDTH - 2:
+            table = columns([[", ".join(corner), *across], *_beneath_its_head(rows)])
         yield name
-        yield from (f"  {line}" for line in columns([[*corner, *across], *body]))
+        yield from (f"  {line}" for line in table)
     yield ""
     broken = violated_kinds(results)
     if broken:
@@ -45,9 +53,22 @@ def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[
         yield from wrap(remark, WIDTH, "    ")
 
 
-def _cell(result: Result | None) -> str:
-    if result is None:
+def _beneath_its_head(rows: Iterable[tuple[tuple[str, str], Sequence[str]]]) -> Iterator[list[str]]:
+    """Yield the rows of a table where the first word of neighbours has a row of its own, which saves a column."""
+    before = ""
+    for (first, second), cells in rows:
+        if first != before:
+            yield [first, *("" for _ in cells)]
+        yield [f"  {second}", *cells]
+        before = first
+
+
+def _cell(cells: Mapping[tuple[tuple[str, str], str], Result | None], row: tuple[str, str], column: str) -> str:
+    if (row, column) not in cells:
         return "-"
+    result = cells[row, column]
+    if result is None:
+        return str(Outcome.INCOMPLETE)
     runs = [verdict.interleaving for verdict in result.verdicts if verdict.interleaving is not None]
     if result.outcome is not Outcome.VIOLATED or not runs:
         return str(result.outcome)

@@ -16,20 +16,20 @@ LABEL = 34
 Shape = Callable[[Sequence[Verdict]], str]
 
 
-def render_table(results: Sequence[Result], noun: str = "guard", hint: str = "") -> str:
+def render_table(results: Sequence[Result], noun: str = "guard", hint: str = "", missing: Sequence[str] = ()) -> str:
     """Write one table of all results; its first line is the answer.
 
-    results: in the order of the rows.
+    results: in the order of the rows. missing: the cases of those that were to be found, and were not.
     noun: what a case is called in the first column.
     hint: what to type to see the interleavings; without it, the command of the first violated result.
 
     Returns the text, with a newline at its end; no line exceeds 100 columns.
     """
-    return finish(_lines(results, noun, hint), WIDTH)
+    return finish(_lines(results, noun, hint, missing), WIDTH)
 
 
-def _lines(results: Sequence[Result], noun: str, hint: str) -> Iterator[str]:
-    yield _answer(results, noun)
+def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[str]) -> Iterator[str]:
+    yield _answer(results, noun, missing)
     if not results:
         return
     facts, labels = _labels(results, noun)
@@ -51,20 +51,23 @@ def _lines(results: Sequence[Result], noun: str, hint: str) -> Iterator[str]:
         yield from typed(f"interleavings: {command}", WIDTH)
 
 
-def _answer(results: Sequence[Result], noun: str) -> str:
+def _answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str:
     verdicts = [verdict for result in results for verdict in result.verdicts]
     if not verdicts:
-        return "nothing was checked"
+        return f"nothing was checked{': no case was begun' if missing else ''}"
     number = {outcome: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in Outcome}
-    cases = list(dict.fromkeys(result.case for result in results))
+    cases = list(dict.fromkeys([*(result.case for result in results), *missing]))
     unsafe = {result.case for result in results if result.outcome is not Outcome.HOLDS or not result.verdicts}
+    unsafe.update(missing)
     safe = [clean(case) for case in cases if case not in unsafe]
     if len(safe) == len(cases):
         start = f"all {len(verdicts)} verdicts hold: " if len(verdicts) > 1 else "the verdict holds: "
     else:
         parts = [f"{number[word]} {word}" for word in (Outcome.VIOLATED, Outcome.INCOMPLETE) if number[word]]
-        start = f"{', '.join(parts)} of {len(verdicts)} verdicts; "
-        start += "everything holds for " if safe else f"no {noun} holds everything"
+        begun = f", {len(missing)} of {len(results) + len(missing)} cases not begun" if missing else ""
+        start = f"{', '.join(parts) or '0 violated'} of {len(verdicts)} verdicts{begun}; "
+        none = "is known to hold" if missing or number[Outcome.INCOMPLETE] else "holds"
+        start += "everything holds for " if safe else f"no {noun} {none} everything"
     wordings = [start + listed(safe, shown) for shown in range(len(safe), 0, -1)] or [start]
     wordings.append(f"{start}{len(safe)} of {len(cases)} {noun}s" if safe else start)
     return next((wording for wording in wordings if cell_len(wording) <= WIDTH), wordings[-1])

@@ -17,6 +17,10 @@ _SCENARIOS = (
     "2 tasks where nothing else is said. What interrupts them: softirq, hardirq and NMI, where the guard is by itself; "
     "an NMI, where a trampoline calls it (as in every list of steps); nothing, where programs sleep."
 )
+_BARRIERS = (
+    'Of barriers: "the same code" is, byte for byte, what the compiler makes of the guard with one barrier(), before '
+    'the decrement; "other code" differs from it, and its verdict is its own.'
+)
 
 
 def render_thread(statements: Sequence[Statement]) -> str:
@@ -25,6 +29,8 @@ def render_thread(statements: Sequence[Statement]) -> str:
     for statement in statements:
         lines += ["", *_statement(statement)]
     lines += ["", *textwrap.wrap(_SCENARIOS, WIDTH)]
+    if any(fact.size.endswith(" code") for statement in statements for fact in statement.facts):
+        lines += textwrap.wrap(_BARRIERS, WIDTH)
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
@@ -50,8 +56,9 @@ def _fact_as_json(fact: Fact) -> dict[str, object]:
         "about": fact.about,
         "verdict": fact.verdict,
         "expected": fact.expected,
-        "as_expected": fact.as_expected,
+        "as_expected": None if fact.incomplete else fact.as_expected,
         "size": fact.size,
+        "reason": fact.reason,
         "missing": fact.missing,
         "command": fact.command,
         "interleaving": None if fact.interleaving is None else interleaving_facts(fact.interleaving),
@@ -60,11 +67,14 @@ def _fact_as_json(fact: Fact) -> dict[str, object]:
 
 def _opening(statements: Sequence[Statement]) -> Iterator[str]:
     facts = [fact for statement in statements for fact in statement.facts]
-    wrong = sum(not fact.as_expected for fact in facts)
+    numbers = {
+        "not as expected, marked !!": sum(fact.unlike for fact in facts),
+        "incomplete, marked ??": sum(fact.incomplete for fact in facts),
+    }
+    told = [f"{number} {what}" for what, number in numbers.items() if number] or ["all as stated after =>"]
     missing = sum(bool(fact.missing) for fact in facts)
-    answer = "all as the thread came to see it" if not wrong else f"{wrong} not as expected, marked !!"
-    said = f"{len(statements)} statements, {len(facts)} facts: {answer}"
-    yield from textwrap.wrap(said + (f"; {missing} not asked here" if missing else ""), WIDTH)
+    told += [f"{missing} not asked here"] if missing else []
+    yield from textwrap.wrap(f"{len(statements)} statements, {len(facts)} facts: {'; '.join(told)}", WIDTH)
 
 
 def _statement(statement: Statement) -> Iterator[str]:
@@ -76,13 +86,15 @@ def _statement(statement: Statement) -> Iterator[str]:
 
 
 def _fact(fact: Fact) -> Iterator[str]:
-    mark = "  " if fact.as_expected else "!!"
+    mark = "!!" if fact.unlike else "??" if fact.incomplete else "  "
     verdict, _, outcome = fact.verdict.partition("; ")
     told = fact.missing or fact.size
     yield f"{mark}{fact.about:<{_ABOUT}} {verdict:<{_VERDICT}} {'' if outcome else told}"
     if outcome:
         yield f"    {outcome}: {told}"
-    if not fact.as_expected:
+    if fact.unlike:
         yield f"!!  expected: {fact.expected}"
+    if fact.reason:
+        yield from textwrap.wrap(fact.reason, WIDTH, initial_indent=f"{mark}  ", subsequent_indent=f"{mark}  ")
     for line in typed(fact.command, WIDTH - 6):
         yield f"    $ {line}" if line.startswith("ctxrace") else f"      {line}"

@@ -1,0 +1,154 @@
+"""Decide many things, some at a time in processes of their own. Ctrl-C ends what runs, and begins nothing more."""
+
+import multiprocessing
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from types import FrameType
+from typing import TypeVar
+
+from ctxrace.core.errors import CtxraceError
+
+__all__ = ["Stop", "each"]
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+_BETWEEN_LOOKS = 0.1  # seconds
+
+
+class Stop:
+    """Whether the user pressed Ctrl-C, known to all processes. It is a search's `Progress`, so that it ends searches.
+
+    Processes that search never see the signal: it might strike where nothing is prepared for it, as in the midst of
+    a result that is on its way to the parent.
+    """
+
+    def __init__(self) -> None:
+        self._flag = multiprocessing.RawValue("b", 0)  # without a lock: nobody can die holding it
+
+    def __call__(self, *_: float) -> None:
+        """Let a search go on, or end it."""
+        self.check()
+
+    def __bool__(self) -> bool:
+        return bool(self._flag.value)
+
+    def set(self) -> None:
+        """End whatever runs."""
+        self._flag.value = 1
+
+    def check(self) -> None:
+        """Raise `KeyboardInterrupt` if the user has pressed Ctrl-C."""
+        if self:
+            raise KeyboardInterrupt
+
+
+def each(decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int) -> list[Found | None]:
+    """Return what `decide` finds of each of the items, in their order; None of those that Ctrl-C came before.
+
+    decide: a function that other processes can import; it hands its `Stop` to its searches as their progress, and may
+    raise `KeyboardInterrupt` where it has nothing to return. What else it raises ends everything.
+    jobs: how many at a time; with 1, all in this process.
+    """
+    stop = Stop()
+    if jobs == 1 or len(items) <= 1:
+        return _here(decide, items, stop)
+    return _in_processes(decide, items, min(jobs, len(items)), stop)
+
+
+def _here(decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop) -> list[Found | None]:
+    found: list[Found | None] = []
+    try:
+        with _noticed(stop, at_once=True):
+            for item in items:
+                found.append(_unless_stopped(decide, item, stop))  # noqa: PERF401 - what is found so far is kept
+    except KeyboardInterrupt:
+        pass
+    return [*found, *[None] * (len(items) - len(found))]
+
+
+def _in_processes(
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop
+) -> list[Found | None]:
+    with _noticed(stop, at_once=False), ProcessPoolExecutor(jobs, initializer=_begin, initargs=(stop,)) as pool:
+        with _blocked():
+            futures: list[Future[Found | None]] = [pool.submit(_serve, decide, item) for item in items]
+        waiting = True
+        while waiting and not stop:
+            waiting = bool(wait(futures, _BETWEEN_LOOKS, FIRST_EXCEPTION).not_done) and not any(map(_failed, futures))
+        stop.set()
+        # One more than there are processes has left the queue, and cannot be cancelled: it sees `stop` as it begins.
+        for future in futures:
+            future.cancel()
+    try:
+        return [None if future.cancelled() else future.result() for future in futures]
+    except BrokenProcessPool:
+        raise CtxraceError(
+            f"a process that searched was killed; where memory is short, pass --jobs 1 (it was {jobs}) or --max-states"
+        ) from None
+
+
+def _failed(future: Future[Found | None]) -> bool:
+    return future.done() and future.exception() is not None
+
+
+def _unless_stopped(decide: Callable[[Item, Stop], Found], item: Item, stop: Stop) -> Found | None:
+    try:
+        stop.check()
+        return decide(item, stop)
+    except KeyboardInterrupt:
+        return None
+
+
+# In the processes that search
+
+_stops: list[Stop] = []
+
+
+def _begin(stop: Stop) -> None:
+    _stops.append(stop)
+
+
+def _serve(decide: Callable[[Item, Stop], Found], item: Item) -> Found | None:
+    return _unless_stopped(decide, item, _stops[-1])
+
+
+# Ctrl-C
+
+
+@contextmanager
+def _noticed(stop: Stop, *, at_once: bool) -> Iterator[None]:
+    """Let Ctrl-C set `stop` while the block runs.
+
+    at_once: whether it also interrupts this process; if not, it does so where it comes a second time.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if not callable(before) or threading.current_thread() is not threading.main_thread():
+        yield  # the signal is ignored, as in the background of a shell, or is another thread's
+        return
+
+    def notice(number: int, frame: FrameType | None) -> None:
+        interrupt = at_once or bool(stop)
+        stop.set()
+        if interrupt:
+            before(number, frame)
+
+    signal.signal(signal.SIGINT, notice)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def _blocked() -> Iterator[None]:
+    """Let the processes that begin in the block, and theirs, never see Ctrl-C."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

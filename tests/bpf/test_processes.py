@@ -1,0 +1,102 @@
+"""Many things in several processes: their order, what Ctrl-C leaves, and what goes wrong."""
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ctxrace.bpf.processes import Stop, each
+from ctxrace.core.errors import CtxraceError, ToolchainError
+
+BOTH = pytest.mark.parametrize("jobs", [1, 2])
+
+
+def slower_first(item: int, stop: Stop) -> int:
+    time.sleep(0.2 if item == 0 else 0)
+    stop.check()
+    return item * item
+
+
+def presses(item: int, stop: Stop) -> int:
+    stop.check()
+    if item == 2:
+        os.kill(os.getpid(), signal.SIGINT)
+    return item
+
+
+def presses_while_two_run(item: int, stop: Stop) -> str:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    if item == 2:
+        os.kill(parent.pid or 0, signal.SIGINT)
+    try:
+        while item:
+            time.sleep(0.01)
+            stop(1, 0.1)
+    except KeyboardInterrupt:
+        return "ended"
+    return "decided"
+
+
+def fails(item: int, stop: Stop) -> int:
+    if item == 1:
+        raise ToolchainError("no compiler", "its words")
+    while item > 1:  # until the failure ends it
+        time.sleep(0.01)
+        stop.check()
+    return item
+
+
+def dies(item: int, stop: Stop) -> int:
+    del stop
+    if item == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+@BOTH
+def test_what_is_found_is_in_the_order_of_the_items(jobs: int) -> None:
+    assert each(slower_first, range(5), jobs) == [0, 1, 4, 9, 16]
+    assert each(slower_first, [], jobs) == []
+    assert each(slower_first, [3], jobs) == [9]
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Let Ctrl-C interrupt, also where pytest runs in a shell's background, which ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.signal(signal.SIGINT, before) is signal.default_int_handler  # whatever was there meanwhile
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_keeps_what_is_found_and_begins_nothing() -> None:
+    assert each(presses, range(50), 1) == [0, 1, *[None] * 48]
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_ends_what_runs_in_other_processes() -> None:
+    assert each(presses_while_two_run, range(50), 2) == ["decided", "ended", "ended", *[None] * 47]
+
+
+def test_ctrl_c_that_is_ignored_is_ignored_here_too() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert each(presses, range(4), 1) == [0, 1, 2, 3]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@BOTH
+def test_a_failure_ends_everything_and_comes_whole(jobs: int) -> None:
+    with pytest.raises(ToolchainError, match="no compiler") as raised:
+        each(fails, range(20), jobs)
+    assert raised.value.output == "its words"
+
+
+def test_a_process_that_is_killed_is_told_and_no_traceback() -> None:
+    with pytest.raises(CtxraceError, match="a process that searched was killed; where memory is short, pass --jobs 1"):
+        each(dies, range(4), 2)
