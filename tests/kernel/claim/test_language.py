@@ -118,7 +118,7 @@ def judge(tmp_path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
         ("1. A: calls gone", "the program has no function 'gone'; it has: half, irq, task. Where the compiler inlined"),
         ("tasks A, B, C run task\n1. idle", "3 tasks are named that run task, and the scenario has 2"),
         ("tasks A run gone\n1. idle", "no tasks run 'gone'"),
-        ("outcome: violates fair", "the scenario has: balanced(x)"),
+        ("outcome: violates fair", "c.txt:2: 'violates fair': no such property; there are: balanced(x), check"),
     ],
 )
 def test_unknown_names_list_what_exists(judge, line: str, message: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001

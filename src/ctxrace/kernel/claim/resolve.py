@@ -10,6 +10,7 @@ from ctxrace.core.property import Property
 from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
 from ctxrace.kernel.context import INTERRUPT_NAMES, Level
 from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
@@ -82,9 +83,11 @@ def resolve(
     _check_supported(claim, scenario)
     entry_names = _Tasks(claim, scenario)
     scenario = entry_names.scenario
-    kept = [prop for line in claim.steps for prop in _properties(line, scenario)]
-    scenario = validate(replace(scenario, properties=tuple(dict.fromkeys(kept))), image)
+    properties = _properties(claim, scenario)
+    kept = tuple(prop for prop in scenario.properties if prop in properties.values())
+    scenario = validate(replace(scenario, properties=kept), image)
     names = _Names(claim, image, scenario, entry_names.names, dict(functions or {}), dict(places or {}))
+    names.properties = properties
     return names.resolve()
 
 
@@ -188,8 +191,6 @@ class _Names:
                 self._function(line, term.subject)
                 if not any(other.kind == "idle" for other in condition.terms):
                     raise self._error(line, f"write: idle and {term.subject} never ran")
-            elif term.kind == "violates":
-                self.properties[term.subject] = next(_named(self.scenario, term.subject))
 
     def _context(self, line: Line, who: str) -> None:
         if who in self.tasks:
@@ -256,17 +257,24 @@ class _Names:
         return ScenarioError(f"{self.claim.file}:{line.number}: {line.text!r}: {why}")
 
 
-def _named(scenario: Scenario, name: str) -> Iterator[Property]:
-    return (prop for prop in scenario.properties if name in (prop.kind, str(prop)))
-
-
-def _properties(line: Line, scenario: Scenario) -> Iterator[Property]:
-    terms = line.says.terms if isinstance(line.says, Condition) else ()
-    for term in terms:
-        if term.kind != "violates":
+def _properties(claim: Claim, scenario: Scenario) -> dict[str, Property]:
+    """Return the properties that `claim` says are violated, by its own names for them."""
+    known = (*scenario.properties, CHECK, FAULT, RESTORED, SLEEP)
+    found: dict[str, Property] = {}
+    for line in claim.steps:
+        if not isinstance(line.says, Condition):
             continue
-        found = next(_named(scenario, term.subject), None)
-        if found is None:
-            known = ", ".join(map(str, scenario.properties)) or "none"
-            raise ScenarioError(f"line {line.number}: {line.text!r}: no such property; the scenario has: {known}")
-        yield found
+        for term in line.says.terms:
+            if term.kind != "violates":
+                continue
+            named = [prop for prop in known if term.subject in (prop.kind, str(prop))]
+            why = ""
+            if len(named) != 1:
+                why = "several properties have this name; write one of" if named else "no such property; there are"
+                why += f": {', '.join(map(str, named or known))}"
+            elif named[0] in ENDS and (line is not claim.steps[-1] or len(line.says.terms) > 1):
+                why = f"nobody knows what comes after, or holds then; write last, and alone: violates {named[0]}"
+            if why:
+                raise ScenarioError(f"{claim.file}:{line.number}: {line.text!r}: {why}")
+            found[term.subject] = named[0]
+    return found
