@@ -112,7 +112,7 @@ def judge(tmp_path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
     [
         ("1. C: reads x", "there is no context 'C'; the contexts are: A, B, nmi"),
         ("1. softirq arrives", "there is no context 'softirq'"),
-        ("1. A: reads y", "the program has no variable 'y'; it has: cpu_number, pair, x"),
+        ("1. A: reads y", "the program has no variable 'y'; it has: pair, x"),
         ("1. A: reads fixed", "the program has no variable 'fixed'"),
         ("1. A: reads pair.c", "pair has no part 'pair.c'; it has:"),
         ("1. A: calls gone", "the program has no function 'gone'; it has: half, irq, task. Where the compiler inlined"),

@@ -56,8 +56,13 @@ class ClaimFollower:
         nothing = self.happenings.before_the_first()
         return max(self._settle(0, nothing, state, None), key=lambda mark: mark.progress)
 
-    def follow(self, state: Position, step: Step, mark: Mark) -> Iterator[tuple[int, Mark]]:
-        """Return every way to read `step`: who takes it, and the mark after it."""
+    def follow(
+        self, state: Position, step: Step, mark: Mark, *, strictly: bool = True
+    ) -> Iterator[tuple[int, Mark]]:
+        """Return every way to read `step`: who takes it, and the mark after it.
+
+        strictly: whether a strict step must come right after the one before.
+        """
         memory = mark.memory
         assert isinstance(memory, Memory)
         for happening in self.happenings.of(state, step, memory):
@@ -65,7 +70,7 @@ class ClaimFollower:
             if ready is None:
                 continue
             marks = self._settle(mark.progress, happening._replace(memory=ready), step.state, step)
-            if self.strict[min(mark.progress, len(self.steps))] and not happening.silent:
+            if strictly and self.bound(mark.progress) and not happening.silent:
                 marks = [after for after in marks if after.progress > mark.progress]
             if happening.again:  # a claim tells of one attempt of each context, unless it says that another one begins
                 marks = [m for m in marks if happening.again & ((1 << m.progress) - (1 << mark.progress))]

@@ -15,8 +15,9 @@ from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["Place", "Resolved", "resolve"]
+__all__ = ["Place", "Resolved", "resolve", "variable_of"]
 
+_OWN_VARIABLES = ("__per_cpu_offset", "cpu_number", "current_task")  # of the headers of ctxrace, not of the program
 _MANY = 4096  # bytes of a variable whose pieces are looked for by name
 
 
@@ -89,6 +90,11 @@ def resolve(
     names = _Names(claim, image, scenario, entry_names.names, dict(functions or {}), dict(places or {}))
     names.properties = properties
     return names.resolve()
+
+
+def variable_of(place: str) -> str:
+    """Return the variable that `place`, spelled as in C, is a part of."""
+    return re.split(r"[.\[]", place)[0]
 
 
 def _check_supported(claim: Claim, scenario: Scenario) -> None:
@@ -225,7 +231,7 @@ class _Names:
                 raise self._error(line, "the preempt count is each task's own; only its writes can be claimed")
             self.places[name] = Place(RegionKind.OWN, PREEMPT_COUNT.start, 4, spelled)
             return
-        variable = re.split(r"[.\[]", spelled)[0]
+        variable = variable_of(spelled)
         symbol = self.image.symbols.get(variable)
         writable = any(
             s.writable and symbol is not None and s.address <= symbol.address < s.address + len(s.data)
@@ -233,7 +239,8 @@ class _Names:
         )
         if symbol is None or symbol.kind != "object" or not writable:
             symbols = self.image.symbols.values()
-            known = sorted(s.name for s in symbols if s.kind == "object" and self._changes(s.address))
+            objects = [s for s in symbols if s.kind == "object" and s.name not in _OWN_VARIABLES]
+            known = sorted(s.name for s in objects if self._changes(s.address))
             raise self._error(line, f"the program has no variable {variable!r}; it has: {', '.join(known) or 'none'}")
         pieces = {piece: (offset, size) for offset, size, piece in self._pieces(variable, symbol.size)}
         if spelled not in pieces:
