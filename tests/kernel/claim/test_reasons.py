@@ -1,7 +1,6 @@
 """Why a step cannot be: every reason that is printed is true, and in words."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -31,10 +30,11 @@ CTXRACE_TASKS(2, inc); CTXRACE_NMI(nmi); CTXRACE_PREEMPTION(none);
 Judge = Callable[..., ClaimResult]
 
 
-@pytest.fixture
-def judge(tmp_path: Path) -> Judge:
-    (tmp_path / "x.c").write_text(INC)
-    program = load(tmp_path / "x.c")
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
+    path = tmp_path_factory.mktemp("reasons") / "x.c"
+    path.write_text(INC)
+    program = load(path)
 
     def decided(*lines: str) -> ClaimResult:
         claim = parse_claim("\n".join(("system x.c", *lines)), "c.txt")

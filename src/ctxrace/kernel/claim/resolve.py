@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
-from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
+from ctxrace.kernel.claim.forms import Act, Alias, Claim, Condition, Line, Value
 from ctxrace.kernel.context import INTERRUPT_NAMES, Level
 from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
 from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP
@@ -156,6 +156,7 @@ class _Names:
         places: dict[str, str],
     ) -> None:
         self.claim, self.image, self.scenario, self.tasks = claim, image, scenario, tasks
+        self.given = functions
         self.aliases = functions | {alias.name: alias.function for alias in claim.aliases}
         self.spelled = places
         self.layout = Layout(image, scenario.task_count)
@@ -165,6 +166,8 @@ class _Names:
         self.entries: dict[str, tuple[str, ...]] = {}
 
     def resolve(self) -> Resolved:
+        for alias in self.claim.aliases:
+            self._alias(alias)
         for line in self.claim.steps:
             if isinstance(line.says, Act):
                 self._act(line, line.says)
@@ -186,13 +189,40 @@ class _Names:
             self._context(line, who)
         if act.kind in ("read", "write"):
             self._place(line, act.subject, condition=False)
+            for value in filter(None, (act.old, act.value)):
+                self._check_size(line, value, act.subject, self.places[act.subject].size)
         elif act.subject:
             self._function(line, act.subject)
+        if act.kind == "return" and act.value:
+            size = self.image.result_size(self.functions[act.subject])
+            if not size:
+                raise self._error(line, f"{act.subject} returns nothing; write: {act.who}: {act.subject} returns")
+            self._check_size(line, act.value, f"what {act.subject} returns", size)
+
+    def _check_size(self, line: Line, value: Value, of: str, size: int) -> None:
+        if not value.fits(size):
+            raise self._error(line, f"{value.text} does not fit: {of} has {size} byte{'' if size == 1 else 's'}")
+
+    def _alias(self, alias: Alias) -> None:
+        """Raise `ScenarioError` for a name that means something else already, or a function that does not exist."""
+        where = f"{self.claim.file}:{alias.number}: 'call {alias.name} = {alias.function}'"
+        known = self.given.get(alias.name, alias.name if self._is_function(alias.name) else alias.function)
+        if known != alias.function:
+            said = f"the system calls {known} that" if alias.name in self.given else "the program has such a function"
+            raise ScenarioError(f"{where}: {said}, and another name is needed for {alias.function}")
+        if not self._is_function(alias.function):
+            raise ScenarioError(f"{where}: {self._no_function(repr(alias.function))}")
+
+    def _is_function(self, name: str) -> bool:
+        symbol = self.image.symbols.get(name)
+        return symbol is not None and symbol.kind == "function"
 
     def _condition(self, line: Line, condition: Condition) -> None:
         for term in condition.terms:
             if term.kind in ("value", "stuck"):
                 self._place(line, term.subject, condition=True)
+                if term.value:
+                    self._check_size(line, term.value, term.subject, self.places[term.subject].size)
             elif term.kind == "never":
                 self._function(line, term.subject)
                 if not any(other.kind == "idle" for other in condition.terms):
@@ -212,17 +242,17 @@ class _Names:
 
     def _function(self, line: Line, name: str) -> None:
         function = self.aliases.get(name, name)
-        symbol = self.image.symbols.get(function)
-        if symbol is None or symbol.kind != "function":
-            called = f"{name!r} (= {function})" if function != name else repr(name)
-            symbols = self.image.symbols.values()
-            known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
-            raise self._error(
-                line,
-                f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
-                "the compiler inlined it, declare it noinline; or write what it does, for example what it writes",
-            )
+        if not self._is_function(function):
+            raise self._error(line, self._no_function(f"{name!r} (= {function})" if function != name else repr(name)))
         self.functions[name] = function
+
+    def _no_function(self, called: str) -> str:
+        symbols = self.image.symbols.values()
+        known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
+        return (
+            f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
+            "the compiler inlined it, declare it noinline; or write what it does, for example what it writes"
+        )
 
     def _place(self, line: Line, name: str, *, condition: bool) -> None:
         spelled = self.spelled.get(name, name)
