@@ -60,6 +60,14 @@ def test_reports(golden: Callable[[str, str], None]) -> None:
     golden("claim-author-19-merged.txt", render_claim(judged("author-19", "arm64-merged")))
 
 
+def test_the_page_shows_what_is_printed() -> None:
+    page = (CLAIMS.parent.parent / "docs" / "claims.md").read_text(encoding="utf-8")
+    shown = page.partition("prints, among the rest:\n```\n")[2].partition("\n```")[0]
+    printed = render_claim(judged("author-19", "arm64-merged"))
+    for part in shown.split("\n\n...\n"):
+        assert part in printed
+
+
 def test_json_has_the_same_facts() -> None:
     result = judged("bot")
     facts = json.loads(claim_to_json(result))

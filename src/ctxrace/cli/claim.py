@@ -1,5 +1,6 @@
 """Execute a claim file, and print what is found."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,13 +15,12 @@ from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
 
 __all__ = ["replay_claim"]
 
+_OPEN = re.compile(r"/dev/(stdin|fd/\d+)")
+
 
 def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mail: bool, json: bool) -> int:
     """Print what is found of the claim in `file`, and return the exit status."""
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ScenarioError(f"cannot read the claim {file}: {error}; to replay a schedule, add --schedule") from None
+    text = _read(file)
     if not looks_like_a_claim(text):
         raise ScenarioError(
             f"{file} is no claim: one begins with a line like 'system guard.c'; to replay a schedule on it, add "
@@ -40,3 +40,18 @@ def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mai
     else:
         write(render_claim(result))
     return result.status
+
+
+def _read(file: str) -> str:
+    """Return the text of the claim in `file`, which is a regular file, or an open one such as standard input."""
+    why = ""
+    try:
+        if not _OPEN.fullmatch(file) and Path(file).exists() and not Path(file).is_file():
+            why = "it is no regular file"
+        else:
+            return Path(file).read_text(encoding="utf-8")
+    except OSError as error:
+        why = error.strerror or "it cannot be opened"
+    except UnicodeDecodeError as error:
+        why = f"line {error.object[: error.start].count(10) + 1} is no UTF-8 text"
+    raise ScenarioError(f"cannot read the claim {file}: {why}; to replay a schedule, add --schedule")

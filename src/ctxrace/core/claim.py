@@ -60,6 +60,7 @@ class ClaimResult:
     failed: the number of the step that is impossible, ``outcome`` for that, empty for none. reasons: why.
     standing, memory: who is where, and what the claim's variables hold, after the longest possible beginning.
     states, transitions: of the search for the steps; outcome: what was found of the outcome, with its own search.
+    searched: whether that search gives the answer, and not what every path through the code does.
     """
 
     file: str
@@ -87,6 +88,7 @@ class ClaimResult:
     command: str = ""
     fifo_tasks: int = 0
     rcu: str = "preemptible"
+    searched: bool = True
 
     @property
     def status(self) -> int:

@@ -3,7 +3,7 @@
 import json
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound
@@ -28,12 +28,13 @@ def render_claim(result: ClaimResult) -> str:
 def render_claim_mail(result: ClaimResult) -> str:
     """Write the result as a reply: ASCII, at most 72 columns, each claimed step quoted and followed by its finding."""
     lines: list[str] = []
+    named = {stands.context for stands in result.standing} | {said.partition(" ")[0] for said in result.memory}
     for finding in result.findings:
         label = f"{finding.label}. " if finding.label else ""
         lines += textwrap.wrap(f"{label}{finding.text}", MAIL, initial_indent="> ", subsequent_indent=">    ")
-        lines += [*_mail(_finding(finding)), ""]
-    lines += _mail(_answer(result))
-    lines += [line for reason in result.reasons[1:] for line in _mail(reason)]
+        lines += [*_mail(_sentence(_finding(finding))), ""]
+    lines += _mail(_sentence(_answer(result)))
+    lines += [line for reason in result.reasons[1:] for line in _mail(_sentence(reason, named))]
     if result.answer is not Answer.CONFIRMED:
         lines += ["", *_mail("There:")]
         for stands in result.standing:
@@ -41,12 +42,12 @@ def render_claim_mail(result: ClaimResult) -> str:
         lines += _mail("; ".join(result.memory), "  ") if result.memory else []
     run = result.interleaving if result.answer is Answer.CONFIRMED else result.outcome_interleaving
     if result.outcome is not None:
-        lines += ["", *_mail(_outcome(result))]
+        lines += ["", *_mail(_sentence(_outcome(result)))]
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
         lines += [line for row in run for line in _mail(str(row), "  ")]
     lines += ["", *_mail(f"({result.case}, {scenario_of(result)})")]
-    lines += _mail(f"({'; '.join(result.notes)})") if result.notes else []
+    lines += _mail(f"({_sentence('; '.join(result.notes))})") if result.notes else []
     if result.command:
         lines += ["", *(_ascii(line) for line in typed(result.command, MAIL))]
     return "".join(line.rstrip() + "\n" for line in lines)
@@ -87,6 +88,7 @@ def claim_to_json(result: ClaimResult) -> str:
         "memory": list(result.memory),
         "states": result.states,
         "transitions": result.transitions,
+        "searched": result.searched,
         "interleaving": None if result.interleaving is None else interleaving_facts(result.interleaving),
         "outcome": None if result.outcome is None else str(result.outcome),
         "outcome_text": result.outcome_text,
@@ -148,7 +150,6 @@ def _indented(text: str, indent: str) -> Iterator[str]:
 
 
 def _answer(result: ClaimResult) -> str:
-    size = f"{result.states:,} states"
     if result.answer is Answer.CONFIRMED:
         run = result.interleaving
         length = run.length if run else "nothing happens"
@@ -156,8 +157,32 @@ def _answer(result: ClaimResult) -> str:
     at = f"step {result.failed}" if result.failed != "outcome" else "the outcome"
     if result.answer is Answer.INCOMPLETE:
         return f"incomplete: whether {at} is possible is not known ({'; '.join(result.reasons)})"
-    tail = "" if result.outcome is None else f"; the outcome is {result.outcome}"
-    return f"impossible at {at}{tail} ({size})"
+    size = _states(result.states) if result.searched else "no path avoids it"
+    if result.failed != "outcome":
+        found = {
+            OutcomeFound.REACHABLE: "; the outcome is reachable all the same",
+            OutcomeFound.UNREACHABLE: "; the outcome is unreachable",
+            OutcomeFound.INCOMPLETE: "; whether the outcome is reachable is not known",
+        }
+        return f"impossible at {at} ({size}){_proved(result, found)}"
+    found = {
+        OutcomeFound.REACHABLE: "; other executions do",
+        OutcomeFound.UNREACHABLE: ", and nothing else does",
+        OutcomeFound.INCOMPLETE: "; whether other executions do is not known",
+    }
+    return f"impossible: the steps are possible, but do not lead to the outcome ({size}){_proved(result, found)}"
+
+
+def _proved(result: ClaimResult, found: dict[OutcomeFound, str]) -> str:
+    """Return what is said of the outcome, with the size of what proves it."""
+    if result.outcome is None:
+        return ""
+    run = result.outcome_interleaving
+    return f"{found[result.outcome]} ({run.length if run else _states(result.outcome_states)})"
+
+
+def _states(number: int) -> str:
+    return f"{number:,} state{'' if number == 1 else 's'}"
 
 
 def _finding(finding: Finding) -> str:
@@ -169,15 +194,22 @@ def _finding(finding: Finding) -> str:
 
 
 def _outcome(result: ClaimResult) -> str:
-    size = f"{result.outcome_states:,} states, {result.outcome_transitions:,} transitions"
+    number = result.outcome_transitions
+    size = f"{_states(result.outcome_states)}, {number:,} transition{'' if number == 1 else 's'}"
     match result.outcome:
         case OutcomeFound.REACHABLE:
             run = result.outcome_interleaving
-            return f"the outcome is reachable all the same: {result.outcome_text} ({run.length if run else ''})"
+            how = "by other executions" if result.failed == "outcome" else "all the same"
+            return f"the outcome is reachable {how}: {result.outcome_text} ({run.length if run else ''})"
         case OutcomeFound.UNREACHABLE:
             return f"the outcome is unreachable: {result.outcome_text} holds in no execution ({size})"
         case _:
             return f"the outcome is not decided: {result.outcome_text} ({size})"
+
+
+def _sentence(text: str, names: Collection[str] = ()) -> str:
+    """Return `text` with a capital at its beginning, unless it begins with one of `names`."""
+    return text if text.partition(" ")[0] in names else text[:1].upper() + text[1:]
 
 
 def _mail(text: str, indent: str = "") -> list[str]:

@@ -1,6 +1,7 @@
 """Lines of claims: what is understood, and what is said of the rest."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,9 @@ def said(text: str) -> object:
         ("switch to A", Act("switch", "A")),
         ("nmi arrives over A", Act("arrive", "nmi", over="A")),
         ("nmi returns", Act("leave", "nmi")),
+        ("nmi starts", Act("arrive", "nmi")),
+        ("softirq finishes", Act("leave", "softirq")),
+        ("A: active[0] 0 ➜ 1", Act("write", "A", "active[0]", Value("1"), Value("0"))),
         ("idle and x == 2", Condition((Term("idle"), Term("value", "x", Value("2"))))),
         ("stuck x for ever", Condition((Term("stuck", "x"),))),
         ("idle and f never ran", Condition((Term("idle"), Term("never", "f")))),
@@ -79,6 +83,10 @@ def test_every_form_that_is_shown_is_understood(form: str) -> None:
         ("2. idle\n1. idle", "c.txt:3: '1. idle': step 1 after step 2"),
         ("outcome: idle\n1. idle", "a step after the outcome"),
         ("tasks A, A\n1. idle", "the task A is named twice"),
+        ("tasks A\ntasks B run f\n1. idle", "c.txt:3: 'tasks B run f': line 2 names tasks, too; write all names"),
+        ("tasks A run f\ntasks B\n1. idle", "c.txt:3: 'tasks B': line 2 names tasks, too"),
+        ("call go = f\ncall go = g\n1. idle", "c.txt:3: 'call go = g': line 2 says: call go = f"),
+        ("1. switch to hardirq", "c.txt:2: '1. switch to hardirq': only tasks are switched to; write: hardirq arrives"),
         ("tasks nmi\n1. idle", "'nmi' is no name of a task"),
         ("tasks A", "c.txt claims nothing"),
         ("system y.c", "a second system"),
@@ -89,20 +97,50 @@ def test_what_is_not_understood_is_quoted(text: str, message: str) -> None:
         parse_claim(SYSTEM + text, "c.txt")
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("preemption none, preemption full", "'preemption full' contradicts 'preemption none'; leave one out"),
+        ("-O2, -g, -O3", "'-O3' contradicts '-O2'"),
+        ("-DA=1, -DB, -DA=2", "'-DA=2' contradicts '-DA=1'"),
+        ("arch arm64, arch x86-64", "'arch x86-64' contradicts 'arch arm64'"),
+    ],
+)
+def test_a_system_line_does_not_contradict_itself(options: str, message: str) -> None:
+    with pytest.raises(ScenarioError, match=re.escape(f"c.txt:1: 'system x.c, {options}': {message}")):
+        parse_claim(f"system x.c, {options}\n1. idle", "c.txt")
+    first = options.partition(",")[0]
+    assert parse_claim(f"system x.c, {first}, {first}\n1. idle").options == (first, first)
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    assert looks_like_a_claim(f"\ufeff{SYSTEM}1. idle\n")
+    assert parse_claim(f"\ufeff{SYSTEM}1. idle\n").system == "x.c"
+
+
+def test_interrupts_are_none_or_some(tmp_path: Path) -> None:
+    (tmp_path / "x.c").write_text(SOURCE)
+    for options in ("interrupts none, nmi irq", "nmi irq, interrupts none"):
+        with pytest.raises(ScenarioError, match=r"c.txt: --nmi none contradicts --nmi irq"):
+            load_system(parse_claim(f"system x.c, {options}\n1. idle", str(tmp_path / "c.txt")))
+    _, scenario = load_system(parse_claim("system x.c, interrupts none, nmi none\n1. idle", str(tmp_path / "c.txt")))
+    assert scenario.handlers == ()
+
+
 def test_a_claim_is_told_from_a_c_file() -> None:
     assert looks_like_a_claim("# words\n\nsystem x.c\n1. idle\n")
     assert not looks_like_a_claim("#include <ctxrace/kernel.h>\nint system;\n")
 
 
-@pytest.fixture
-def judge(tmp_path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    path = tmp_path / "x.c"
+@pytest.fixture(scope="module")
+def judge(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    path = tmp_path_factory.mktemp("claims") / "x.c"
     path.write_text(SOURCE)
     program = load(path)
 
-    def decided(*lines: str) -> ClaimResult:
+    def decided(*lines: str, attempts: int | None = None) -> ClaimResult:
         claim = parse_claim(SYSTEM + "\n".join(lines), "c.txt")
-        return decide(program, resolve(claim, program.image, program.scenario))
+        return decide(program, resolve(claim, program.image, replace(program.scenario, attempts=attempts)))
 
     return decided
 
@@ -112,13 +150,21 @@ def judge(tmp_path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
     [
         ("1. C: reads x", "there is no context 'C'; the contexts are: A, B, nmi"),
         ("1. softirq arrives", "there is no context 'softirq'"),
-        ("1. A: reads y", "the program has no variable 'y'; it has: cpu_number, pair, x"),
+        ("1. A: reads y", "the program has no variable 'y'; it has: pair, x"),
         ("1. A: reads fixed", "the program has no variable 'fixed'"),
         ("1. A: reads pair.c", "pair has no part 'pair.c'; it has:"),
         ("1. A: calls gone", "the program has no function 'gone'; it has: half, irq, task. Where the compiler inlined"),
         ("tasks A, B, C run task\n1. idle", "3 tasks are named that run task, and the scenario has 2"),
         ("tasks A run gone\n1. idle", "no tasks run 'gone'"),
-        ("outcome: violates fair", "the scenario has: balanced(x)"),
+        ("call go = gone\n1. idle", "c.txt:2: 'call go = gone': the program has no function 'gone'; it has: go, half"),
+        ("call irq = half\n1. idle", "c.txt:2: 'call irq = half': the program has such a function"),
+        ("1. A: task returns 0", "task returns nothing; write: A: task returns"),
+        ("1. A: half returns 4294967296", "4294967296 does not fit: what half returns has 4 bytes"),
+        ("1. A: x 0 -> 256", "256 does not fit: x has 1 byte"),
+        ("1. A: x -129 -> 0", "-129 does not fit: x has 1 byte"),
+        ("1. nmi: reads pair.b < 65536", "65536 does not fit: pair.b has 2 bytes"),
+        ("outcome: idle and pair.b == 0x10000", "0x10000 does not fit: pair.b has 2 bytes"),
+        ("outcome: violates fair", "c.txt:2: 'violates fair': no such property; there are: balanced(x), check"),
     ],
 )
 def test_unknown_names_list_what_exists(judge, line: str, message: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -135,6 +181,13 @@ def test_calls_and_results_may_come_later_than_the_event_before_them(judge) -> N
         "--- inside A (calls half; ← step 4)",
         "--- inside A (half returns 0; ← step 7)",
     ]
+
+
+def test_an_interrupt_starts_and_finishes_as_it_arrives_and_returns(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    for steps in (("nmi arrives", "nmi: pair.b 0 -> 7", "nmi returns"), ("nmi starts", "nmi finishes", "nmi starts")):
+        result = judge(*(f"{number}. {said}" for number, said in enumerate(steps, 1)))
+        assert result.answer is Answer.CONFIRMED
+    assert judge("1. A: reads x == 000").answer is Answer.CONFIRMED  # decimal, as it looks
 
 
 def test_strict_forbids_what_is_not_claimed(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
@@ -157,7 +210,7 @@ def test_an_impossible_step_says_why_and_whether_the_outcome_is_reachable(judge)
     result = judge("1. A: x 0 -> 1", "2. A: does not call half", "outcome: idle and x == 2")
     assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.REACHABLE, 1)
     assert result.reasons == ("every way through task calls half: it is always called",)
-    result = judge("1. A: reads x == 0", "2. A: half returns 1", "outcome: idle and pair.b == 7")
+    result = judge("1. A: reads x == 0", "2. A: half returns 1", "outcome: idle and pair.b == 7", attempts=1)
     assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.UNREACHABLE, 4)
 
 

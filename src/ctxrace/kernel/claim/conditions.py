@@ -5,7 +5,9 @@ from typing import Any
 
 from ctxrace.core.system import Step
 from ctxrace.kernel.claim.atoms import Atoms
+from ctxrace.kernel.claim.breaches import Breaches
 from ctxrace.kernel.claim.forms import Term
+from ctxrace.kernel.claim.happenings import Memory
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.position import CRASHED, EVENT, Arrive, Others, Position, Start
 from ctxrace.kernel.system import KernelSystem
@@ -16,17 +18,17 @@ __all__ = ["Conditions"]
 class Conditions:
     """Judge terms in states of `system`, with the names of `resolved`."""
 
-    def __init__(self, system: KernelSystem, resolved: Resolved, atoms: Atoms) -> None:
-        self.system, self.resolved, self.atoms = system, resolved, atoms
+    def __init__(self, system: KernelSystem, resolved: Resolved, atoms: Atoms, breaches: Breaches) -> None:
+        self.system, self.resolved, self.atoms, self.breaches = system, resolved, atoms, breaches
         self._stuck: dict[tuple[int, int, Others, str], bool] = {}
 
-    def holds(self, term: Term, state: Position, step: Step | None, ran: int) -> bool:
+    def holds(self, term: Term, state: Position, step: Step | None, memory: Memory) -> bool:
         """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
 
-        ran: the functions that ran since the CPU was idle, as bits of `Atoms.functions`.
+        memory: what has happened besides, this step included.
         """
         if term.kind == "violates":
-            return step is not None and self.resolved.properties[term.subject] in step.broken
+            return bool(memory.broken & self.breaches.bits[self.resolved.properties[term.subject]])
         if state.shared == CRASHED:
             return False
         match term.kind:
@@ -37,7 +39,7 @@ class Conditions:
                 return term.value.accepts(self._value(state.shared, term.subject), self._size(term.subject))
             case "never":
                 entered = self.atoms.functions[self.resolved.functions[term.subject]]
-                return step is not None and not ran & entered
+                return step is not None and not memory.ran & entered
             case _:
                 return self._is_stuck(state, term.subject)
 

@@ -59,9 +59,11 @@ def decide(
     judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
     answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
     story = Story(follower, executed.run)
-    failed = None if confirmed else steps[min(reached, len(steps) - 1)]
-    whys = () if answer is not Answer.IMPOSSIBLE else tuple(reasons(program.image, resolved, executed, reached))
-    searched = answer is Answer.IMPOSSIBLE and reached != refused  # what is always called needs no search
+    at = None if confirmed else _failing(executed, reached, refused)
+    failed = None if at is None else steps[at]
+    impossible = at is not None and answer is Answer.IMPOSSIBLE
+    whys = tuple(reasons(program.image, resolved, executed, at)) if at is not None and impossible else ()
+    searched = not impossible or at != refused  # what is always called needs no search
     result = ClaimResult(
         resolved.claim.file,
         case or program.name,
@@ -71,17 +73,18 @@ def decide(
         resolved.scenario.task_count,
         resolved.scenario.levels,
         answer,
-        tuple(_findings(resolved, story, answer, reached, whys)),
+        tuple(_findings(resolved, story, reached, at if impossible else None, whys)),
         story.interleaving,
         found.states,
         found.transitions,
         failed="" if failed is None else failed.label or "outcome",
         reasons=whys if judged else (found.stopped,),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
-        notes=tuple(_notes(resolved, executed, searched=searched)),
+        notes=tuple(_notes(resolved, executed, searched=searched and impossible)),
         fifo_tasks=resolved.scenario.fifo_count,
         rcu=resolved.scenario.rcu,
         command=command,
+        searched=searched,
     )
     if confirmed:
         return result
@@ -135,22 +138,39 @@ def _cut(resolved: Resolved, index: int) -> Resolved:
     return replace(resolved, claim=replace(claim, lines=claim.lines[:index], outcome=None))
 
 
+def _failing(executed: _Executed, reached: int, refused: int | None) -> int:
+    """Return the index of the step that is not possible after `reached` others; refused: one that needs no search."""
+    follower = executed.follower
+    if reached < len(follower.steps) or refused is not None or not executed.run:
+        return min(reached, len(follower.steps) - 1) if refused is None else reached
+    # All have happened. What is not possible is that somebody finishes without a call.
+    _, mark = executed.run[-1][1].state
+    avoided = [
+        index
+        for index, line in enumerate(follower.steps)
+        if isinstance(line.says, Act) and line.says.kind == "avoid" and line.says.who
+        if follower.pairs[line.says.who, follower.resolved.functions[line.says.subject]] & mark.memory.avoiding
+    ]
+    return avoided[-1]
+
+
 def _findings(
-    resolved: Resolved, story: Story, answer: Answer, reached: int, whys: Sequence[str]
+    resolved: Resolved, story: Story, reached: int, failing: int | None, whys: Sequence[str]
 ) -> list[Finding]:
+    """Return what is found of each step: the first `reached` have happened, and `failing` is known to be impossible."""
     findings = []
     for index, line in enumerate(resolved.claim.steps):
         text = line.text if line.label else f"outcome: {line.text}"
-        if answer is Answer.CONFIRMED or index < reached:
+        if index == failing:
+            findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
+        elif index < reached:
             event = story.event_number(index)
             said = f"event {event}" if event else "yes" if not isinstance(line.says, Act) else "between two events"
             kind = line.says.kind if isinstance(line.says, Act) else ""
             said = {"avoid": "so it is", "switch": "yes"}.get(kind, said)
             findings.append(Finding(line.label, line.number, text, "possible", event, said))
-        elif index == reached and answer is Answer.IMPOSSIBLE:
-            findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
         else:
-            verdict = "not reached" if answer is Answer.IMPOSSIBLE else "not known"
+            verdict = "not known" if failing is None else "not reached"
             findings.append(Finding(line.label, line.number, text, verdict))
     return findings
 

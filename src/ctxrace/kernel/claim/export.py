@@ -8,6 +8,7 @@ from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.kernel.context import INTERRUPT_NAMES
+from ctxrace.kernel.monitor import ENDS
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.replay import replay
 from ctxrace.kernel.scenario import Scenario
@@ -40,9 +41,10 @@ def claim_text(
     if tasks and not named:
         lines.append(f"tasks {', '.join(tasks)}")
     lines += [f"{number}. {said}" for number, said in enumerate(_steps(told), 1)]
-    properties = [str(prop) for prop in broken if prop.kind in ("exclusive", "balanced", "recovers", "progress")]
+    # What ends a run stands alone: nobody knows what else holds then.
+    properties = [prop for prop in broken if prop in ENDS][:1] or broken
     if properties:
-        lines.append(f"outcome: {' and '.join(f'violates {name}' for name in properties)}")
+        lines.append(f"outcome: {' and '.join(f'violates {prop}' for prop in properties)}")
     return "\n".join(lines) + "\n"
 
 

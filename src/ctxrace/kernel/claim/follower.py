@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Mark
 from ctxrace.kernel.claim.atoms import Atoms
+from ctxrace.kernel.claim.breaches import Breaches
 from ctxrace.kernel.claim.conditions import Conditions
 from ctxrace.kernel.claim.forms import Act, Condition
 from ctxrace.kernel.claim.happenings import Claimable, Happening, Happenings, Memory
@@ -30,7 +31,8 @@ class ClaimFollower:
         self.steps = resolved.claim.steps
         self.goal = len(self.steps) + 1  # and everything that must not be called has not been
         self.atoms = Atoms(system, resolved)
-        self.conditions = Conditions(system, resolved, self.atoms)
+        self.breaches = Breaches(system, resolved)
+        self.conditions = Conditions(system, resolved, self.atoms, self.breaches)
         self.whereabouts = Whereabouts(system, resolved)
         self.happenings = Happenings(system, resolved, self.atoms, self.whereabouts)
         self.names, self.contexts = self.whereabouts.names, self.whereabouts.contexts
@@ -54,21 +56,28 @@ class ClaimFollower:
         nothing = self.happenings.before_the_first()
         return max(self._settle(0, nothing, state, None), key=lambda mark: mark.progress)
 
-    def follow(self, state: Position, step: Step, mark: Mark) -> Iterator[tuple[int, Mark]]:
-        """Return every way to read `step`: who takes it, and the mark after it."""
+    def follow(
+        self, state: Position, step: Step, mark: Mark, *, strictly: bool = True
+    ) -> Iterator[tuple[int, Mark]]:
+        """Return every way to read `step`: who takes it, and the mark after it.
+
+        strictly: whether a strict step must come right after the one before.
+        """
         memory = mark.memory
         assert isinstance(memory, Memory)
         for happening in self.happenings.of(state, step, memory):
-            ready = self._remember(happening)
+            ready = self._remember(happening, step)
             if ready is None:
                 continue
             marks = self._settle(mark.progress, happening._replace(memory=ready), step.state, step)
-            if self.strict[min(mark.progress, len(self.steps))] and not happening.silent:
+            if strictly and self.bound(mark.progress) and not happening.silent:
                 marks = [after for after in marks if after.progress > mark.progress]
             if happening.again:  # a claim tells of one attempt of each context, unless it says that another one begins
                 marks = [m for m in marks if happening.again & ((1 << m.progress) - (1 << mark.progress))]
-            for after in marks:
-                yield happening.actor, self._rested(happening, step, after)
+            for progress, known in marks:
+                assert isinstance(known, Memory)
+                for after in self.breaches.ways(step.state, known):
+                    yield happening.actor, self._rested(happening, step, Mark(progress, after))
 
     def period(self, progress: int) -> int:
         """Return how many claimed turns lie behind `progress`: each may have let a context begin again."""
@@ -84,9 +93,11 @@ class ClaimFollower:
 
     # What is remembered.
 
-    def _remember(self, happening: Happening) -> Memory | None:
-        """Return the memory with the calls of this step; None where one of them must not be."""
+    def _remember(self, happening: Happening, step: Step) -> Memory | None:
+        """Return the memory with the calls of this step, and what it breaks; None where one of them must not be."""
         memory, entered = happening.memory, happening.entered
+        if broken := self.breaches.by(step):
+            memory = memory._replace(broken=memory.broken | broken)
         if happening.begins:
             memory = memory._replace(called=memory.called & ~self._own(happening.actor))
         if entered and self.pairs:
@@ -133,37 +144,37 @@ class ClaimFollower:
         """Return the marks after the step: as much matched as can be, and less where that may be better."""
         found: dict[Mark, None] = {}
 
-        def walk(n: int, at: int, memory: Memory) -> None:
+        def walk(n: int, at: int, memory: Memory, sequence: Sequence[Claimable]) -> None:
             if n >= len(self.steps):
                 kept = memory.avoiding & ~self._anybody
                 found[Mark(len(self.steps) + (not kept), memory)] = None
                 return
             says = self.steps[n].says
             if isinstance(says, Condition):
-                if self._holds(says, after, step, memory.ran):
-                    idle = any(term.kind == "idle" for term in says.terms)
-                    walk(n + 1, len(sequence) if idle else max(at, happening.late), memory)
-                    if not self.strict[n + 1]:
-                        return
+                for known in self.breaches.ways(after, memory):
+                    if self._holds(says, after, step, known):
+                        then = len(sequence) if self._when_idle(says, step) else max(at, happening.late)
+                        walk(n + 1, then, known, _still_to_come(sequence, memory, known))
+                        if known.pending == memory.pending and not self.strict[n + 1]:
+                            return
                 found[Mark(n, memory)] = None
                 return
             if says.kind == "avoid":
                 found[Mark(n, memory)] = None
                 begun = self._avoids(says, after, memory, happening)
                 if begun is not None:
-                    walk(n + 1, at, begun)
+                    walk(n + 1, at, begun, sequence)
                 return
             for index in range(at, len(sequence)):
                 mask, owner, k = sequence[index]
                 if mask >> n & 1:
-                    walk(n + 1, index + 1, self._claimed(memory, owner, k, sequence[index + 1 :]))
+                    walk(n + 1, index + 1, self._claimed(memory, owner, k, sequence[index + 1 :]), sequence)
                     if not self.strict[n + 1] and says.kind not in _BEGINNINGS:
                         return
                     break
             found[Mark(n, memory)] = None
 
-        sequence = happening.sequence
-        walk(progress, 0, happening.memory)
+        walk(progress, 0, happening.memory, happening.sequence)
         return list(found)
 
     def _claimed(self, memory: Memory, owner: int, index: int, rest: Sequence[Claimable]) -> Memory:
@@ -185,7 +196,26 @@ class ClaimFollower:
             return memory._replace(avoiding=memory.avoiding | bit)
         return memory if happening.ended and happening.actor == actor else None
 
-    def _holds(self, condition: Condition, state: Position, step: Step | None, ran: int) -> bool:
+    def _when_idle(self, condition: Condition, step: Step | None) -> bool:
+        """Return whether `condition` is true after `step` only because the CPU is idle then, all of it being past."""
+        if any(term.kind == "idle" for term in condition.terms):
+            return True
+        named = [self.resolved.properties[term.subject] for term in condition.terms if term.kind == "violates"]
+        return step is not None and any(self.breaches.when_idle(step) & self.breaches.bits[prop] for prop in named)
+
+    def _holds(self, condition: Condition, state: Position, step: Step | None, memory: Memory) -> bool:
         if step is None and self.resolved.claim.outcome is not None and condition is self.steps[-1].says:
             return False  # an outcome comes of something
-        return all(self.conditions.holds(term, state, step, ran) for term in condition.terms)
+        return all(self.conditions.holds(term, state, step, memory) for term in condition.terms)
+
+
+def _still_to_come(sequence: Sequence[Claimable], before: Memory, after: Memory) -> Sequence[Claimable]:
+    """Return `sequence` without the pending calls that are taken to have been between `before` and `after`."""
+    if before.pending == after.pending:
+        return sequence
+    kept = list(sequence)
+    for owner, (had, has) in enumerate(zip(before.pending, after.pending, strict=True)):
+        mine = [at for at, one in enumerate(kept) if one[1] == owner]
+        for at in mine[len(mine) - len(had) : len(mine) - len(has)]:
+            kept[at] = (0, *kept[at][1:])
+    return kept

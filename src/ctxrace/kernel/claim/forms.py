@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 __all__ = ["Act", "Alias", "Claim", "Condition", "Line", "Tasks", "Term", "Value"]
 
+_DIGITS = 4_000  # of numbers that Python reads; no value is longer
+
 
 @dataclass(frozen=True, slots=True)
 class Value:
@@ -11,6 +13,16 @@ class Value:
 
     text: str
     operator: str = "=="
+
+    def fits(self, size: int) -> bool:
+        """Return whether `size` bytes can hold it, with a sign or without."""
+        if self.text in ("?", "true", "false", "nonzero"):
+            return True
+        return len(self.text) <= _DIGITS and -(1 << 8 * size - 1) <= self._number < 1 << 8 * size
+
+    @property
+    def _number(self) -> int:
+        return int(self.text, 16 if "x" in self.text.lower() else 10)
 
     def accepts(self, number: int, size: int) -> bool:
         """Return whether `number`, which has `size` bytes, is as the claim says."""
@@ -23,10 +35,7 @@ class Value:
                 return (number != 0) is (self.operator == "==")
             case "false":
                 return (number == 0) is (self.operator == "==")
-        wanted = int(self.text, 0)
-        if wanted > mask or wanted < -(mask // 2) - 1:  # no such value has this size
-            return self.operator == "!=" or (self.operator in ("<", "<=") and wanted > mask)
-        wanted &= mask
+        wanted = self._number & mask
         match self.operator:
             case "==":
                 return number == wanted

@@ -29,6 +29,7 @@ class Memory(NamedTuple):
     pending: of each context the calls and returns since its last event that have not been claimed.
     called: which functions each context has called in its attempt; avoiding: which it must not call any more.
     ran: the functions that anybody entered since the CPU was idle. begun: which contexts have begun an attempt.
+    broken: the properties that have been broken, as bits of `Breaches`.
     """
 
     where: Where
@@ -37,6 +38,7 @@ class Memory(NamedTuple):
     avoiding: int = 0
     ran: int = 0
     begun: int = 0
+    broken: int = 0
 
 
 class Happening(NamedTuple):

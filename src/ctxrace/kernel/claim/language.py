@@ -11,6 +11,7 @@ from ctxrace.kernel.context import INTERRUPT_NAMES
 
 __all__ = ["FORMS", "looks_like_a_claim", "parse_claim"]
 
+_BOM = "\ufeff"  # some editors begin a file with it
 _WHO = r"([A-Za-z_][\w:]*)"
 _PLACE = r"([A-Za-z_][\w.\[\]]*)"
 _NAME = r"([A-Za-z_][\w.]*)"
@@ -18,6 +19,7 @@ _VALUE = r"(-?0[xX][0-9a-fA-F]+|-?\d+|true|false|nonzero)"
 _ANY = r"(-?0[xX][0-9a-fA-F]+|-?\d+|\?)"
 _OPERATOR = r"(==|!=|<=|>=|<|>)"
 _IRQ = f"({'|'.join(INTERRUPT_NAMES)})"
+_ONCE = ("arch", "cc", "rcu", "preemption", "attempts", "trampoline", "programs", "interrupts")
 _NUMBERED = re.compile(r"(\d+[a-z]?)[.)]\s+(strict\s+)?(.*)", re.DOTALL)
 
 Make = Callable[..., Act]
@@ -34,7 +36,7 @@ def _form(shown: str, pattern: str, make: Make) -> _Form:
 
 
 _ACTS = (
-    _form("A: VARIABLE 0 -> 1", rf"{_WHO}: {_PLACE} {_ANY} -> {_ANY}",
+    _form("A: VARIABLE 0 -> 1", rf"{_WHO}: {_PLACE} {_ANY} (?:->|➜|→) {_ANY}",
           lambda who, place, old, new: Act("write", who, place, Value(new), Value(old))),
     _form("A: writes VARIABLE", rf"{_WHO}: writes {_PLACE}", lambda who, place: Act("write", who, place)),
     _form("A: writes VARIABLE == 1", rf"{_WHO}: writes {_PLACE} {_OPERATOR} {_VALUE}",
@@ -49,8 +51,8 @@ _ACTS = (
     _form("A: does not call FUNCTION", rf"{_WHO}: (?:does not call|never calls|never runs) {_NAME}",
           lambda who, name: Act("avoid", who, name)),
     _form("FUNCTION is never called again", rf"{_NAME} is never called again", lambda name: Act("avoid", "", name)),
-    _form("A starts", rf"{_WHO} starts", lambda who: Act("start", who)),
-    _form("A finishes", rf"{_WHO} finishes", lambda who: Act("finish", who)),
+    _form("A starts", rf"{_WHO} starts", lambda who: Act("arrive" if who in INTERRUPT_NAMES else "start", who)),
+    _form("A finishes", rf"{_WHO} finishes", lambda who: Act("leave" if who in INTERRUPT_NAMES else "finish", who)),
     _form("switch to A", rf"switch to {_WHO}", lambda who: Act("switch", who)),
     _form("nmi arrives", rf"{_IRQ} arrives", lambda who: Act("arrive", who)),
     _form("nmi arrives over A", rf"{_IRQ} arrives over {_WHO}", lambda who, over: Act("arrive", who, over=over)),
@@ -88,7 +90,8 @@ FORMS = (*_HEADS, *(form.shown for form in _ACTS), "idle", "idle and VARIABLE ==
 
 def looks_like_a_claim(text: str) -> bool:
     """Return whether the first line that says anything begins as a claim must."""
-    said = [line for line in (line.partition("#")[0].strip() for line in text.splitlines()) if line]
+    lines = (line.partition("#")[0].strip() for line in text.removeprefix(_BOM).splitlines())
+    said = [line for line in lines if line]
     return bool(said) and bool(re.match(r"system\b|tasks\b|strict$|\d+[a-z]?[.)]\s", said[0]))
 
 
@@ -110,7 +113,7 @@ class _Reader:
 
     def read(self) -> Claim:
         free = False
-        for number, raw in enumerate(self.text.splitlines(), 1):
+        for number, raw in enumerate(self.text.removeprefix(_BOM).splitlines(), 1):
             self.number = number
             self.said = " ".join(raw.partition("#")[0].split())
             if not self.said:
@@ -138,6 +141,7 @@ class _Reader:
             if self.system is not None:
                 raise self._wrong("a second system")
             name, *options = [word.strip() for word in match[1].split(",")]
+            self._check_options(options)
             kind, _, subject = name.partition(" ")
             if kind == "bpf" and subject:
                 self.system = ("bpf", subject.strip(), tuple(options))
@@ -152,13 +156,30 @@ class _Reader:
                 if name in known:
                     raise self._wrong(f"the task {name} is named twice")
                 known.append(name)
-            self.tasks.append(Tasks(self.number, names, match[2] or ""))
+            tasks = Tasks(self.number, names, match[2] or "")
+            for other in self.tasks:
+                if not tasks.entry or not other.entry:
+                    raise self._wrong(
+                        f"line {other.number} names tasks, too; write all names in one line, or say of both: run ENTRY"
+                    )
+            self.tasks.append(tasks)
         elif match := re.fullmatch(r"call (\w+) = ([\w.]+)", self.said):
+            for alias in self.aliases:
+                if alias.name == match[1] and alias.function != match[2]:
+                    raise self._wrong(f"line {alias.number} says: call {alias.name} = {alias.function}")
             self.aliases.append(Alias(self.number, match[1], match[2]))
         elif self.said == "strict":
             self.strict = True
         else:
             raise self._unknown(self.said, FORMS)
+
+    def _check_options(self, options: list[str]) -> None:
+        """Raise `ScenarioError` for two words of the system line that say different things of one."""
+        said: dict[str, str] = {}
+        for option in options:
+            about = _about(option)
+            if about and said.setdefault(about, option) != option:
+                raise self._wrong(f"{option!r} contradicts {said[about]!r}; leave one out")
 
     def _step(self, label: str, strict: bool, said: str) -> None:
         if self.outcome is not None:
@@ -171,6 +192,8 @@ class _Reader:
         says = says or self._condition(said)
         if says is None:
             raise self._unknown(said, FORMS[len(_HEADS) :])
+        if isinstance(says, Act) and says.kind == "switch" and says.who in INTERRUPT_NAMES:
+            raise self._wrong(f"only tasks are switched to; write: {says.who} arrives")
         self.lines.append(Line(self.number, label, said, strict, says))
 
     def _outcome(self, said: str) -> None:
@@ -205,6 +228,15 @@ def _shape(said: str) -> str:
     """Return `said` with what may vary replaced as in the forms, so that the nearest form is found by its words."""
     said = re.sub(r"^[A-Za-z_]\w*:", "A:", said)
     return re.sub(r"\b[a-z_]\w*\[\w*\]", "VARIABLE", said)
+
+
+def _about(option: str) -> str:
+    """Return what `option` of a system line is about, of which there is only one; empty where there may be several."""
+    if option.startswith("-"):
+        macro = re.match(r"-[DU]\s*'?(\w+)", option)
+        return f"-D{macro[1]}" if macro else "-O" if option.startswith("-O") else ""
+    word = option.partition(" ")[0]
+    return word if word in _ONCE else ""
 
 
 def _order(label: str) -> tuple[int, str]:

@@ -7,15 +7,17 @@ from dataclasses import dataclass, replace
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
-from ctxrace.kernel.claim.forms import Act, Claim, Condition, Line
+from ctxrace.kernel.claim.forms import Act, Alias, Claim, Condition, Line, Value
 from ctxrace.kernel.context import INTERRUPT_NAMES, Level
 from ctxrace.kernel.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["Place", "Resolved", "resolve"]
+__all__ = ["Place", "Resolved", "resolve", "variable_of"]
 
+_OWN_VARIABLES = ("__per_cpu_offset", "cpu_number", "current_task")  # of the headers of ctxrace, not of the program
 _MANY = 4096  # bytes of a variable whose pieces are looked for by name
 
 
@@ -82,10 +84,17 @@ def resolve(
     _check_supported(claim, scenario)
     entry_names = _Tasks(claim, scenario)
     scenario = entry_names.scenario
-    kept = [prop for line in claim.steps for prop in _properties(line, scenario)]
-    scenario = validate(replace(scenario, properties=tuple(dict.fromkeys(kept))), image)
+    properties = _properties(claim, scenario)
+    kept = tuple(prop for prop in scenario.properties if prop in properties.values())
+    scenario = validate(replace(scenario, properties=kept), image)
     names = _Names(claim, image, scenario, entry_names.names, dict(functions or {}), dict(places or {}))
+    names.properties = properties
     return names.resolve()
+
+
+def variable_of(place: str) -> str:
+    """Return the variable that `place`, spelled as in C, is a part of."""
+    return re.split(r"[.\[]", place)[0]
 
 
 def _check_supported(claim: Claim, scenario: Scenario) -> None:
@@ -147,6 +156,7 @@ class _Names:
         places: dict[str, str],
     ) -> None:
         self.claim, self.image, self.scenario, self.tasks = claim, image, scenario, tasks
+        self.given = functions
         self.aliases = functions | {alias.name: alias.function for alias in claim.aliases}
         self.spelled = places
         self.layout = Layout(image, scenario.task_count)
@@ -156,6 +166,8 @@ class _Names:
         self.entries: dict[str, tuple[str, ...]] = {}
 
     def resolve(self) -> Resolved:
+        for alias in self.claim.aliases:
+            self._alias(alias)
         for line in self.claim.steps:
             if isinstance(line.says, Act):
                 self._act(line, line.says)
@@ -177,19 +189,44 @@ class _Names:
             self._context(line, who)
         if act.kind in ("read", "write"):
             self._place(line, act.subject, condition=False)
+            for value in filter(None, (act.old, act.value)):
+                self._check_size(line, value, act.subject, self.places[act.subject].size)
         elif act.subject:
             self._function(line, act.subject)
+        if act.kind == "return" and act.value:
+            size = self.image.result_size(self.functions[act.subject])
+            if not size:
+                raise self._error(line, f"{act.subject} returns nothing; write: {act.who}: {act.subject} returns")
+            self._check_size(line, act.value, f"what {act.subject} returns", size)
+
+    def _check_size(self, line: Line, value: Value, of: str, size: int) -> None:
+        if not value.fits(size):
+            raise self._error(line, f"{value.text} does not fit: {of} has {size} byte{'' if size == 1 else 's'}")
+
+    def _alias(self, alias: Alias) -> None:
+        """Raise `ScenarioError` for a name that means something else already, or a function that does not exist."""
+        where = f"{self.claim.file}:{alias.number}: 'call {alias.name} = {alias.function}'"
+        known = self.given.get(alias.name, alias.name if self._is_function(alias.name) else alias.function)
+        if known != alias.function:
+            said = f"the system calls {known} that" if alias.name in self.given else "the program has such a function"
+            raise ScenarioError(f"{where}: {said}, and another name is needed for {alias.function}")
+        if not self._is_function(alias.function):
+            raise ScenarioError(f"{where}: {self._no_function(repr(alias.function))}")
+
+    def _is_function(self, name: str) -> bool:
+        symbol = self.image.symbols.get(name)
+        return symbol is not None and symbol.kind == "function"
 
     def _condition(self, line: Line, condition: Condition) -> None:
         for term in condition.terms:
             if term.kind in ("value", "stuck"):
                 self._place(line, term.subject, condition=True)
+                if term.value:
+                    self._check_size(line, term.value, term.subject, self.places[term.subject].size)
             elif term.kind == "never":
                 self._function(line, term.subject)
                 if not any(other.kind == "idle" for other in condition.terms):
                     raise self._error(line, f"write: idle and {term.subject} never ran")
-            elif term.kind == "violates":
-                self.properties[term.subject] = next(_named(self.scenario, term.subject))
 
     def _context(self, line: Line, who: str) -> None:
         if who in self.tasks:
@@ -205,17 +242,17 @@ class _Names:
 
     def _function(self, line: Line, name: str) -> None:
         function = self.aliases.get(name, name)
-        symbol = self.image.symbols.get(function)
-        if symbol is None or symbol.kind != "function":
-            called = f"{name!r} (= {function})" if function != name else repr(name)
-            symbols = self.image.symbols.values()
-            known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
-            raise self._error(
-                line,
-                f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
-                "the compiler inlined it, declare it noinline; or write what it does, for example what it writes",
-            )
+        if not self._is_function(function):
+            raise self._error(line, self._no_function(f"{name!r} (= {function})" if function != name else repr(name)))
         self.functions[name] = function
+
+    def _no_function(self, called: str) -> str:
+        symbols = self.image.symbols.values()
+        known = sorted(s.name for s in symbols if s.kind == "function" and "ctxrace" not in s.name)
+        return (
+            f"the program has no function {called}; it has: {', '.join([*self.aliases, *known]) or 'none'}. Where "
+            "the compiler inlined it, declare it noinline; or write what it does, for example what it writes"
+        )
 
     def _place(self, line: Line, name: str, *, condition: bool) -> None:
         spelled = self.spelled.get(name, name)
@@ -224,7 +261,7 @@ class _Names:
                 raise self._error(line, "the preempt count is each task's own; only its writes can be claimed")
             self.places[name] = Place(RegionKind.OWN, PREEMPT_COUNT.start, 4, spelled)
             return
-        variable = re.split(r"[.\[]", spelled)[0]
+        variable = variable_of(spelled)
         symbol = self.image.symbols.get(variable)
         writable = any(
             s.writable and symbol is not None and s.address <= symbol.address < s.address + len(s.data)
@@ -232,7 +269,8 @@ class _Names:
         )
         if symbol is None or symbol.kind != "object" or not writable:
             symbols = self.image.symbols.values()
-            known = sorted(s.name for s in symbols if s.kind == "object" and self._changes(s.address))
+            objects = [s for s in symbols if s.kind == "object" and s.name not in _OWN_VARIABLES]
+            known = sorted(s.name for s in objects if self._changes(s.address))
             raise self._error(line, f"the program has no variable {variable!r}; it has: {', '.join(known) or 'none'}")
         pieces = {piece: (offset, size) for offset, size, piece in self._pieces(variable, symbol.size)}
         if spelled not in pieces:
@@ -256,17 +294,24 @@ class _Names:
         return ScenarioError(f"{self.claim.file}:{line.number}: {line.text!r}: {why}")
 
 
-def _named(scenario: Scenario, name: str) -> Iterator[Property]:
-    return (prop for prop in scenario.properties if name in (prop.kind, str(prop)))
-
-
-def _properties(line: Line, scenario: Scenario) -> Iterator[Property]:
-    terms = line.says.terms if isinstance(line.says, Condition) else ()
-    for term in terms:
-        if term.kind != "violates":
+def _properties(claim: Claim, scenario: Scenario) -> dict[str, Property]:
+    """Return the properties that `claim` says are violated, by its own names for them."""
+    known = (*scenario.properties, CHECK, FAULT, RESTORED, SLEEP)
+    found: dict[str, Property] = {}
+    for line in claim.steps:
+        if not isinstance(line.says, Condition):
             continue
-        found = next(_named(scenario, term.subject), None)
-        if found is None:
-            known = ", ".join(map(str, scenario.properties)) or "none"
-            raise ScenarioError(f"line {line.number}: {line.text!r}: no such property; the scenario has: {known}")
-        yield found
+        for term in line.says.terms:
+            if term.kind != "violates":
+                continue
+            named = [prop for prop in known if term.subject in (prop.kind, str(prop))]
+            why = ""
+            if len(named) != 1:
+                why = "several properties have this name; write one of" if named else "no such property; there are"
+                why += f": {', '.join(map(str, named or known))}"
+            elif named[0] in ENDS and (line is not claim.steps[-1] or len(line.says.terms) > 1):
+                why = f"nobody knows what comes after, or holds then; write last, and alone: violates {named[0]}"
+            if why:
+                raise ScenarioError(f"{claim.file}:{line.number}: {line.text!r}: {why}")
+            found[term.subject] = named[0]
+    return found

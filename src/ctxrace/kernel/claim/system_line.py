@@ -52,14 +52,21 @@ def options_of(claim: Claim) -> Options:
         elif word == "rcu" and rest:
             options.rcu = rest
         elif said == "interrupts none":
-            options.contexts |= {level: ["none"] for level in INTERRUPT_NAMES}
+            for level in INTERRUPT_NAMES:
+                _add(options, level, "none")
         elif word in _CONTEXTS and rest:
-            options.contexts.setdefault(word, []).append(rest)
+            _add(options, word, rest)
         else:
             raise ScenarioError(
                 f"{claim.file}: {said!r} on the system line is not understood; there are: {', '.join(_KNOWN)}"
             )
     return options
+
+
+def _add(options: Options, word: str, said: str) -> None:
+    known = options.contexts.setdefault(word, [])
+    if said not in known:
+        known.append(said)
 
 
 def scenario_of(claim: Claim, declared: Scenario, contexts: dict[str, list[str]]) -> Scenario:
@@ -70,7 +77,10 @@ def scenario_of(claim: Claim, declared: Scenario, contexts: dict[str, list[str]]
     names = [name for line in claim.tasks for name in line.names]
     if names and "tasks" not in contexts and not any(line.entry for line in claim.tasks):
         given["tasks"] = [str(len(names))]
-    return override(declared, **given)  # type: ignore[arg-type]
+    try:
+        return override(declared, **given)  # type: ignore[arg-type]
+    except ScenarioError as error:
+        raise ScenarioError(f"{claim.file}: {error}") from None
 
 
 def load_system(claim: Claim) -> tuple[Program, Scenario]:
