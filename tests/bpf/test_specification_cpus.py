@@ -125,7 +125,7 @@ def test_interrupts_arrive_on_each_cpu_on_their_own() -> None:
 
 def test_on_rt_a_softirq_stays_on_its_cpu() -> None:
     system = Specification("v1", "rt", 1, (Level.SOFTIRQ,), cpus=2, migrate_disable=False)
-    assert possible(system, after(system, (1, 0), (2, 1))) == [(A, 0), (1, 0), (A, 1), (2, 1)]
+    assert possible(system, after(system, (1, 0), (2, 1))) == [(A, 0), (1, 0), (3, 0), (A, 1), (2, 1), (4, 1)]
 
 
 def test_a_pointer_stays_with_the_cpu_on_which_it_was_taken() -> None:

@@ -44,7 +44,7 @@ def override(
     for level, entries in ((Level.SOFTIRQ, softirq), (Level.HARDIRQ, hardirq), (Level.NMI, nmi)):
         if not entries:
             continue
-        if "none" in entries and len(entries) > 1:
+        if "none" in entries and len(set(entries)) > 1:
             raise ScenarioError(f"--{level} none contradicts --{level} {next(e for e in entries if e != 'none')}")
         kept = [handler for handler in changed.handlers if handler.level is not level]
         new = [Handler(level, entry) for entry in dict.fromkeys(entries) if entry != "none"]

@@ -88,15 +88,14 @@ def decide(
     )
     if confirmed:
         return result
-    result = replace(
-        result,
-        standing=tuple(
-            Standing(who, place, could(follower, executed.run, who))
-            for who, place in standing(follower, executed.run)
-        ),
-        memory=tuple(memory(follower, executed.run)),
-    )
-    return _with_outcome(result, program, resolved, limits, progress)
+    return _with_outcome(_with_end(result, executed), program, resolved, limits, progress)
+
+
+def _with_end(result: ClaimResult, executed: _Executed) -> ClaimResult:
+    """Return `result` with who stands where, and what memory holds, where the steps go no further."""
+    follower, run = executed.follower, executed.run
+    stands = tuple(Standing(who, place, could(follower, run, who)) for who, place in standing(follower, run))
+    return replace(result, standing=stands, memory=tuple(memory(follower, run)))
 
 
 def _execute(
