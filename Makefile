@@ -25,6 +25,7 @@ golden: $(READY)
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py
+	$(BIN)/python benchmarks/claims.py
 
 clean:
 	rm -rf $(VENV)

@@ -48,7 +48,7 @@ def two_hundred_steps(table: Table) -> None:
         step = rng.choice(list(system.steps(state)))
         run.append((state, step))
         state, events = step.state, events + step.events
-    text = claim_text(system.narrate(run), (), "bpf arm64-merged, tasks 3, -UCTXRACE_OUTLINE")
+    text = claim_text(system.narrate(run), (), "bpf arm64-merged, trampoline bare, tasks 3")
     lines = text.splitlines()
     for left_out in (0.0, 0.3):
         kept = [line for line in lines if not (" -> " in line or "reads" in line) or rng.random() >= left_out]
