@@ -1,38 +1,25 @@
 """Decide a claim: are its steps possible, in this order; if not, how far, and is its outcome all the same?"""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound, Standing
-from ctxrace.core.system import Step
-from ctxrace.explore.product import REACHED, Deepest, Product, deepest, inner
+from ctxrace.explore.product import REACHED, Product, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.claim.execute import Executed, execute, system_of
 from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act
 from ctxrace.kernel.claim.interrupts import UnseenInterrupts, unseen_by
 from ctxrace.kernel.claim.reasons import always_called, could, memory, reasons
 from ctxrace.kernel.claim.resolve import Resolved
 from ctxrace.kernel.claim.tell import Story, standing
-from ctxrace.kernel.contexts import Announced
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["decide"]
 
 ONE_ATTEMPT = "a context that the claim speaks of makes one attempt, unless the claim says that it starts again"
-_SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
-
-
-@dataclass(frozen=True)
-class _Executed:
-    """How far the steps go. run: the shortest that goes so far, unless `longer` says why it may not be."""
-
-    follower: ClaimFollower
-    found: Deepest
-    run: list[tuple[Any, Step]]
-    longer: str
 
 
 def decide(
@@ -52,7 +39,7 @@ def decide(
     steps = resolved.claim.steps
     refused = next((k for k, line in enumerate(steps) if always_called(program.image, resolved, line)), None)
     whole = resolved if refused is None else _cut(resolved, refused)
-    executed = without_wrong_ones(lambda assumed: _execute(program, whole, assumed, limits, progress, refused))
+    executed = without_wrong_ones(lambda assumed: execute(program, whole, assumed, limits, progress, refused))
     found, follower = executed.found, executed.follower
     reached = min(found.progress, len(follower.steps))
     confirmed = found.progress == follower.goal and refused is None
@@ -91,44 +78,11 @@ def decide(
     return _with_outcome(_with_end(result, executed), program, resolved, limits, progress)
 
 
-def _with_end(result: ClaimResult, executed: _Executed) -> ClaimResult:
+def _with_end(result: ClaimResult, executed: Executed) -> ClaimResult:
     """Return `result` with who stands where, and what memory holds, where the steps go no further."""
     follower, run = executed.follower, executed.run
     stands = tuple(Standing(who, place, could(follower, run, who)) for who, place in standing(follower, run))
     return replace(result, standing=stands, memory=tuple(memory(follower, run)))
-
-
-def _execute(
-    program: Program,
-    resolved: Resolved,
-    assumed: Assumptions,
-    limits: Limits,
-    progress: Progress | None,
-    goal: int | None,
-) -> _Executed:
-    system = _system(program, resolved, assumed, everywhere=True)
-    follower = ClaimFollower(system, resolved)
-    explored = UnseenInterrupts(system) if unseen_by(resolved) else system
-    product = Product(explored, follower, goal)
-    found = deepest(product, limits, progress)
-    if found.progress == 0 or not found.run:
-        return _Executed(follower, found, [], "")
-    few = min(_SHORTENING, limits.max_states or _SHORTENING)
-    nearest = Product(explored, follower, min(found.progress, product.goal))
-    again = search(nearest, None, Limits(few, limits.timeout), progress)
-    run = again.runs.get(REACHED)
-    shortest = REACHED in again.shortest
-    return _Executed(follower, found, run or found.run, "" if shortest else "it may not be the shortest")
-
-
-def _system(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:
-    return KernelSystem(
-        program.image,
-        resolved.scenario,
-        assumed,
-        announced=Announced(resolved.announced, resolved.levels, resolved.results),
-        everywhere=everywhere,
-    )
 
 
 def _cut(resolved: Resolved, index: int) -> Resolved:
@@ -137,7 +91,7 @@ def _cut(resolved: Resolved, index: int) -> Resolved:
     return replace(resolved, claim=replace(claim, lines=claim.lines[:index], outcome=None))
 
 
-def _failing(executed: _Executed, reached: int, refused: int | None) -> int:
+def _failing(executed: Executed, reached: int, refused: int | None) -> int:
     """Return the index of the step that is not possible after `reached` others; refused: one that needs no search."""
     follower = executed.follower
     if reached < len(follower.steps) or refused is not None or not executed.run:
@@ -174,7 +128,7 @@ def _findings(
     return findings
 
 
-def _notes(resolved: Resolved, executed: _Executed, *, searched: bool) -> list[str]:
+def _notes(resolved: Resolved, executed: Executed, *, searched: bool) -> list[str]:
     """Return what is to be known besides; searched: whether the answer is that no execution has these steps."""
     notes = [executed.longer] if executed.longer else []
     if searched:
@@ -195,7 +149,7 @@ def _with_outcome(
     alone = replace(resolved, names={}, claim=replace(resolved.claim, lines=(), tasks=()))
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
-        system = _system(program, alone, assumed, everywhere=False)
+        system = system_of(program, alone, assumed, everywhere=False)
         explored = UnseenInterrupts(system) if unseen_by(alone) else system
         return system, search(Product(explored, ClaimFollower(system, alone)), None, limits, progress)
 

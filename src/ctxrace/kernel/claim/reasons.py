@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ctxrace.core.interleaving import Access, Event, Turn
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Label, Mark
+from ctxrace.kernel.claim.execute import Executed
 from ctxrace.kernel.claim.follower import ClaimFollower
 from ctxrace.kernel.claim.forms import Act, Condition, Line, Term
 from ctxrace.kernel.claim.happenings import Memory
@@ -19,9 +20,6 @@ from ctxrace.machine.avoidance import can_avoid
 from ctxrace.machine.image import Image
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.memory import RegionKind
-
-if TYPE_CHECKING:
-    from ctxrace.kernel.claim.decide import _Executed
 
 __all__ = ["always_called", "could", "memory", "reasons"]
 
@@ -40,7 +38,7 @@ def always_called(image: Image, resolved: Resolved, line: Line) -> bool:
     return not any(can_avoid(code, image.symbols[entry].address, target) for entry in entries)
 
 
-def reasons(image: Image, resolved: Resolved, executed: "_Executed", reached: int) -> Iterator[str]:
+def reasons(image: Image, resolved: Resolved, executed: Executed, reached: int) -> Iterator[str]:
     """Say why the step after `reached` others cannot be, the shortest answer first."""
     line = resolved.claim.steps[reached]
     if isinstance(line.says, Condition):
@@ -53,7 +51,7 @@ def reasons(image: Image, resolved: Resolved, executed: "_Executed", reached: in
         yield from _never(executed, line.says, "after the steps before, " if reached else "")
 
 
-def _called(image: Image, resolved: Resolved, executed: "_Executed", line: Line, says: Act) -> str:
+def _called(image: Image, resolved: Resolved, executed: Executed, line: Line, says: Act) -> str:
     """Say that what must not be called is called all the same."""
     function = resolved.functions[says.subject]
     named = says.subject if says.subject == function else f"{says.subject} ({function})"
@@ -69,7 +67,7 @@ def _called(image: Image, resolved: Resolved, executed: "_Executed", line: Line,
     return f"after the steps before, {says.who} is in no attempt, or has called {named}"
 
 
-def _not_at_once(executed: "_Executed", says: Act, reached: int) -> Iterator[str]:
+def _not_at_once(executed: Executed, says: Act, reached: int) -> Iterator[str]:
     """Say why a strict step does not come next."""
     if not reached and says.kind not in ("start", "switch", "arrive"):
         begins = "arrives" if says.who in INTERRUPT_NAMES else "starts"
@@ -84,7 +82,7 @@ def _not_at_once(executed: "_Executed", says: Act, reached: int) -> Iterator[str
     yield from _next(executed, says.who)
 
 
-def _never(executed: "_Executed", says: Act, before: str) -> Iterator[str]:
+def _never(executed: Executed, says: Act, before: str) -> Iterator[str]:
     """Say that `says` never happens: what its context does instead, or has done, and what it would do next."""
     never = f"{before}{says.who} never does that"
     seen = list(dict.fromkeys(_instead(executed, says)))
@@ -108,7 +106,7 @@ def _never(executed: "_Executed", says: Act, before: str) -> Iterator[str]:
     yield from _next(executed, says.who)
 
 
-def _forbidden(executed: "_Executed", who: str) -> Iterator[str]:
+def _forbidden(executed: Executed, who: str) -> Iterator[str]:
     """Say which steps forbid `who` to go on as it would."""
     follower = executed.follower
     if not executed.run:
@@ -122,7 +120,7 @@ def _forbidden(executed: "_Executed", who: str) -> Iterator[str]:
             yield f"step {line.label} forbids {who} to call {says.subject}"
 
 
-def _next(executed: "_Executed", who: str) -> Iterator[str]:
+def _next(executed: Executed, who: str) -> Iterator[str]:
     found = could(executed.follower, executed.run, who)
     if found:
         yield f"what {who} would do next: {'; or '.join(found)}"
@@ -174,7 +172,7 @@ def _begins(row: Event | Turn) -> bool:
     )
 
 
-def _instead(executed: "_Executed", says: Act) -> Iterator[str]:
+def _instead(executed: Executed, says: Act) -> Iterator[str]:
     """Say what the context does of the same kind, in all states in which the claimed step is waited for."""
     if says.kind not in ("read", "write", "return"):
         return
@@ -195,11 +193,11 @@ def _instead(executed: "_Executed", says: Act) -> Iterator[str]:
             yield from (str(access) for access in told.accesses if _about(executed, access, says))
 
 
-def _all_looked_at(executed: "_Executed") -> bool:
+def _all_looked_at(executed: Executed) -> bool:
     return len(executed.found.nodes) <= _LOOKED_AT
 
 
-def _earlier(executed: "_Executed", says: Act) -> list[tuple[int, Access]]:
+def _earlier(executed: Executed, says: Act) -> list[tuple[int, Access]]:
     """Return what the context has done of the same kind in its attempt, with the number of the event."""
     number, found = 0, []
     for row in Story(executed.follower, executed.run).rows:
@@ -213,12 +211,12 @@ def _earlier(executed: "_Executed", says: Act) -> list[tuple[int, Access]]:
     return found
 
 
-def _about(executed: "_Executed", access: Access, says: Act) -> bool:
+def _about(executed: Executed, access: Access, says: Act) -> bool:
     """Return whether `access` is of the claimed kind, and of all of the claimed place."""
     return access.kind == says.kind and _within(executed, access, says) is not None
 
 
-def _within(executed: "_Executed", access: Access, says: Act) -> range | None:
+def _within(executed: Executed, access: Access, says: Act) -> range | None:
     """Return which bytes of `access` are the claimed place; None where it has other bytes."""
     place = executed.follower.resolved.places[says.subject]
     if place.kind is not RegionKind.SHARED:
@@ -229,7 +227,7 @@ def _within(executed: "_Executed", access: Access, says: Act) -> range | None:
     return inside if access.symbol == variable and inside.start >= 0 and inside.stop <= access.size else None
 
 
-def _fits(executed: "_Executed", access: Access, says: Act) -> bool:
+def _fits(executed: Executed, access: Access, says: Act) -> bool:
     """Return whether `access`, of the claimed place, has the claimed values."""
     inside = _within(executed, access, says)
     assert inside is not None
@@ -245,7 +243,7 @@ def _fits(executed: "_Executed", access: Access, says: Act) -> bool:
     )
 
 
-def _conditions(executed: "_Executed", condition: Condition, before: str) -> Iterator[str]:
+def _conditions(executed: Executed, condition: Condition, before: str) -> Iterator[str]:
     follower, nodes = executed.follower, executed.found.nodes
     for term in condition.terms:
         if term.kind != "value":
