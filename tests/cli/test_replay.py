@@ -37,3 +37,11 @@ def test_a_schedule_takes_no_option_of_a_claim(option: list[str], run: Run) -> N
     status, out, err = run("replay", "arm64-v1", "--schedule", "1a2b3c4d.1a2b3c4d:A:1", *option)
     assert (status, out) == (2, "")
     assert err.startswith(f"ctxrace: {option[0]} is for claims")
+
+
+@pytest.mark.parametrize(("option", "what"), [(["--entry-window"], "the entry window"), (["--cpus", "2"], "2 CPUs")])
+def test_no_claim_is_printed_that_claims_do_not_follow(option: list[str], what: str, run: Run) -> None:
+    guard = str(Path(__file__).parents[2] / "examples/atomic_counter.c")
+    status, out, err = run("replay", guard, *option, "--schedule", "1a2b3c4d.1a2b3c4d:A:1", "--claim")
+    assert (status, out) == (2, "")
+    assert f"claims do not follow {what} yet" in err

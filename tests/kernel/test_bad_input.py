@@ -146,7 +146,7 @@ def test_a_body_that_never_runs_is_no_proof(build: Build) -> None:
         ),
     )
     assert "exclusive(body)" in text
-    assert "body never runs" in text
+    assert "body() never runs" in text
 
 
 def test_a_property_with_the_wrong_number_of_names_is_refused() -> None:

@@ -72,7 +72,7 @@ def test_what_would_hold_for_nothing_is_incomplete_beside_a_violation(tmp_path: 
     """)
     body, never = check(load(tmp_path / "nothing.c", cache=tmp_path)).verdicts
     assert (body.outcome, never.outcome) == (Outcome.VIOLATED, Outcome.INCOMPLETE)
-    assert never.reason.startswith("never never runs in any interleaving")
+    assert never.reason.startswith("never() never runs in any interleaving")
     balanced = check(load(tmp_path / "nothing.c", cache=tmp_path, flags=["-DSPIN"])).verdicts[2]
     assert balanced.outcome is Outcome.VIOLATED  # found while spin, which begins last, has not begun
 

@@ -253,3 +253,10 @@ def test_each_cpu_serves_a_softirq_on_rt(build: Build) -> None:
 def test_a_softirq_on_rt_stays_on_its_cpu(build: Build) -> None:
     program = build(SOFTIRQ + ONCE, "-DSERVE=this_cpu_inc(mine); this_cpu_dec(mine);", *configuration(preemption="rt"))
     assert {verdict.outcome for verdict in check(program).verdicts} == {Outcome.HOLDS}
+
+
+def test_two_tasks_of_a_cpu_serve_a_softirq_on_rt_and_not_more(build: Build) -> None:
+    serve = "-DSERVE=int n = this_cpu_inc_return(mine); ctxrace_check(n <= LIMIT); this_cpu_dec(mine);"
+    for limit, expected in ((1, Outcome.VIOLATED), (2, Outcome.HOLDS)):
+        program = build(SOFTIRQ + ONCE, serve, f"-DLIMIT={limit}", *configuration(preemption="rt"))
+        assert check(program).verdicts[-1].outcome is expected

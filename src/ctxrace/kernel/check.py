@@ -155,7 +155,7 @@ def _why_vacuous(system: KernelSystem, prop: Property) -> str:
     if body in system.monitor.seen:
         return ""
     return (
-        f"{body} never runs in any interleaving, and that is why nothing was found; "
+        f"{body}() never runs in any interleaving, and that is why nothing was found; "
         "was its call inlined or optimised away? declare it noinline, with a barrier() in it"
     )
 
@@ -184,7 +184,7 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
         notes.append(f"{MOST_COMPARED} tasks were compared with one another; the others are taken to be like them")
     if system.scenario.statistics:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
-    if not system.folded and system.scenario.task_count > 1:
+    if not system.folded and system.layout.tasks > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")
     if system.scenario.softirq_tasks:
         notes.append(f"of each softirq, {SOFTIRQS_AT_ONCE} tasks of a CPU are in the handler at once, not more")

@@ -15,7 +15,10 @@ __all__ = ["CHECK", "ENDS", "FAULT", "RESTORED", "SLEEP", "Monitor"]
 CHECK = Property("check", (), "every ctxrace_check() is true wherever it is executed")
 FAULT = Property("fault", (), "no context touches memory that does not exist, or traps")
 RESTORED = Property(
-    "restored", (), "every entry leaves the preempt count, the interrupt mask and current's bpf_ctx as it found them"
+    "restored",
+    (),
+    "every entry leaves the preempt count, the interrupt mask, and of current bpf_ctx, softirq_disable_cnt and "
+    "migration_disabled as it found them",
 )
 SLEEP = Property(
     "sleep", (), "only a task sleeps, or may sleep, with preemption and interrupts on, and no softirq on PREEMPT_RT"

@@ -9,7 +9,13 @@ from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
 from ctxrace.kernel.context import BLOCKS, Level, Preemption, arrival_reason
-from ctxrace.kernel.layout import PREEMPT_COUNT, RUN_CONTEXT, SOFTIRQ_DISABLE_COUNT, TASK_STRUCT_SIZE
+from ctxrace.kernel.layout import (
+    MIGRATION_DISABLED,
+    PREEMPT_COUNT,
+    RUN_CONTEXT,
+    SOFTIRQ_DISABLE_COUNT,
+    TASK_STRUCT_SIZE,
+)
 from ctxrace.kernel.position import EVENT, REST, Arrive, Glance, Idle, Move, Position, Resume, Start
 from ctxrace.kernel.roster import Roster, column
 from ctxrace.machine.flow import EXIT
@@ -288,6 +294,8 @@ def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> 
         return "current", at, "current->bpf_ctx"
     if kind is RegionKind.OWN and at in SOFTIRQ_DISABLE_COUNT:
         return "current", at, "current->softirq_disable_cnt"
+    if kind is RegionKind.OWN and at in MIGRATION_DISABLED:
+        return "current", at, "current->migration_disabled"
     if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
         return "current", at, f"current+{at:#x}"
     address, cpu = system.layout.symbol_address(address)
@@ -325,7 +333,10 @@ def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Pr
         case "sleep":
             return _sleeps(system, run)
         case _:
-            return "the entry returns with another preempt count, interrupt mask or bpf_ctx than it began with"
+            return (
+                "the entry returns with another preempt count, interrupt mask, bpf_ctx, softirq_disable_cnt or "
+                "migration_disabled than it began with"
+            )
 
 
 def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:

@@ -10,7 +10,7 @@ from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.assumptions import EVERYTHING, Assumptions
-from ctxrace.kernel.context import Level, may_arrive, may_be_preempted
+from ctxrace.kernel.context import SOFTIRQS_AT_ONCE, Level, may_arrive, may_be_preempted
 from ctxrace.kernel.contexts import NOTHING, Announced, Contexts
 from ctxrace.kernel.flows import Role
 from ctxrace.kernel.narrate import narrate
@@ -154,7 +154,8 @@ class KernelSystem(Contexts):
         used = [0] * len(self.groups)
         for task, number in waiting:
             used[tasks[task].group] += number
-        startable = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
+        unused = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
+        startable = [task for task in unused if self._may_serve(task, waiting)]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
         passing = [task for task in startable if self._may_pass(task)]
         for task, number in waiting:
@@ -167,7 +168,7 @@ class KernelSystem(Contexts):
                     after = Position(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
                     came = tasks[task].cpu != self.cpu
                     steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
-            elif tasks[task].attempts:
+            elif tasks[task].attempts and self._may_serve(task, waiting):
                 steps.append(self._start(state, task, rest, preempts))
                 passing += [task] if self._may_pass(task) else []
         if preempts and left != current and passing:
@@ -177,6 +178,19 @@ class KernelSystem(Contexts):
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
+
+    def _may_serve(self, task: int, waiting: Others) -> bool:
+        """Return whether `task`, which is at rest, may begin here: of a softirq so many are at it, and not more."""
+        group = self.groups[self.tasks.values[task].group]
+        if group.level is Level.TASK or self.scenario.cpus == 1:
+            return True
+        serving = 0
+        for other, number in waiting:
+            it = self.tasks.values[other]
+            here = it.flow != REST and it.cpu == self.cpu and not it.elsewhere
+            its = self.groups[it.group]
+            serving += number * (here and (its.entry, its.level) == (group.entry, group.level))
+        return serving < SOFTIRQS_AT_ONCE
 
     def _brings(self, state: Position) -> tuple[Property, ...]:
         """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""

@@ -242,3 +242,21 @@ def test_values_are_those_of_the_cpus_byte_order(tmp_path: Path, arch: str) -> N
     claim = parse_claim(f"system word.c, arch {arch}\n{steps}", str(tmp_path / "claim.txt"))
     program, scenario = load_system(claim)
     assert decide(program, resolve(claim, program.image, scenario)).answer is Answer.CONFIRMED
+
+
+@pytest.mark.parametrize(
+    ("steps", "answer"),
+    [
+        ("1. A: word 1 -> 2\n2. body is never called again\n3. A finishes", Answer.CONFIRMED),
+        ("1. body is never called again\n2. A: word 1 -> 2\n3. A finishes", Answer.IMPOSSIBLE),
+        ("1. A starts\n2. body is never called again\n3. A: word 1 -> 2", Answer.IMPOSSIBLE),
+    ],
+)
+def test_what_is_never_called_again_is_not_called_by_the_next_step(tmp_path: Path, steps: str, answer: Answer) -> None:
+    (tmp_path / "body.c").write_text(
+        "#include <ctxrace/kernel.h>\nint word = 1;\nnoinline void body(void) { barrier(); }\n"
+        "void entry(void) { word++; body(); }\nCTXRACE_TASKS(1, entry);\nCTXRACE_ATTEMPTS(1);"
+    )
+    claim = parse_claim(f"system body.c\ntasks A\n{steps}\n", str(tmp_path / "claim.txt"))
+    program, scenario = load_system(claim)
+    assert decide(program, resolve(claim, program.image, scenario)).answer is answer

@@ -7,6 +7,7 @@ from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
+from ctxrace.kernel.claim.resolve import check_supported
 from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.monitor import ENDS
 from ctxrace.kernel.program import Program
@@ -19,7 +20,11 @@ NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def claim_of(program: Program, schedule: Schedule, scenario: Scenario, system: str) -> str:
-    """Return the claim file that says what `schedule` does; system: what its system line says."""
+    """Return the claim file that says what `schedule` does; system: what its system line says.
+
+    Raises `ScenarioError` where claims cannot be followed through the scenario, or the schedule is none of it.
+    """
+    check_supported(program.name, scenario)
     told, broken = replay(program, schedule, scenario)
     return claim_text(told, broken, system, _named(scenario))
 

@@ -163,7 +163,9 @@ class ClaimFollower:
                 found[Mark(n, memory)] = None
                 begun = self._avoids(says, after, memory, happening)
                 if begun is not None:
-                    walk(n + 1, at, begun, sequence)
+                    # A call in this very step has been before, and with it what the step has accessed.
+                    called = not says.who and self.atoms.functions[self.resolved.functions[says.subject]]
+                    walk(n + 1, max(at, happening.late) if called & happening.entered else at, begun, sequence)
                 return
             for index in range(at, len(sequence)):
                 mask, owner, k = sequence[index]

@@ -15,7 +15,7 @@ from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["Place", "Resolved", "resolve", "variable_of"]
+__all__ = ["Place", "Resolved", "check_supported", "resolve", "variable_of"]
 
 _OWN_VARIABLES = ("__per_cpu_offset", "cpu_number", "current_task")  # of the headers of ctxrace, not of the program
 _MANY = 4096  # bytes of a variable whose pieces are looked for by name
@@ -81,7 +81,7 @@ def resolve(
     functions, places: what some words stand for that the program spells otherwise.
     Raises `ScenarioError` for a name that nothing has; it lists those that exist.
     """
-    _check_supported(claim, scenario)
+    check_supported(claim.file, scenario)
     entry_names = _Tasks(claim, scenario)
     scenario = entry_names.scenario
     properties = _properties(claim, scenario)
@@ -97,8 +97,8 @@ def variable_of(place: str) -> str:
     return re.split(r"[.\[]", place)[0]
 
 
-def _check_supported(claim: Claim, scenario: Scenario) -> None:
-    """Raise `ScenarioError` for what claims cannot be followed through."""
+def check_supported(where: str, scenario: Scenario) -> None:
+    """Raise `ScenarioError`, which names `where`, for what claims cannot be followed through."""
     what, instead = "", ""
     if scenario.cpus > 1:
         what, instead = f"{scenario.cpus} CPUs", "declare one CPU"
@@ -108,7 +108,7 @@ def _check_supported(claim: Claim, scenario: Scenario) -> None:
         what, instead = "softirqs that are tasks (preemption rt)", "add to the system line: softirq none"
     if what:
         raise ScenarioError(
-            f"{claim.file}: claims do not follow {what} yet; {instead}, or give ctxrace check the same program, whose "
+            f"{where}: claims do not follow {what} yet; {instead}, or give ctxrace check the same program, whose "
             "schedules ctxrace replay takes"
         )
 
