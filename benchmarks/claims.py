@@ -13,14 +13,14 @@ from rich.table import Table
 
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.guards import guard_path
+from ctxrace.claims.decide import decide
+from ctxrace.claims.export import claim_text
+from ctxrace.claims.parse import parse_claim
 from ctxrace.core.interleaving import Event
-from ctxrace.kernel.claim.decide import decide
-from ctxrace.kernel.claim.export import claim_text
-from ctxrace.kernel.claim.language import parse_claim
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
-from ctxrace.kernel.system import KernelSystem
 
 CLAIMS = Path(__file__).parent.parent / "examples" / "claims"
 

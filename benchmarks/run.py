@@ -19,10 +19,10 @@ from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import Case, guard_path
 from ctxrace.explore.search import search
 from ctxrace.kernel.check import explore
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
-from ctxrace.kernel.system import KernelSystem
 
 RUNS = 5
 

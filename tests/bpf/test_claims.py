@@ -8,12 +8,12 @@ import pytest
 
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.guards import Case, cases, guard_path
+from ctxrace.claims.decide import decide
+from ctxrace.claims.export import claim_text
+from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.kernel.check import check
-from ctxrace.kernel.claim.decide import decide
-from ctxrace.kernel.claim.export import claim_text
-from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail

@@ -8,7 +8,7 @@ from tests.bpf.test_guards import COUNTS, EXPECTED, letters, needed
 from ctxrace.bpf.guards import Case, cases, guard_path
 from ctxrace.core.errors import ImageError, ScenarioError
 from ctxrace.kernel.check import check
-from ctxrace.kernel.layout import Layout
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.program import load
 
 GCC = "aarch64-linux-gnu-gcc"

@@ -35,7 +35,7 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.report.models import render_models
 
 GUARD = {file: guard for guard, files in COMPILED.items() for file in files}

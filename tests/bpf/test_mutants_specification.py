@@ -24,8 +24,8 @@ from ctxrace.bpf.specification.code import (
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.explore.search import search
 from ctxrace.kernel.check import check
-from ctxrace.kernel.context import Level
 from ctxrace.kernel.program import load as load_program
+from ctxrace.kernel.rules.contexts import Level
 
 FOLDER = Path(__file__).parent / "mutants"
 MERGED = GUARDS["merged"]

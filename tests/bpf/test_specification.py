@@ -15,7 +15,7 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Event, Interleaving, Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import Exploration, search
-from ctxrace.kernel.context import ACCOUNTING, Level
+from ctxrace.kernel.rules.contexts import ACCOUNTING, Level
 from ctxrace.report.text import render_interleaving
 
 # States and transitions with 2 and with 3 tasks under full preemption, each context making one attempt. SPIN and

@@ -10,7 +10,7 @@ from ctxrace.bpf.specification.table import Configuration, Decided, configuratio
 from ctxrace.core.interleaving import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 
 A, B = 0, 1
 HOLDS = (None,) * 4

@@ -19,7 +19,8 @@ from ctxrace.bpf.specification.table import Configuration, Decided, configuratio
 from ctxrace.core.interleaving import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level, Preemption
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
 
 GOOD = ("atomic", "merged")
 PREEMPT = ("full", "lazy", "rt")

@@ -6,7 +6,7 @@ from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, PROGRESS, Specification
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 
 HOLDS = (None,) * 4
 RACES = ((2, 6), (3, 10), (3, 10), (3, 10))

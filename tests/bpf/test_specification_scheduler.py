@@ -13,7 +13,7 @@ import pytest
 
 from ctxrace.bpf.specification import Specification
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 
 # One letter is one event: migration off M and on m, preemption off P and on p, take the pointer, load, store tmp + 1
 # or - 1, compare, increment and compare, decrement, block, leave the body.

@@ -13,7 +13,7 @@ import pytest
 from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, INTERRUPTS, Choice, Specification
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 
 SOFTIRQ, HARDIRQ, NMI = ((level,) for level in INTERRUPTS)
 OVER = {"nobody": (), "softirq": SOFTIRQ, "nmi": NMI, "hardirq, nmi": (*HARDIRQ, *NMI)}

@@ -8,7 +8,7 @@ from ctxrace.bpf.specification import BALANCED, INTERRUPTS, Choice, Specificatio
 from ctxrace.core.interleaving import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import ACCOUNTING, Level
+from ctxrace.kernel.rules.contexts import ACCOUNTING, Level
 
 A, SOFTIRQ, HARDIRQ, NMI = range(4)
 EARLY = True

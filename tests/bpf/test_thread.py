@@ -12,14 +12,14 @@ import pytest
 from ctxrace.bpf.claims import prepare
 from ctxrace.bpf.decided import SAID, ask, decide_thread
 from ctxrace.bpf.thread import COMPILERS, THREAD, Barrier, Checked, Executed
+from ctxrace.claims.decide import decide
+from ctxrace.claims.export import claim_text
+from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
 from ctxrace.core.claim import Answer
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Fact, Statement
 from ctxrace.explore.search import Limits
-from ctxrace.kernel.claim.decide import decide
-from ctxrace.kernel.claim.export import claim_text
-from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.replay import replay
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.thread import render_thread, thread_to_json

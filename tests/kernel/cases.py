@@ -7,8 +7,8 @@ from typing import Any
 
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.kernel.check import check
-from ctxrace.kernel.context import Level
 from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import Handler
 
 __all__ = ["RT", "Build", "Cases", "ending", "handlers", "length", "verdict"]

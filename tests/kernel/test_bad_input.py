@@ -14,8 +14,8 @@ from ctxrace.core.errors import CtxraceError, ExecutionError, ImageError, Scenar
 from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
-from ctxrace.kernel.context import Level
 from ctxrace.kernel.program import load
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import (
     Handler,
     Scenario,

@@ -3,8 +3,8 @@
 import pytest
 
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.context import Level
 from ctxrace.kernel.override import override
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import Handler, Scenario
 
 DECLARED = Scenario(handlers=(Handler(Level.SOFTIRQ, "bottom"), Handler(Level.NMI, "top")))

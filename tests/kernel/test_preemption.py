@@ -6,7 +6,7 @@ empty body; whoever sleeps there gives up the CPU before it.
 
 import pytest
 
-from ctxrace.kernel.context import Preemption
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import Tasks
 
 from .cases import RT, Cases, handlers

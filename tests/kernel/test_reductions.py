@@ -7,14 +7,14 @@ import pytest
 
 from ctxrace.core.property import Property
 from ctxrace.explore.search import Limits, search
-from ctxrace.kernel.assumptions import Assumptions
-from ctxrace.kernel.context import Preemption
-from ctxrace.kernel.flows import CurrentSeen, IdentityEscapes
-from ctxrace.kernel.layout import RUN_CONTEXT as BPF_CTX
-from ctxrace.kernel.position import REST, Taken
+from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes
+from ctxrace.kernel.model.layout import RUN_CONTEXT as BPF_CTX
+from ctxrace.kernel.model.state import REST, Taken
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import load
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import Scenario, validate
-from ctxrace.kernel.system import KernelSystem
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 

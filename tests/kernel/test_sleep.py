@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ctxrace.core.verdict import Outcome
-from ctxrace.kernel.context import Preemption
+from ctxrace.kernel.rules.preemption import Preemption
 
 from .cases import RT, Cases, ending, handlers, length, verdict
 

@@ -16,13 +16,14 @@ import ctxrace.bpf
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Limits, search
-from ctxrace.kernel.assumptions import Assumptions
 from ctxrace.kernel.check import check, explore
-from ctxrace.kernel.context import Level, Preemption
-from ctxrace.kernel.flows import IdentityEscapes
+from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.flows import IdentityEscapes
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, balanced, exclusive, progress, recovers, validate
-from ctxrace.kernel.system import KernelSystem
 
 from .cases import Build
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.context import INTERRUPT_NAMES
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import configuration
+from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
 from ctxrace.machine.arch import architecture
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from ctxrace.bpf.caller import Caller, trampolines_of
 from ctxrace.bpf.guards import load_guard
+from ctxrace.claims.resolve import Resolved, resolve
+from ctxrace.claims.syntax import Claim
+from ctxrace.claims.system_line import Options, load_system, options_of, scenario_of
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.claim.forms import Claim
-from ctxrace.kernel.claim.resolve import Resolved, resolve
-from ctxrace.kernel.claim.system_line import Options, load_system, options_of, scenario_of
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import RCU_FLAVOURS
 

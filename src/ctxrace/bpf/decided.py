@@ -9,14 +9,14 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.processes import Stop, each
 from ctxrace.bpf.thread import THREAD, Asked, Barrier, Checked, Executed, Said
+from ctxrace.claims.decide import decide
+from ctxrace.claims.parse import parse_claim
+from ctxrace.claims.syntax import Claim
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.statement import Fact, Statement
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
-from ctxrace.kernel.claim.decide import decide
-from ctxrace.kernel.claim.forms import Claim
-from ctxrace.kernel.claim.language import parse_claim
 from ctxrace.kernel.program import Program, load
 
 __all__ = ["SAID", "ask", "decide_thread"]

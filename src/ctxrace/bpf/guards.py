@@ -12,9 +12,9 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
-from ctxrace.kernel.context import Preemption
 from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import Program, configuration, fits_together, load
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 

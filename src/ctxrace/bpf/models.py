@@ -7,7 +7,7 @@ from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import Case, guard_path
 from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
-from ctxrace.kernel.context import Preemption
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import RCU_FLAVOURS
 
 __all__ = ["DEFAULT_GUARDS", "UNPINNED", "Place", "cells", "model_cases"]

@@ -5,12 +5,12 @@ import sys
 from pathlib import Path
 
 from ctxrace.bpf.claims import prepare, with_guard
+from ctxrace.claims.decide import decide
+from ctxrace.claims.parse import looks_like_a_claim, parse_claim
 from ctxrace.cli.output import write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
-from ctxrace.kernel.claim.decide import decide
-from ctxrace.kernel.claim.language import looks_like_a_claim, parse_claim
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
 
 __all__ = ["replay_claim"]

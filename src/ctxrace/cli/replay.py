@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import (
     Defines,
@@ -23,7 +24,6 @@ from ctxrace.cli.system_line import BuildOptions, system_line
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
 from ctxrace.explore.search import Limits
-from ctxrace.kernel.claim.export import claim_of
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
 

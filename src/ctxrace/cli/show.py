@@ -5,7 +5,7 @@ from ctxrace.cli.output import write
 from ctxrace.cli.progress import searching
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import explore
-from ctxrace.kernel.listing import listing
+from ctxrace.kernel.narrate.listing import listing
 from ctxrace.kernel.scenario import validate
 from ctxrace.report.listing import render_listing
 

@@ -8,15 +8,15 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import INTERRUPTED, Exploration, Limits, Progress, search
-from ctxrace.kernel.assumptions import Assumptions, without_wrong_ones
-from ctxrace.kernel.context import SOFTIRQS_AT_ONCE
-from ctxrace.kernel.contexts import MOST_COMPARED
 from ctxrace.kernel.forecast import forecast
-from ctxrace.kernel.monitor import CHECK, ENDS
+from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.model.contexts import MOST_COMPARED
+from ctxrace.kernel.model.monitor import CHECK, ENDS
+from ctxrace.kernel.model.smp import SmpSystem, system_for
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.scenario import Scenario, validate
-from ctxrace.kernel.smp import SmpSystem, system_for
-from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["check", "explore"]
 

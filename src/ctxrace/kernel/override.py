@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, make_property, parse_number, parse_preemption
 
 __all__ = ["override", "parse_property", "select"]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError, ToolchainError
-from ctxrace.kernel.context import Preemption
-from ctxrace.kernel.layout import linker_script
+from ctxrace.kernel.model.layout import linker_script
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario, declared_scenario
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image

@@ -9,11 +9,11 @@ from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Step
 from ctxrace.explore.expand import expand
-from ctxrace.kernel.assumptions import every_way
+from ctxrace.kernel.model.assumptions import every_way
+from ctxrace.kernel.model.smp import SmpSystem, narrator_for, system_for
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
-from ctxrace.kernel.smp import SmpSystem, narrator_for, system_for
-from ctxrace.kernel.system import KernelSystem
 
 __all__ = ["replay"]
 

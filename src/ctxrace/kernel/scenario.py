@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
-from ctxrace.kernel.context import Level, Preemption
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.image import Image
 
 __all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declared_scenario", "exclusive", "progress",

@@ -23,7 +23,7 @@ from ctxrace.bpf.specification.code import (
     store_plus_1_and_test,
     this_cpu_ptr,
 )
-from ctxrace.kernel.context import Level
+from ctxrace.kernel.rules.contexts import Level
 
 __all__ = ["COMPILED", "GUARDS", "SELECTIONS", "Attempt", "Guard", "attempt", "trampoline"]
 

@@ -7,7 +7,7 @@ from ctxrace.bpf.specification.code import Context, schedule
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_reason
+from ctxrace.kernel.rules.contexts import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_reason
 
 if TYPE_CHECKING:
     from ctxrace.bpf.specification.system import Specification, State

@@ -7,7 +7,8 @@ Sources: Linux v6.19 kernel/Kconfig.preempt, kernel/sched/core.c (`schedule`, `_
 from collections.abc import Sequence
 
 from ctxrace.bpf.specification.code import Line, cond_resched, might_sleep, schedule
-from ctxrace.kernel.context import ACCOUNTING, Level, Preemption, may_arrive, starts_masked
+from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, may_arrive, starts_masked
+from ctxrace.kernel.rules.preemption import Preemption
 
 __all__ = ["PREEMPTS", "RCTX", "at_once", "may_arrive_over", "rctx_of", "where_it_gives_way"]
 

@@ -14,7 +14,8 @@ from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.context import Level, Preemption
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
 
 __all__ = ["BALANCED", "EXCLUSIVE", "INTERRUPTS", "NOBODY", "PROGRESS", "RECOVERS", "Choice", "Specification", "State"]
 

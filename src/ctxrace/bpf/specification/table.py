@@ -6,7 +6,8 @@ from itertools import groupby, product
 
 from ctxrace.bpf.specification.system import Specification
 from ctxrace.explore.search import search
-from ctxrace.kernel.context import Level, Preemption
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
 
 __all__ = ["Configuration", "Decided", "configurations", "rows"]
 

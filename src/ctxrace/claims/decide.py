@@ -1,0 +1,172 @@
+"""Decide a claim: are its steps possible, in this order; if not, how far, and is its outcome all the same?"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ctxrace.claims.execute import Executed, execute, system_of
+from ctxrace.claims.explain import always_called, could, memory, reasons
+from ctxrace.claims.observer.interrupts import UnseenInterrupts, unseen_by
+from ctxrace.claims.observer.observer import ClaimFollower
+from ctxrace.claims.resolve import Resolved
+from ctxrace.claims.syntax import Act
+from ctxrace.claims.tell import Story, standing
+from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound, Standing
+from ctxrace.explore.product import REACHED, Product, inner
+from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.program import Program
+
+__all__ = ["decide"]
+
+ONE_ATTEMPT = "a context that the claim speaks of makes one attempt, unless the claim says that it starts again"
+
+
+def decide(
+    program: Program,
+    resolved: Resolved,
+    *,
+    limits: Limits | None = None,
+    progress: Progress | None = None,
+    case: str = "",
+    command: str = "",
+) -> ClaimResult:
+    """Execute the claim `resolved` on `program`, and judge its outcome where its steps are impossible.
+
+    case: what a report calls the program; command: what shows this result again. Raises `CtxraceError`.
+    """
+    limits = limits or Limits()
+    steps = resolved.claim.steps
+    refused = next((k for k, line in enumerate(steps) if always_called(program.image, resolved, line)), None)
+    whole = resolved if refused is None else _cut(resolved, refused)
+    executed = without_wrong_ones(lambda assumed: execute(program, whole, assumed, limits, progress, refused))
+    found, follower = executed.found, executed.follower
+    reached = min(found.progress, len(follower.steps))
+    confirmed = found.progress == follower.goal and refused is None
+    judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
+    answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
+    story = Story(follower, executed.run)
+    at = None if confirmed else _failing(executed, reached, refused)
+    failed = None if at is None else steps[at]
+    impossible = at is not None and answer is Answer.IMPOSSIBLE
+    whys = tuple(reasons(program.image, resolved, executed, at)) if at is not None and impossible else ()
+    searched = not impossible or at != refused  # what is always called needs no search
+    result = ClaimResult(
+        resolved.claim.file,
+        case or program.name,
+        program.image.arch.name,
+        program.compiler,
+        str(resolved.scenario.preemption),
+        resolved.scenario.task_count,
+        resolved.scenario.levels,
+        answer,
+        tuple(_findings(resolved, story, reached, at if impossible else None, whys)),
+        story.interleaving,
+        found.states,
+        found.transitions,
+        failed="" if failed is None else failed.label or "outcome",
+        reasons=whys if judged else (found.stopped,),
+        outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
+        notes=tuple(_notes(resolved, executed, searched=searched and impossible)),
+        fifo_tasks=resolved.scenario.fifo_count,
+        rcu=resolved.scenario.rcu,
+        command=command,
+        searched=searched,
+    )
+    if confirmed:
+        return result
+    return _with_outcome(_with_end(result, executed), program, resolved, limits, progress)
+
+
+def _with_end(result: ClaimResult, executed: Executed) -> ClaimResult:
+    """Return `result` with who stands where, and what memory holds, where the steps go no further."""
+    follower, run = executed.follower, executed.run
+    stands = tuple(Standing(who, place, could(follower, run, who)) for who, place in standing(follower, run))
+    return replace(result, standing=stands, memory=tuple(memory(follower, run)))
+
+
+def _cut(resolved: Resolved, index: int) -> Resolved:
+    """Return the claim without step `index` and all after it."""
+    claim = resolved.claim
+    return replace(resolved, claim=replace(claim, lines=claim.lines[:index], outcome=None))
+
+
+def _failing(executed: Executed, reached: int, refused: int | None) -> int:
+    """Return the index of the step that is not possible after `reached` others; refused: one that needs no search."""
+    follower = executed.follower
+    if reached < len(follower.steps) or refused is not None or not executed.run:
+        return min(reached, len(follower.steps) - 1) if refused is None else reached
+    # All have happened. What is not possible is that somebody finishes without a call.
+    _, mark = executed.run[-1][1].state
+    avoided = [
+        index
+        for index, line in enumerate(follower.steps)
+        if isinstance(line.says, Act) and line.says.kind == "avoid" and line.says.who
+        if follower.pairs[line.says.who, follower.resolved.functions[line.says.subject]] & mark.memory.avoiding
+    ]
+    return avoided[-1]
+
+
+def _findings(
+    resolved: Resolved, story: Story, reached: int, failing: int | None, whys: Sequence[str]
+) -> list[Finding]:
+    """Return what is found of each step: the first `reached` have happened, and `failing` is known to be impossible."""
+    findings = []
+    for index, line in enumerate(resolved.claim.steps):
+        text = line.text if line.label else f"outcome: {line.text}"
+        if index == failing:
+            findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
+        elif index < reached:
+            event = story.event_number(index)
+            said = f"event {event}" if event else "yes" if not isinstance(line.says, Act) else "between two events"
+            kind = line.says.kind if isinstance(line.says, Act) else ""
+            said = {"avoid": "so it is", "switch": "yes"}.get(kind, said)
+            findings.append(Finding(line.label, line.number, text, "possible", event, said))
+        else:
+            verdict = "not known" if failing is None else "not reached"
+            findings.append(Finding(line.label, line.number, text, verdict))
+    return findings
+
+
+def _notes(resolved: Resolved, executed: Executed, *, searched: bool) -> list[str]:
+    """Return what is to be known besides; searched: whether the answer is that no execution has these steps."""
+    notes = [executed.longer] if executed.longer else []
+    if searched:
+        notes.append(ONE_ATTEMPT)
+    attempts = resolved.scenario.attempts
+    if attempts is not None:
+        times = "once" if attempts == 1 else f"{attempts} times"
+        notes.append(f"each context begins its entry at most {times}; nothing is said beyond that")
+    return notes
+
+
+def _with_outcome(
+    result: ClaimResult, program: Program, resolved: Resolved, limits: Limits, progress: Progress | None
+) -> ClaimResult:
+    """Return `result` with whether the outcome is reachable by any other way."""
+    if resolved.claim.outcome is None:
+        return result
+    alone = replace(resolved, names={}, claim=replace(resolved.claim, lines=(), tasks=()))
+
+    def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
+        system = system_of(program, alone, assumed, everywhere=False)
+        explored = UnseenInterrupts(system) if unseen_by(alone) else system
+        return system, search(Product(explored, ClaimFollower(system, alone)), None, limits, progress)
+
+    system, found = without_wrong_ones(attempt)
+    run = found.runs.get(REACHED)
+    told = None
+    if run is not None:
+        opened = UnseenInterrupts(system)
+        told = system.narrate([pair for (state, _), step in run for pair in opened.opened(state, inner(step))])
+        told = replace(told, outcome=result.outcome_text, schedule="")
+    outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
+    if run is None and not found.exhausted:
+        outcome = OutcomeFound.INCOMPLETE
+    return replace(
+        result,
+        outcome=outcome,
+        outcome_interleaving=told,
+        outcome_states=found.states,
+        outcome_transitions=found.transitions,
+    )

@@ -1,0 +1,88 @@
+"""An interleaving as a claim: what happened, in the language of claims."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+from ctxrace.claims.resolve import check_supported
+from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.names import task_name
+from ctxrace.core.property import Property
+from ctxrace.core.schedule import Schedule
+from ctxrace.kernel.model.monitor import ENDS
+from ctxrace.kernel.program import Program
+from ctxrace.kernel.replay import replay
+from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
+from ctxrace.kernel.scenario import Scenario
+
+__all__ = ["claim_of", "claim_text"]
+
+NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+
+def claim_of(program: Program, schedule: Schedule, scenario: Scenario, system: str) -> str:
+    """Return the claim file that says what `schedule` does; system: what its system line says.
+
+    Raises `ScenarioError` where claims cannot be followed through the scenario, or the schedule is none of it.
+    """
+    check_supported(program.name, scenario)
+    told, broken = replay(program, schedule, scenario)
+    return claim_text(told, broken, system, _named(scenario))
+
+
+def claim_text(
+    told: Interleaving, broken: tuple[Property, ...], system: str, named: Mapping[str, Sequence[str]] = NO_NAMES
+) -> str:
+    """Return `told` as the text of a claim about `system`.
+
+    broken: the properties that its last step breaks. named: the scenario's tasks by their entry; without it, there are
+    no others than those of `told`.
+    """
+    tasks = [name for name in told.contexts if name not in INTERRUPT_NAMES]
+    lines = [f"system {system}"]
+    for entry, names in named.items():  # names are given out in order, so none before one that ran is left out
+        if used := [number for number, name in enumerate(names, 1) if name in tasks]:
+            every = len(named) == 1 and used[-1] == len(names)
+            lines.append(f"tasks {', '.join(names[: used[-1]])}{'' if every else f' run {entry}'}")
+    if tasks and not named:
+        lines.append(f"tasks {', '.join(tasks)}")
+    lines += [f"{number}. {said}" for number, said in enumerate(_steps(told), 1)]
+    # What ends a run stands alone: nobody knows what else holds then.
+    properties = [prop for prop in broken if prop in ENDS][:1] or broken
+    if properties:
+        lines.append(f"outcome: {' and '.join(f'violates {prop}' for prop in properties)}")
+    return "\n".join(lines) + "\n"
+
+
+def _named(scenario: Scenario) -> Mapping[str, Sequence[str]]:
+    runs = [group.entry for group in scenario.tasks for _ in range(group.count)]
+    return {
+        entry: [task_name(number) for number, runs_it in enumerate(runs) if runs_it == entry]
+        for entry in dict.fromkeys(runs)
+    }
+
+
+def _steps(told: Interleaving) -> Iterator[str]:
+    for row in told:
+        if isinstance(row, Event):
+            for access in row.accesses:
+                name = access.name or access.symbol
+                if "+" in name or not name or name.startswith(("0x", "current")):
+                    continue  # no name in C: the claim leaves it open
+                if access.kind == "write":
+                    yield f"{row.context}: {name} {access.before} -> {access.value}"
+                else:
+                    yield f"{row.context}: reads {name} == {access.value}"
+            continue
+        match row.kind:
+            case "start":
+                yield f"{row.context} starts"
+            case "switch" if "; runs " in row.reason or "; begins " in row.reason:
+                yield f"{row.context} starts"
+            case "switch":
+                yield f"switch to {row.context}"
+            case "arrival":
+                yield f"{row.context} arrives"
+            case "return":
+                yield f"{row.context} returns"
+            case "finish":
+                yield f"{row.context} finishes"

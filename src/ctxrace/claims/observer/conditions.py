@@ -1,0 +1,80 @@
+"""What a claim says of a state: that the CPU is idle, what memory holds, what never ran, that a variable is stuck."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from ctxrace.claims.observer.breaches import Breaches
+from ctxrace.claims.observer.step_masks import Atoms
+from ctxrace.claims.observer.step_readings import Memory
+from ctxrace.claims.resolve import Resolved
+from ctxrace.claims.syntax import Term
+from ctxrace.core.system import Step
+from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, Others, Position, Start
+from ctxrace.kernel.model.system import KernelSystem
+
+__all__ = ["Conditions"]
+
+
+class Conditions:
+    """Judge terms in states of `system`, with the names of `resolved`."""
+
+    def __init__(self, system: KernelSystem, resolved: Resolved, atoms: Atoms, breaches: Breaches) -> None:
+        self.system, self.resolved, self.atoms, self.breaches = system, resolved, atoms, breaches
+        self._stuck: dict[tuple[int, int, Others, str], bool] = {}
+
+    def holds(self, term: Term, state: Position, step: Step | None, memory: Memory) -> bool:
+        """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
+
+        memory: what has happened besides, this step included.
+        """
+        if term.kind == "violates":
+            return bool(memory.broken & self.breaches.bits[self.resolved.properties[term.subject]])
+        if state.shared == CRASHED:
+            return False
+        match term.kind:
+            case "idle":
+                return self.system.is_idle(state)
+            case "value":
+                assert term.value is not None
+                return term.value.accepts(self._value(state.shared, term.subject), self._size(term.subject))
+            case "never":
+                entered = self.atoms.functions[self.resolved.functions[term.subject]]
+                return step is not None and not memory.ran & entered
+            case _:
+                return self._is_stuck(state, term.subject)
+
+    def _size(self, name: str) -> int:
+        return self.resolved.places[name].size
+
+    def _value(self, shared: int, name: str) -> int:
+        place = self.resolved.places[name]
+        data = self.system.shared.values[shared][place.start : place.start + place.size]
+        return int.from_bytes(data, self.system.image.arch.byte_order)
+
+    def value(self, state: Position, name: str) -> int | None:
+        """Return what the place called `name` holds in `state`; None where nobody can say."""
+        return None if state.shared == CRASHED else self._value(state.shared, name)
+
+    def _is_stuck(self, state: Position, name: str) -> bool:
+        """Return whether the CPU is idle, `name` is not as at the start, and undisturbed entries leave it so."""
+        key = (state.shared, state.current, state.others, name)
+        if key not in self._stuck:
+            first = self._value(self.system.initial().shared, name)
+            now = self._value(state.shared, name)
+            self._stuck[key] = self.system.is_idle(state) and now != first and all(
+                self._value(end.shared, name) == now for end in self._undisturbed(state)
+            )  # fmt: skip
+        return self._stuck[key]
+
+    def _undisturbed(self, state: Position) -> Iterator[Position]:
+        """Return the idle states after one more entry each, left alone."""
+        for begin in self.system.steps(state):
+            if not isinstance(begin.label, Start | Arrive):
+                continue
+            here: Any = begin.state
+            seen: set[Position] = set()
+            while here.shared != CRASHED and not self.system.is_idle(here) and here not in seen:
+                seen.add(here)
+                here = next(step.state for step in self.system.steps(here) if step.label == EVENT)
+            if here.shared != CRASHED and here not in seen:
+                yield here

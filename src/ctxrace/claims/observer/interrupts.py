@@ -1,0 +1,142 @@
+"""Interrupts that a claim does not speak of, each told as one step, from arrival to return.
+
+What a handler does over a task hangs on memory, on the task's preempt count and on who is current; not on what the
+task is about to do, and not on the others. So all ways through a handler, with whatever arrives over it, are explored
+once for each such situation, and a claim about tasks sees only what memory holds when the task goes on.
+"""
+
+from collections.abc import Iterator, Sequence
+from heapq import heappop, heappush
+from typing import NamedTuple
+
+from ctxrace.claims.resolve import Resolved
+from ctxrace.claims.syntax import Act
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
+from ctxrace.core.system import Step
+from ctxrace.kernel.model.state import REST, Arrive, Position
+from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
+
+__all__ = ["Unseen", "UnseenInterrupts", "unseen_by"]
+
+
+def unseen_by(resolved: Resolved) -> bool:
+    """Return whether the claim says nothing that could be true only while an interrupt runs."""
+    for line in resolved.claim.steps:
+        says = line.says
+        if isinstance(says, Act):
+            if says.who in INTERRUPT_NAMES or says.over:
+                return False
+        elif any(term.kind == "violates" for term in says.terms) or all(term.kind == "value" for term in says.terms):
+            return False
+    return not any(line.strict for line in resolved.claim.steps)
+
+
+class Unseen(NamedTuple):
+    """The label of an interrupt told as one step: the labels of its steps, and the functions entered in it."""
+
+    labels: tuple[object, ...]
+    enters: frozenset[str]
+
+
+class _End(NamedTuple):
+    """How an interrupt can end: the state, reached by these labels, with the length of the way."""
+
+    state: Position
+    labels: tuple[object, ...]
+    enters: frozenset[str]
+    switches: int
+    events: int
+
+
+class UnseenInterrupts:
+    """`system`, in which an interrupt over a task, with all that arrives over it, is one step."""
+
+    def __init__(self, system: KernelSystem) -> None:
+        self.system = system
+        self._known: dict[Position, tuple[_End, ...]] = {}
+
+    @property
+    def properties(self) -> Sequence[Property]:
+        """Those of the system."""
+        return self.system.properties
+
+    def initial(self) -> Position:
+        """Return the system's initial state."""
+        return self.system.initial()
+
+    def narrate(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+        """Tell `run` with every step of its interrupts."""
+        return self.system.narrate([pair for state, step in run for pair in self.opened(state, step)])
+
+    def steps(self, state: Position) -> Iterator[Step]:
+        """Return the system's steps, interrupts as one step for each way in which they can leave memory."""
+        for step in self.system.steps(state):
+            if not isinstance(step.label, Arrive):
+                yield step
+                continue
+            began = step.state
+            entered = self._entered(state, step)
+            if not began.interrupts:
+                yield step._replace(label=Unseen((step.label,), entered))
+                continue
+            for end in self._ends(began):
+                after = self._back(began, end.state)
+                label = Unseen((step.label, *end.labels), entered | end.enters)
+                yield Step(label, after, step.switches + end.switches, step.events + end.events)
+
+    def opened(self, state: Position, step: Step) -> Iterator[tuple[Position, Step]]:
+        """Return the system's own steps in `step`, with the state before each."""
+        if not isinstance(step.label, Unseen):
+            yield state, step
+            return
+        for label in step.label.labels:
+            taken = next(found for found in self.system.steps(state) if found.label == label)
+            yield state, taken
+            state = taken.state
+
+    def _ends(self, began: Position) -> tuple[_End, ...]:
+        task = self.system.tasks.values[began.current]
+        # A task of which nothing is left but who it is and its preempt count, and nobody else.
+        bare = self.system.tasks(task._replace(flow=REST, begun=False))
+        start = Position(began.shared, 0, bare, (), began.interrupts, began.arrivals)
+        known = self._known.get(start)
+        if known is None:
+            known = self._known[start] = tuple(self._explore(start))
+        return known
+
+    def _explore(self, start: Position) -> Iterator[_End]:
+        # Dijkstra's algorithm, as in the search: of several ways to the same end the shortest is told.
+        found = 0
+        queue = [((0, 0), found, _End(start, (), frozenset(), 0, 0))]
+        done: set[tuple[Position, frozenset[str]]] = set()
+        while queue:
+            _, _, here = heappop(queue)
+            if (here.state, here.enters) in done:
+                continue
+            done.add((here.state, here.enters))
+            if not here.state.interrupts:
+                yield here
+                continue
+            for step in self.system.steps(here.state):
+                found += 1
+                enters = here.enters | self._entered(here.state, step)
+                length = (here.switches + step.switches, here.events + step.events)
+                heappush(queue, (length, found, _End(step.state, (*here.labels, step.label), enters, *length)))
+
+    def _entered(self, state: Position, step: Step) -> frozenset[str]:
+        """Return the functions that `step` is noted to enter."""
+        if isinstance(step.label, Arrive):
+            top = state.interrupts[-1] if state.interrupts else REST
+            moves = self.system.arrivals(state.current, top)
+            outcome = next(move for label, _, _, move in moves if label == step.label).outcome
+        else:
+            outcome = self.system.after_event(state).move.outcome
+        return frozenset(what for kind, what in outcome.notes if kind == "enters")
+
+    def _back(self, began: Position, end: Position) -> Position:
+        task = self.system.tasks.values[began.current]
+        left = self.system.tasks.values[end.current]
+        current = self.system.tasks(task._replace(own=left.own))
+        return Position(end.shared, began.since_idle, current, began.others, (), end.arrivals)

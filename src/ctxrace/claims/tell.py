@@ -1,0 +1,173 @@
+"""Tell a run that was followed for a claim: its tasks by the claim's names, its claimed steps marked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ctxrace.claims.observer.interrupts import UnseenInterrupts
+from ctxrace.claims.observer.observer import ClaimFollower
+from ctxrace.claims.observer.step_readings import Memory
+from ctxrace.claims.observer.task_bindings import RUNS, Where
+from ctxrace.claims.syntax import Act, Condition, Line
+from ctxrace.core.interleaving import Event, Turn
+from ctxrace.core.names import task_name
+from ctxrace.core.system import Step
+from ctxrace.explore.product import Label, Mark, inner
+from ctxrace.kernel.model.state import REST
+from ctxrace.kernel.narrate.narrator import Narrator
+from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
+from ctxrace.machine.flow import EXIT
+
+__all__ = ["Story", "standing"]
+
+
+class _NamedNarrator(Narrator):
+    """Call each task as the claim does, and those that it does not name by other letters."""
+
+    def __init__(self, follower: ClaimFollower) -> None:
+        super().__init__(follower.system)
+        self.claimed = follower.names
+        self.next = ""
+
+    def _name(self, task: int) -> str:
+        if self.next:
+            return self.next
+        group = self.system.tasks.values[task].group
+        known = [n for n in self.resting.names(task) if self.named[n] == group and n not in self.claimed]
+        if known:
+            return min(known)
+        taken = {*self.claimed, *self.named}
+        return next(name for name in map(task_name, range(len(taken) + 1)) if name not in taken)
+
+    def _waiting(self, task: int) -> str:
+        if self.next:
+            return self.next
+        return min(name for name in self.waiting.names(task) if name not in self.claimed)
+
+
+class Story:
+    """A run that a product has taken, as rows, and which row each claimed step is.
+
+    rows_of: for each step's index the row's index.
+    """
+
+    def __init__(self, follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> None:
+        self.follower = follower
+        narrator, opened = _NamedNarrator(follower), UnseenInterrupts(follower.system)
+        system_run: list[tuple[Any, Step]] = []
+        rows: list[Event | Turn] = []
+        self.rows_of: dict[int, int] = {}
+        progress = run[0][0][1].progress if run else 0
+        for index in range(progress):
+            self.rows_of[index] = -1
+        for (state, _), step in run:
+            label = step.label
+            assert isinstance(label, Label)
+            name = follower.actor_name(label.actor) if isinstance(label.actor, int) else ""
+            narrator.next = "" if name in INTERRUPT_NAMES else name
+            told = len(narrator.rows)
+            for pair in opened.opened(state, inner(step)):
+                narrator.add(*pair)
+                system_run.append(pair)
+            first = len(rows)
+            rows += narrator.rows[told:]
+            reached = min(label.mark.progress, len(follower.steps))
+            self._mark(range(progress, reached), first, rows)
+            progress = max(progress, reached)
+        self.progress = progress
+        for index, row in self.rows_of.items():
+            if row >= 0:
+                rows[row] = _noted(rows[row], follower.steps[index])
+        self.rows = rows
+        whole = narrator.interleaving(system_run)
+        self.interleaving = replace(whole, rows=tuple(rows), schedule="", outcome="")
+
+    def _mark(self, indices: range, first: int, rows: list[Event | Turn]) -> None:
+        for index in indices:
+            says = self.follower.steps[index].says
+            row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), -1)
+            if row < 0 and isinstance(says, Act) and says.kind in ("call", "return"):
+                # It was noted with an event that others have come after.
+                rows.append(Turn("inside", says.who, _spoken(says)))
+                row = len(rows) - 1
+            if row < 0:
+                row = len(rows) - 1
+            self.rows_of[index] = row
+
+    def event_number(self, index: int) -> int:
+        """Return the number of the event that claimed step `index` is; 0 where it is none."""
+        row = self.rows_of.get(index, -1)
+        if row < 0 or not isinstance(self.rows[row], Event) or isinstance(self.follower.steps[index].says, Condition):
+            return 0
+        return sum(isinstance(other, Event) for other in self.rows[: row + 1])
+
+
+def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[tuple[str, str]]:
+    """Return who stands where after `run`, running interrupts first."""
+    system = follower.system
+    state, mark = run[-1][1].state if run else (system.initial(), None)
+    found: list[tuple[str, str]] = []
+    for frame in reversed(state.interrupts):
+        flow = system.frames.values[frame].flow
+        level = system.flows.numbers.values[flow][0].level
+        found.append((str(level), _place(follower, flow)))
+    current = system.tasks.values[state.current].flow
+    where: Where = ()
+    if isinstance(mark, Mark) and isinstance(mark.memory, Memory):
+        where = mark.memory.where
+    for name, at in zip(follower.names, where, strict=False):
+        number = state.current if at == RUNS else at
+        flow = REST if number < 0 else system.tasks.values[number].flow
+        suffix = "" if at == RUNS or flow == REST else ", preempted"
+        found.append((name, _place(follower, flow) + suffix))
+    if RUNS not in where and current != REST:
+        found.append(("another task", _place(follower, current)))
+    return found
+
+
+def _place(follower: ClaimFollower, flow: int) -> str:
+    if flow == REST:
+        return "not in its entry"
+    role, at = follower.system.flows.numbers.values[flow]
+    if at.pc == EXIT:
+        return f"at the end of {role.entry}, about to return"
+    image = follower.system.image
+    function = image.function_at(at.pc)
+    source = image.source(at.pc)
+    instruction = follower.system.flows.machine.code[at.pc]
+    where = f"in {function.name}" if function else f"at {at.pc:#x}"
+    line = f" ({source.file.rpartition('/')[2]}:{source.line})" if source else ""
+    return f"{where}{line}, before: {instruction}"
+
+
+def _is(row: Event | Turn, says: Act | Condition) -> bool:
+    if isinstance(says, Condition):
+        return False
+    if isinstance(row, Event):
+        if row.context != says.who:
+            return False
+        if says.kind in ("read", "write"):
+            return any(access.kind == says.kind for access in row.accesses)
+        return says.kind in ("call", "return") and any(note.startswith(_noun(says)) for note in row.notes)
+    kinds = {"start": ("start", "switch"), "switch": ("start", "switch"), "finish": ("finish",),
+             "arrive": ("arrival",), "leave": ("return",)}  # fmt: skip
+    if says.kind in ("call", "return"):
+        return row.context == says.who and any(note.startswith(_noun(says)) for note in row.notes)
+    return row.kind in kinds.get(says.kind, ()) and row.context == says.who
+
+
+def _noun(says: Act) -> str:
+    return "enters " if says.kind == "call" else "leaves "
+
+
+def _spoken(says: Act) -> str:
+    if says.kind == "call":
+        return f"calls {says.subject}"
+    return f"{says.subject} returns" + (f" {says.value.text}" if says.value else "")
+
+
+def _noted(row: Event | Turn, line: Line) -> Event | Turn:
+    note = f"← step {line.label}" if line.label else "← outcome"
+    return row if note in row.notes else replace(row, notes=(*row.notes, note))
+
+

@@ -1,1 +1,0 @@
-"""Claims: a reviewer's numbered steps, read, executed and judged."""

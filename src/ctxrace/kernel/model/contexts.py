@@ -1,0 +1,204 @@
+"""What the contexts of one CPU do, each by itself: a step of one of them, on the memory that it finds.
+
+What numbers in a `Position` stand for is kept once, in an `Interner`, and shared by all CPUs.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from hashlib import sha256
+from typing import NamedTuple
+
+from ctxrace.core.property import Property
+from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
+from ctxrace.kernel.model.flows import Flows, Interner, Outcome, Role
+from ctxrace.kernel.model.groups import fresh_own, groups_of, softirqs_at_once
+from ctxrace.kernel.model.layout import UNTOLD, Layout
+from ctxrace.kernel.model.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
+from ctxrace.kernel.model.state import CRASHED, REST, UNLIMITED, Frame, Move, Position, Task
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
+from ctxrace.kernel.rules.sleeping import BLOCKS, Sleep, may_sleep
+from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
+from ctxrace.machine.flow import Machine
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import RegionKind, Touch
+
+__all__ = ["MOST_COMPARED", "NOTHING", "Announced", "Contexts"]
+
+MOST_COMPARED = 16
+"""As many folded tasks are compared with one another; further ones are taken to be like them."""
+
+
+class Announced(NamedTuple):
+    """Functions whose calls are told, and in contexts of `levels` also their returns, with what they return."""
+
+    functions: tuple[str, ...] = ()
+    levels: frozenset[Level] = frozenset()
+    results: bool = False
+
+
+NOTHING = Announced()
+
+
+class Contexts:
+    """Take steps of the contexts of `scenario` on `image`.
+
+    cpu: which CPU this is. first: the contexts of the first CPU, with which it shares what numbers stand for.
+    announced: of which functions calls and returns are told.
+    everywhere: whether tasks are preempted also before their first event and after their last.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        scenario: Scenario,
+        assumed: Assumptions = EVERYTHING,
+        *,
+        cpu: int = 0,
+        first: "Contexts | None" = None,
+        announced: Announced = NOTHING,
+        everywhere: bool = False,
+    ) -> None:
+        folded, blind, shared_stacks = assumed
+        self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
+        self.cpu = cpu
+        self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
+        noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced.functions, announced.results)
+        machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
+        self.handlers = scenario.interrupts
+        tasks = scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
+        self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
+        self.everywhere = everywhere
+        highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
+        identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
+        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announced.levels)
+        self.groups = groups_of(scenario, self.layout, folded)
+        # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
+        self.tells = not self.blind or scenario.preemption is Preemption.RT
+        self.shared: Interner[bytes] = Interner() if first is None else first.shared
+        self.own: Interner[bytes] = Interner() if first is None else first.own
+        self.tasks: Interner[Task] = Interner() if first is None else first.tasks
+        self.frames: Interner[Frame] = Interner() if first is None else first.frames
+        if first is not None:
+            self.flows.numbers = first.flows.numbers
+        attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
+        self.fresh = [
+            self.tasks(Task(number, REST, self.own(fresh_own(self.layout, group)), False, attempts))
+            for number, group in enumerate(self.groups)
+        ]
+        self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
+        self._starts: dict[tuple[int, Role], Move] = {}
+        self.finished: set[str] = set() if first is None else first.finished
+
+    def move(self, current: int, top: int, shared: int) -> Move:
+        """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
+        group, flow, own = self.tasks.values[current][:3]
+        began, run_context = self.tasks.values[self.fresh[group]].own, 0
+        if top != REST:
+            flow, began, run_context = self.frames.values[top]
+        memory, mine = self.shared.values[shared], self.own.values[own]
+        outcome = self.flows.step(flow, self.identity(current), memory, mine)
+        role, _ = self.flows.numbers.values[flow]
+        return self.conclude(role, outcome, memory, mine, began, run_context)
+
+    def first_move(self, task: int, role: Role) -> Move:
+        """Return what beginning the role's entry does, up to its first event, while `task` is current."""
+        key = (task, role)
+        move = self._starts.get(key)
+        if move is None:
+            own = self.tasks.values[task].own
+            mine, run_context = self.own.values[own], 0
+            if role.level is not Level.TASK:
+                mine, run_context = self._interrupted(mine, role)
+            outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
+            began = self.own(mine)
+            move = self._starts[key] = self.conclude(role, outcome, self.layout.shared, mine, began, run_context)
+        return move
+
+    def _interrupted(self, mine: bytes, role: Role) -> tuple[bytes, int]:
+        """Return current's task_struct as an interrupt that begins `role` finds it, and the bpf_ctx that it hides."""
+        accounted = self.layout.with_preempt_count(mine, self.layout.preempt_count(mine) + role.accounting)
+        if not self.blind:
+            return accounted, 0
+        run_context = self.layout.run_context(mine)
+        self.flows.hide(run_context)
+        return self.layout.with_run_context(accounted, UNTOLD), run_context
+
+    def conclude(
+        self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
+    ) -> Move:
+        """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
+        broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
+        layout, first = self.layout, self.own.values[began]
+        if any(kind == "sleeps" and not self._may_sleep(role, what, outcome, mine) for kind, what in outcome.notes):
+            broken.append(SLEEP)
+        mine = outcome.apply(mine, RegionKind.OWN)
+        if outcome.fault:
+            broken.append(FAULT)
+        elif outcome.finished:
+            self.finished.add(role.entry)
+            if layout.put_back(mine) != layout.put_back(first) or outcome.masked != role.masked:
+                broken.append(RESTORED)
+            if role.level is not Level.TASK:
+                mine = layout.with_preempt_count(mine, layout.preempt_count(first) - role.accounting)
+                mine = layout.with_run_context(mine, run_context) if self.blind else mine
+        enters = tuple(name for kind, name in outcome.notes if kind == "enters")
+        shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
+        flow = REST if outcome.finished else outcome.flow
+        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
+
+    def contents(
+        self, state: Position, touches: Sequence[Touch]
+    ) -> Iterator[tuple[Touch, RegionKind, int, bytes, bytes]]:
+        """Return each access of the event taken in `state`: where its bytes are kept, before it and after it."""
+        blobs = {
+            RegionKind.SHARED: bytearray(self.shared.values[state.shared]),
+            RegionKind.OWN: bytearray(self.own.values[self.tasks.values[state.current].own]),
+        }
+        identity, order = self.identity(state.current), self.image.arch.byte_order
+        for touch in touches:
+            kind, at = self.layout.locate(touch.address, identity)
+            place = slice(at, at + touch.size)
+            before = bytes(blobs[kind][place])
+            if touch.kind == "write":
+                blobs[kind][place] = touch.value.to_bytes(touch.size, order)
+            yield touch, kind, at, before, bytes(blobs[kind][place])
+
+    def _may_sleep(self, role: Role, calls: str, outcome: Outcome, mine: bytes) -> bool:
+        return may_sleep(
+            role.level,
+            calls=calls,
+            interrupts_on=not outcome.masked,
+            preempt_count=self.layout.preempt_count(mine),
+            softirq_disable_count=self.layout.softirq_disable_count(mine),
+        )
+
+    def sleeps(self, task: int) -> bool:
+        """Return whether a task that does not run is at rest, or sleeps."""
+        flow = self.tasks.values[task].flow
+        return flow == REST or self.calls_to_sleep(flow) in BLOCKS
+
+    def calls_to_sleep(self, flow: int) -> str | None:
+        """Return the `Sleep` function before whose first step a flow stands, if it does."""
+        return self.flows.machine.sleeping.get(self.flows.numbers.values[flow][1].pc)
+
+    def fingerprints(self) -> tuple[str, str]:
+        """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
+        code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
+        demands = replace(self.scenario, properties=())
+        explored = (self.monitor.watched, self.folded, self.blind, self.layout.shared_stacks)
+        scenario = repr((demands, explored)).encode()
+        return sha256(code).hexdigest()[:8], sha256(scenario).hexdigest()[:8]
+
+    def has_checks(self) -> bool:
+        """Return whether any entry may reach a ctxrace_check()."""
+        machine = self.flows.machine
+        return any(machine.liveness.indirect or machine.liveness.reaches(address) for address in machine.checks)
+
+    def role_of_task(self, group: int) -> Role:
+        """Return the role of the tasks of `group`."""
+        return Role(Level.TASK, self.groups[group].entry)
+
+    def identity(self, task: int) -> int:
+        """Return whose addresses task number `task` runs with."""
+        return self.groups[self.tasks.values[task].group].identity

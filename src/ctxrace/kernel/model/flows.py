@@ -1,0 +1,305 @@
+"""Steps of single contexts, each evaluated once.
+
+What a context does next hangs on its own state and on the few bytes it reads, not on all of memory. So the
+outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees.
+"""
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.kernel.model.layout import QUIET, RUN_CONTEXT, UNTOLD, Layout
+from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
+from ctxrace.machine.flow import EXIT, Flow, Machine
+from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write, wild
+
+__all__ = ["CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+
+Item = TypeVar("Item", bound=Hashable)
+
+
+class IdentityEscapes(Exception):
+    """A task does something that another task with the same entry would do differently: they cannot be folded."""
+
+
+class CurrentSeen(Exception):
+    """An interrupt looks at more of the task that it cut in on than its counts, or does not only save its bpf_ctx."""
+
+
+class StackEscapes(Exception):
+    """A context reaches another one's stack: stacks are not private."""
+
+
+class Interner(Generic[Item]):
+    """Number equal values once, so that states are tuples of small integers."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Item, int] = {}
+        self.values: list[Item] = []
+
+    def __call__(self, value: Item) -> int:
+        number = self._numbers.get(value)
+        if number is None:
+            number = self._numbers[value] = len(self.values)
+            self.values.append(value)
+        return number
+
+
+class Role(NamedTuple):
+    """What kind of context a flow belongs to. window: whether the preempt count does not say so yet, or no more."""
+
+    level: Level
+    entry: str
+    window: bool = False
+
+    @property
+    def accounting(self) -> int:
+        """What beginning it adds to the preempt count: nothing yet in the window before that is done."""
+        return 0 if self.window else ACCOUNTING.get(self.level, 0)
+
+    @property
+    def masked(self) -> bool:
+        """Whether it begins with interrupts off, as all that happens around the accounting does."""
+        return self.window or starts_masked(self.level)
+
+
+class Outcome(NamedTuple):
+    """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything."""
+
+    flow: int
+    finished: bool
+    masked: bool  # interrupts are off after it
+    writes: tuple[Write, ...]
+    address: int
+    touches: tuple[Touch, ...]
+    notes: tuple[tuple[str, str], ...]
+    fault: str = ""
+
+    def apply(self, blob: bytes, kind: RegionKind) -> bytes:
+        """Return `blob`, which is of `kind`, after the step's writes to it."""
+        for write in self.writes:
+            if write.kind is kind:
+                blob = blob[: write.offset] + write.data + blob[write.offset + len(write.data) :]
+        return blob
+
+
+class _Branch(NamedTuple):
+    kind: RegionKind
+    offset: int
+    size: int
+    children: "dict[bytes, _Branch | Outcome]"
+
+
+class Flows:
+    """Step flows of control.
+
+    folded: identities that must be indistinguishable from identity 0, if any.
+    highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
+    interrupt over it then sees it in the preempt count, and sees all that it has done.
+    blind: whether it is an error that an interrupt looks at current's task_struct, but for the counts, and for
+    bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
+    announcing: the levels at which the ends of announced functions are told, too.
+    """
+
+    def __init__(
+        self,
+        machine: Machine,
+        layout: Layout,
+        folded: Sequence[int],
+        highest: Level,
+        blind: bool,
+        announcing: frozenset[Level] = frozenset(),
+    ) -> None:
+        self.machine = machine
+        self.layout = layout
+        self._folded = folded
+        self._highest = highest
+        self._blind = blind
+        self._saved = frozenset(RUN_CONTEXT) if blind else frozenset[int]()
+        self._hidden = [0]
+        self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
+        self._announcing = announcing
+        self.numbers: Interner[tuple[Role, Flow]] = Interner()
+        self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
+        self._disarmed: dict[int, int] = {}
+
+    def start(self, role: Role, identity: int, shared: bytes, own: bytes) -> Outcome:
+        """Begin the role's entry while task `identity` is current."""
+        return self._look_up(role, identity, shared, own)
+
+    def step(self, flow: int, identity: int, shared: bytes, own: bytes) -> Outcome:
+        """Take the event before which flow number `flow` stands."""
+        return self._look_up(flow, identity, shared, own)
+
+    def disarm(self, flow: int) -> int:
+        """Return the flow after somebody else ran: an exception return clears the exclusive monitor."""
+        known = self._disarmed.get(flow)
+        if known is None:
+            role, state = self.numbers.values[flow]
+            known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=())))
+        return known
+
+    def hide(self, pointer: int) -> None:
+        """Take note that an interrupt finds `UNTOLD` where `pointer` is; raise `CurrentSeen` where one would notice."""
+        if pointer != UNTOLD and pointer not in self._hidden:
+            self._hidden.append(pointer)
+            for step in self._untold:
+                self._compare_untold(pointer, *step)
+
+    def outcomes(self) -> Iterator[tuple[int, Outcome]]:
+        """Return every outcome evaluated so far, with the identity that was current."""
+        for (_, identity), tree in self._trees.items():
+            waiting: list[_Branch | Outcome] = [tree]
+            while waiting:
+                node = waiting.pop()
+                if isinstance(node, Outcome):
+                    yield identity, node
+                else:
+                    waiting.extend(node.children.values())
+
+    def _look_up(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> Outcome:
+        key = (what, identity)
+        node = self._trees.get(key)
+        while type(node) is _Branch:
+            blob = shared if node.kind is RegionKind.SHARED else own
+            node = node.children.get(blob[node.offset : node.offset + node.size])
+        if node is not None:
+            assert isinstance(node, Outcome)
+            return node
+        outcome, memory = self._evaluate(what, identity, shared, own)
+        if self._blind:
+            self._check_blindness(what, identity, shared, own, outcome, memory)
+        if identity in self._folded:
+            self._compare_identities(what, identity, shared, own, outcome, memory)
+        self._insert(key, memory, outcome)
+        return outcome
+
+    def _insert(self, key: tuple[Hashable, int], memory: Memory, outcome: Outcome) -> None:
+        node: _Branch | Outcome = outcome
+        reads = list(memory.reads)
+        tree = self._trees.get(key)
+        depth = 0
+        parent: _Branch | None = None
+        while isinstance(tree, _Branch):  # walk what is known, then hang the rest below it
+            parent = tree
+            tree = tree.children.get(reads[depth].value)
+            depth += 1
+        for read in reversed(reads[depth:]):
+            node = _Branch(read.kind, read.offset, read.size, {read.value: node})
+        if parent is None:
+            self._trees[key] = node
+        else:
+            parent.children[reads[depth - 1].value] = node
+
+    def _evaluate(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> tuple[Outcome, Memory]:
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        result, memory = self._run(role, flow, identity, shared, own)
+        did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
+        if isinstance(result, str):
+            return Outcome(-1, True, False, *did, result), memory
+        finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
+        masked = not self.machine.interrupts_enabled(result)
+        return Outcome(self.numbers((role, result)), finished, masked, *did), memory
+
+    def _run(
+        self, role: Role, flow: Flow | None, identity: int, shared: bytes, own: bytes
+    ) -> tuple[Flow | str, Memory]:
+        layout, machine = self.layout, self.machine
+        stack = layout.stack(role.level, identity)
+        content = b"" if flow is None or layout.shared_stacks else flow.stack
+        private = bytes(len(stack) - len(content)) + content
+        memory = Memory(
+            layout.regions(role.level, identity),
+            layout.constant,
+            shared,
+            own,
+            private,
+            quiet=QUIET,
+            saved=self._saved,
+            byte_order=machine.arch.byte_order,
+        )
+        system = layout.system_registers(identity)
+        announcing = role.level in self._announcing
+        try:
+            if flow is not None and flow.pc == EXIT:
+                return flow, memory
+            if flow is None:
+                start = (role.entry, memory, system, stack, role.masked)
+                return machine.begin(*start, announcing=announcing), memory
+            return machine.proceed(flow, memory, system, stack, announcing=announcing), memory
+        except Fault as fault:
+            return str(fault), memory
+        except ForeignAccess as access:
+            return self._reach(role, access), memory
+
+    def _reach(self, role: Role, access: ForeignAccess) -> str:
+        match self.layout.foreign(access.address):
+            case "stack":
+                raise StackEscapes
+            case "task_struct":
+                raise ExecutionError(
+                    f"{role.entry} ({role.level}) reaches into another task's task_struct; the model knows only "
+                    "current's. Keep what tasks share in a variable of its own"
+                )
+        return f"{access.instruction} {wild(access.address, access.size)}"
+
+    def _check_blindness(
+        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
+        """Raise `CurrentSeen` where an interrupt does something else if it cuts in on another task."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        if role.level is Level.TASK:
+            return
+        touched = [*((kind, offset) for kind, offset, _, _ in seen.reads), *((w.kind, w.offset) for w in seen.writes)]
+        mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
+        if mine - QUIET - self._saved:
+            raise CurrentSeen
+        known = flow is not None and self.layout.change_words(flow, lambda word: _told(word, 0)) != flow
+        if not known and not (self.layout.run_context(own) == UNTOLD and mine & self._saved):
+            return  # it does not know what the task's bpf_ctx is
+        step = (what, identity, shared, own, found, seen)
+        self._untold.append(step)
+        for pointer in self._hidden:
+            self._compare_untold(pointer, *step)
+
+    def _compare_untold(
+        self, pointer: int, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
+        """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `UNTOLD`."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        layout = self.layout
+
+        def told(flow: Flow) -> Flow:
+            return layout.change_words(flow, lambda word: _told(word, pointer))
+
+        if layout.run_context(own) == UNTOLD:
+            own = layout.with_run_context(own, pointer)
+        result, memory = self._run(role, None if flow is None else told(flow), identity, shared, own)
+        expected = found.fault or told(self.numbers.values[found.flow][1])
+        hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (UNTOLD, pointer))
+        writes = [write._replace(data=shown) if write.data == hidden else write for write in seen.writes]
+        did, found_out = (memory.writes, memory.touches, memory.notes), (writes, seen.touches, seen.notes)
+        if result != expected or did != found_out:
+            raise CurrentSeen
+
+    def _compare_identities(
+        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+    ) -> None:
+        """Raise `IdentityEscapes` unless every folded identity takes this very step, up to its own addresses."""
+        role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
+        after = None if found.fault else self.numbers.values[found.flow][1]
+        for other in self._folded:
+            if other == identity or (other == self.layout.idle and role.level is Level.TASK):
+                continue
+            moved = None if flow is None else self.layout.relocate_flow(flow, identity, other)
+            result, memory = self._run(role, moved, other, shared, self.layout.relocate_own(own, identity, other))
+            expected = None if after is None else self.layout.relocate_flow(after, identity, other)
+            writes = [self.layout.relocate_write(write, identity, other) for write in found.writes]
+            same = (isinstance(result, str) if expected is None else result == expected) and memory.writes == writes
+            read = [place[:3] for place in memory.reads] == [place[:3] for place in seen.reads]
+            if not same or not read or tuple(memory.notes) != found.notes:
+                raise IdentityEscapes
+
+
+def _told(value: int, pointer: int) -> int:
+    return pointer if value == UNTOLD else value

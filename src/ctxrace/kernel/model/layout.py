@@ -1,0 +1,344 @@
+"""Where everything lies in memory: the image, this CPU's per-CPU area, tasks, stacks.
+
+Addresses are far apart, so that no arithmetic slip leads from one region into another.
+"""
+
+from collections.abc import Callable, Sequence
+
+from ctxrace.core.errors import ImageError
+from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
+from ctxrace.machine.arch import Architecture
+from ctxrace.machine.flow import Flow
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import Region, RegionKind, Write
+
+__all__ = [
+    "MIGRATION_DISABLED",
+    "PREEMPT_COUNT",
+    "QUIET",
+    "RUN_CONTEXT",
+    "SOFTIRQ_DISABLE_COUNT",
+    "TASK_STRUCT_SIZE",
+    "UNTOLD",
+    "Layout",
+    "linker_script",
+]
+
+_LINKER_SCRIPT = """\
+SECTIONS {
+  . = %#x;
+  .text : { *(.text .text.*) }
+  .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
+  .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
+  .data : ALIGN(4096) { *(.data .data.[!.]*) }
+  .bss : { *(.bss .bss.* COMMON) }
+  .data..percpu : ALIGN(4096) { *(.data..percpu .data..percpu..*) }
+  /DISCARD/ : { *(.comment .note.* .ctxrace.refs) }
+}
+"""
+
+_PERCPU_SECTION = ".data..percpu"
+_PERCPU_AREA = 0xFFFF_0001_0000_0000  # of the first CPU
+_PERCPU_STRIDE = 0x1000_1000
+_TASKS = 0xFFFF_0002_0000_0000
+_INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
+_SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
+_STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
+
+TASK_STRUCT_SIZE = 128
+# In a task_struct (ctxrace/sched.h):
+PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count
+PID_OFFSET = 16
+MIGRATION_DISABLED = range(20, 24)
+RUN_CONTEXT = range(24, 32)  # bpf_ctx
+SOFTIRQ_DISABLE_COUNT = range(32, 36)
+CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
+QUIET = frozenset([*PREEMPT_COUNT, *MIGRATION_DISABLED, *SOFTIRQ_DISABLE_COUNT, *CURRENT])
+"""What nobody changes behind the back of whoever runs: interrupts put the counts back, and `current` too."""
+_PUT_BACK = sorted([*QUIET, *RUN_CONTEXT])
+UNTOLD = 0xDEAD_0000_0000_0100
+"""What an interrupt finds in bpf_ctx, whatever is there: it may only save it and put it back."""
+_FIRST_PID = 100
+
+_STACK_TOP = 0xC000
+_STACK_SIZE = 0x4000  # THREAD_SIZE and IRQ_STACK_SIZE of arm64
+_SHARED_STACK_SIZE = 0x400
+_GUARD_SIZE = 0x1000
+
+
+def linker_script(arch: Architecture) -> str:
+    """Return how the linker is to place the sections of a kernel image of `arch`."""
+    return _LINKER_SCRIPT % arch.text
+
+
+class Layout:
+    """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory, as seen from one CPU.
+
+    shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
+    cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        tasks: int,
+        shared_stacks: bool = False,
+        statistics: Sequence[str] = (),
+        cpus: int = 1,
+        cpu: int = 0,
+    ) -> None:
+        self.image = image
+        self.tasks = tasks
+        self.idle = tasks
+        self.shared_stacks = shared_stacks
+        self.cpus, self.cpu = cpus, cpu
+        self._order = image.arch.byte_order
+        self._template = image.section(_PERCPU_SECTION)
+        self.percpu_offset = self._percpu_offset(cpu)
+        self._regions: list[Region] = []
+        constant, shared = bytearray(), bytearray()
+        for section in image.sections:
+            blob, kind = (shared, RegionKind.SHARED) if section.writable else (constant, RegionKind.CONSTANT)
+            copies = range(cpus) if section is self._template else range(1)
+            for number in copies:
+                base = section.address if section is not self._template else _percpu_area(number)
+                self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
+                blob += section.data
+        self._number_cpus(shared)
+        self._place_percpu_offset(constant)
+        self._place_statistics(statistics, constant, shared)
+        if shared_stacks:
+            for name, stack in self._stacks():
+                self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
+                shared += bytes(len(stack))
+        self.constant, self.shared = bytes(constant), bytes(shared)
+
+    def _percpu_offset(self, cpu: int) -> int:
+        if self._template is None:
+            return 0
+        return (_percpu_area(cpu) - self._template.address) & 0xFFFF_FFFF_FFFF_FFFF
+
+    def _number_cpus(self, shared: bytearray) -> None:
+        for name, size, value in (("cpu_number", 4, int), ("__per_cpu_offset", 8, self._percpu_offset)):
+            symbol = self.image.symbols.get(name)
+            if symbol is not None and symbol.size < size * (self.cpus if size == 8 else 1):
+                continue
+            for cpu in range(self.cpus if symbol is not None else 0):
+                assert symbol is not None
+                address = symbol.address + 8 * cpu if size == 8 else self._on_cpu(symbol.address, cpu)
+                at = self.locate_shared(address)
+                shared[at : at + size] = value(cpu).to_bytes(size, self._order)
+
+    def _place_percpu_offset(self, constant: bytearray) -> None:
+        # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), and who has no register for
+        # it finds it in an array (asm-generic/percpu.h). Nobody writes either again.
+        arch = self.image.arch
+        kept = {"this_cpu_off": arch.preempt_count_variable, "__per_cpu_offset": arch.percpu_register is None}
+        for name in (name for name, used in kept.items() if used):
+            symbol = self.image.symbols.get(name)
+            if symbol is not None:
+                region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
+                self._regions.insert(0, region)
+                constant += self.percpu_offset.to_bytes(8, self._order)
+
+    def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
+        for name in names:
+            symbol = self.image.symbols[name]
+            place = self.variable(name)
+            base = self._on_this_cpu(symbol.address)
+            self._regions.insert(0, Region(base, symbol.size, RegionKind.STATISTIC, len(constant), name))
+            constant += shared[place.start : place.stop]
+
+    def system_registers(self, identity: int) -> dict[str, int]:
+        """Return what the system registers hold while task `identity` is current."""
+        arch = self.image.arch
+        known = {arch.task_register: self.task_address(identity), arch.percpu_register: self.percpu_offset}
+        return {name: value for name, value in known.items() if name}
+
+    def task_address(self, identity: int) -> int:
+        """Return the address of a task's task_struct."""
+        return _TASKS + identity * _STRIDE
+
+    def own(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
+        """Return the task_struct of a task that is between two entries.
+
+        address: the task whose address it has, None for its own. softirq: whether it is to serve a softirq.
+        """
+        fresh = bytearray(CURRENT.stop)
+        where = self.task_address(identity if address is None else address)
+        fresh[CURRENT.start : CURRENT.stop] = where.to_bytes(8, self._order)
+        fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
+        if softirq:
+            for place, value in ((SOFTIRQ_DISABLE_COUNT, SOFTIRQ_OFFSET), (MIGRATION_DISABLED, 1)):
+                fresh[place.start : place.stop] = value.to_bytes(4, self._order)
+        return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
+
+    def preempt_count(self, own: bytes) -> int:
+        """Return the preempt count in a task_struct."""
+        # Of the 8 bytes, as one number, the lower half: a big-endian arm64 has it at the higher address.
+        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
+
+    def with_preempt_count(self, own: bytes, count: int) -> bytes:
+        """Return a task_struct with another preempt count."""
+        whole = int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
+        whole += (count & 0xFFFF_FFFF) - (whole & 0xFFFF_FFFF)
+        return own[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + own[PREEMPT_COUNT.stop :]
+
+    def may_migrate(self, own: bytes) -> bool:
+        """Return whether the task whose task_struct this is may go on on another CPU."""
+        return not any(own[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
+
+    def softirq_disable_count(self, own: bytes) -> int:
+        """Return the softirq_disable_cnt in a task_struct."""
+        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], self._order)
+
+    def run_context(self, own: bytes) -> int:
+        """Return the bpf_ctx in a task_struct."""
+        return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], self._order)
+
+    def with_run_context(self, own: bytes, pointer: int) -> bytes:
+        """Return a task_struct with another bpf_ctx."""
+        return own[: RUN_CONTEXT.start] + pointer.to_bytes(8, self._order) + own[RUN_CONTEXT.stop :]
+
+    def put_back(self, own: bytes) -> bytes:
+        """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
+        return bytes(own[offset] for offset in _PUT_BACK)
+
+    def stack(self, level: Level, identity: int) -> range:
+        """Return the addresses of the stack that a context of `level` runs on."""
+        number = self.cpu * len(Level) + level
+        base = self.task_address(identity) if level is Level.TASK else _INTERRUPT_STACKS + number * _SPAN
+        size = _SHARED_STACK_SIZE if self.shared_stacks else _STACK_SIZE
+        return range(base + _STACK_TOP - size, base + _STACK_TOP)
+
+    def regions(self, level: Level, identity: int) -> Sequence[Region]:
+        """Return what a context of `level` sees of memory while task `identity` is current."""
+        stack = self.stack(level, identity)
+        mine = f"the {level} stack"
+        return (
+            *self._own_regions(identity),
+            *([] if self.shared_stacks else [Region(stack.start, len(stack), RegionKind.STACK, 0, mine)]),
+            Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
+            *self._regions,
+            Region(_TASKS, (self.tasks + 1) * _STRIDE, RegionKind.FOREIGN, 0, "tasks"),
+            Region(_INTERRUPT_STACKS, self.cpus * len(Level) * _SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
+        )
+
+    def foreign(self, address: int) -> str:
+        """Return what of other contexts lies at `address`: ``stack``, ``task_struct``, or nothing."""
+        if address >= _INTERRUPT_STACKS:
+            level, offset = divmod(address - _INTERRUPT_STACKS, _SPAN)
+            level %= len(Level)
+            is_stack = level and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+        else:
+            identity, offset = divmod(address - _TASKS, _STRIDE)
+            is_stack = identity < self.tasks and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+        if is_stack:
+            return "stack"
+        return "task_struct" if address < _INTERRUPT_STACKS and offset < TASK_STRUCT_SIZE else ""
+
+    def _own_regions(self, identity: int) -> list[Region]:
+        regions = [Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")]
+        for name, place in ((self.image.arch.preempt_count_variable, PREEMPT_COUNT), ("current_task", CURRENT)):
+            symbol = self.image.symbols.get(name or "")
+            if symbol is not None and self.image.arch.preempt_count_variable:
+                address = self._on_this_cpu(symbol.address)
+                regions.append(Region(address, symbol.size, RegionKind.OWN, place.start, symbol.name))
+        return regions
+
+    def locate(self, address: int, identity: int) -> tuple[RegionKind, int]:
+        """Return in which blob, and where in it, `address` is kept while task `identity` is current."""
+        for region in self._own_regions(identity):
+            if region.base <= address < region.base + region.size:
+                return region.kind, address - region.base + region.start
+        return RegionKind.SHARED, self.locate_shared(address)
+
+    def locate_shared(self, address: int) -> int:
+        """Return where in the shared blob `address` is kept; raise `ImageError` where it is not shared memory."""
+        for region in self._regions:
+            if region.kind is RegionKind.SHARED and region.base <= address < region.base + region.size:
+                return address - region.base + region.start
+        raise ImageError(f"{self.image.where(address)} is not a variable that can change")
+
+    def variable(self, name: str) -> range:
+        """Return the bytes of the shared blob that hold the variable `name` (on this CPU, where it is per-CPU)."""
+        symbol = self.image.symbols[name]
+        offset = self.locate_shared(self._on_this_cpu(symbol.address))
+        return range(offset, offset + symbol.size)
+
+    def copies(self, name: str) -> list[range]:
+        """Return the bytes of the shared blob that hold the variable `name`, for each CPU where it is per-CPU."""
+        symbol = self.image.symbols[name]
+        addresses = dict.fromkeys(self._on_cpu(symbol.address, cpu) for cpu in range(self.cpus))
+        starts = map(self.locate_shared, addresses)
+        return [range(start, start + symbol.size) for start in starts]
+
+    def symbol_address(self, address: int) -> tuple[int, int | None]:
+        """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""
+        for cpu in range(self.cpus if self._template is not None else 0):
+            area = _percpu_area(cpu)
+            assert self._template is not None
+            if area <= address < area + len(self._template.data):
+                return address - area + self._template.address, cpu
+        return address, None
+
+    def relocate(self, value: int, source: int, target: int) -> int:
+        """Return what `value` is for task `target` if it is an address in task `source`'s own memory."""
+        offset = value - self.task_address(source)
+        return self.task_address(target) + offset if 0 <= offset < _SPAN else value
+
+    def relocate_flow(self, flow: Flow, source: int, target: int) -> Flow:
+        """Return `flow` as it would be with task `target` in the place of `source`."""
+        return self.change_words(flow, lambda value: self.relocate(value, source, target))
+
+    def change_words(self, flow: Flow, change: Callable[[int], int]) -> Flow:
+        """Return `flow` with `change` made to every word that it holds."""
+        registers = ((offset, change(value)) for offset, value in flow.registers)
+        return flow._replace(
+            registers=tuple((offset, value) for offset, value in registers if value),
+            stack=self._change_words(flow.stack, len(flow.stack) % 8, change),
+            monitor=tuple(map(change, flow.monitor)),
+            active=tuple(activation._replace(stack=change(activation.stack)) for activation in flow.active),
+            done=tuple(map(change, flow.done)),
+        )
+
+    def relocate_own(self, own: bytes, source: int, target: int) -> bytes:
+        """Return a task_struct as it would be with task `target` in the place of `source`."""
+        moved = bytearray(self._change_words(own, 0, lambda value: self.relocate(value, source, target)))
+        if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
+            moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
+        return bytes(moved)
+
+    def relocate_write(self, write: Write, source: int, target: int) -> Write:
+        """Return a write as it would be with task `target` in the place of `source`."""
+        if write.kind is not RegionKind.OWN or len(write.data) != 8:
+            return write
+        data = self._change_words(write.data, 0, lambda value: self.relocate(value, source, target))
+        return write._replace(data=data)
+
+    def _change_words(self, data: bytes, start: int, change: Callable[[int], int]) -> bytes:
+        changed = bytearray(data)
+        for at in range(start, len(data) - 7, 8):
+            value = int.from_bytes(data[at : at + 8], self._order)
+            changed[at : at + 8] = change(value).to_bytes(8, self._order)
+        return bytes(changed)
+
+    def _stacks(self) -> list[tuple[str, range]]:
+        tasks = [(f"task {i}'s stack", self.stack(Level.TASK, i)) for i in range(self.tasks)]
+        return [*tasks, *((f"the {level} stack", self.stack(level, 0)) for level in Level if level is not Level.TASK)]
+
+    def _on_this_cpu(self, address: int) -> int:
+        return self._on_cpu(address, self.cpu)
+
+    def _on_cpu(self, address: int, cpu: int) -> int:
+        section = self._template
+        if section is not None and section.address <= address < section.address + len(section.data):
+            return address - section.address + _percpu_area(cpu)
+        return address
+
+    def _pid(self, identity: int) -> bytes:
+        return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, self._order)
+
+
+def _percpu_area(cpu: int) -> int:
+    return _PERCPU_AREA + cpu * _PERCPU_STRIDE

@@ -1,0 +1,170 @@
+"""A state of the CPU as small numbers, the steps between states, and their labels.
+
+The search hashes and compares states more than anything else, so a state is a tuple of integers, each of which
+stands for something that is kept once.
+"""
+
+from collections.abc import Hashable
+from typing import NamedTuple
+
+from ctxrace.core.property import Property
+from ctxrace.kernel.model.flows import Outcome
+from ctxrace.kernel.rules.contexts import Level
+
+__all__ = [
+    "CRASHED",
+    "EVENT",
+    "REST",
+    "UNLIMITED",
+    "Arrive",
+    "Frame",
+    "Glance",
+    "Group",
+    "Idle",
+    "Move",
+    "On",
+    "Others",
+    "Position",
+    "Resume",
+    "Start",
+    "Taken",
+    "Task",
+]
+
+REST = -1
+"""In the place of a flow's number: between two entries."""
+
+UNLIMITED = -1
+"""In the place of a task's attempts."""
+
+CRASHED = -1
+"""In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
+
+
+Others = tuple[tuple[int, int], ...]
+"""Numbers of tasks, each with how many there are."""
+
+
+class Position(NamedTuple):
+    """A state of the CPU.
+
+    shared: the number of shared memory's content. since_idle: what the monitor remembers.
+    current: the number of the current `Task`, the idle task's if none runs.
+    others: the numbers of the other tasks, each with how many there are, sorted, but for those at rest that are as
+    fresh as at the start.
+    interrupts: the numbers of the `Frame`s over the current task, the running one last.
+    arrivals: how many more times each handler may begin; empty: as often as they like.
+    """
+
+    shared: int
+    since_idle: int
+    current: int
+    others: Others
+    interrupts: tuple[int, ...]
+    arrivals: tuple[int, ...]
+
+
+class Task(NamedTuple):
+    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
+
+    begun: whether others may have noticed that its entry began. attempts: how often it may begin again.
+    cpu: where it ran last, if its entry is in flight. elsewhere: whether it runs there now.
+    """
+
+    group: int
+    flow: int
+    own: int
+    begun: bool = False
+    attempts: int = -1
+    cpu: int = 0
+    elsewhere: bool = False
+
+
+class Frame(NamedTuple):
+    """An interrupt that stands before an event of `flow`.
+
+    began: the number of the task_struct with which it began. run_context: the bpf_ctx of the task that it cut in on.
+    """
+
+    flow: int
+    began: int
+    run_context: int = 0
+
+
+class Group(NamedTuple):
+    """`size` tasks that run `entry` and count as one another; `identity` has the addresses that stand for all.
+
+    level: what the code is for the kernel: a softirq that is a task is still a softirq. fifo: whether no other task
+    takes the CPU from them.
+    """
+
+    size: int
+    entry: str
+    identity: int
+    level: Level = Level.TASK
+    fifo: bool = False
+
+
+class Move(NamedTuple):
+    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`.
+
+    began, run_context: as in `Frame`.
+    """
+
+    flow: int
+    own: int
+    shared: int
+    enters: tuple[str, ...]
+    broken: tuple[Property, ...]
+    outcome: Outcome
+    began: int
+    run_context: int
+
+
+class Taken(NamedTuple):
+    """The running context's next event as a part of states: the task and the frame after it, and what it counts."""
+
+    move: Move
+    current: int
+    over: tuple[int, ...]
+    ended: bool
+    events: int
+
+
+class Arrive(NamedTuple):
+    """The label of an arrival: which of the scenario's handlers."""
+
+    handler: int
+
+
+class Resume(NamedTuple):
+    """The label of a switch to a task that was preempted."""
+
+    task: int
+
+
+class Glance(NamedTuple):
+    """The label of a switch to a task that begins its entry, and back before its first event."""
+
+    task: int
+
+
+class Idle(NamedTuple):
+    """The label of a switch to the idle task, because all tasks that are in flight sleep."""
+
+
+class Start(NamedTuple):
+    """The label of a switch to a task that begins its entry."""
+
+    task: int
+
+
+class On(NamedTuple):
+    """The label of a step on CPU number `cpu`, where there are several."""
+
+    cpu: int
+    label: Hashable
+
+
+EVENT = "event"
+"""The label of the running context's next event."""

@@ -1,0 +1,362 @@
+"""One CPU of a Linux kernel as a `System`: contexts, whose steps are machine code, under the context rules.
+
+What each number of a `Position` stands for is kept once, in an `Interner`, and what a context does next is looked
+up by number.
+"""
+
+from collections.abc import Hashable, Sequence
+
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
+from ctxrace.core.system import Step
+from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
+from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
+from ctxrace.kernel.model.flows import Role
+from ctxrace.kernel.model.state import (
+    CRASHED,
+    EVENT,
+    REST,
+    UNLIMITED,
+    Arrive,
+    Frame,
+    Glance,
+    Idle,
+    Move,
+    Others,
+    Position,
+    Resume,
+    Start,
+    Taken,
+    Task,
+)
+from ctxrace.kernel.narrate.narrator import narrate
+from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level, may_arrive
+from ctxrace.kernel.rules.preemption import may_be_preempted
+from ctxrace.kernel.scenario import Scenario
+from ctxrace.machine.flow import EXIT
+from ctxrace.machine.image import Image
+
+__all__ = ["KernelSystem"]
+
+
+class KernelSystem(Contexts):
+    """Explore what `Contexts` may do on one CPU, in every order that the context rules allow."""
+
+    def __init__(
+        self,
+        image: Image,
+        scenario: Scenario,
+        assumed: Assumptions = EVERYTHING,
+        *,
+        cpu: int = 0,
+        first: "KernelSystem | None" = None,
+        announced: Announced = NOTHING,
+        everywhere: bool = False,
+    ) -> None:
+        super().__init__(
+            image, scenario, assumed, cpu=cpu, first=first, announced=announced, everywhere=everywhere
+        )
+        self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
+        if first is not None:
+            self.cpus.append(self)
+        self._taken: dict[tuple[int, int, int], Taken] = {}
+        self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
+        self._left: dict[int, int | None] = {}
+        self.arrived: set[tuple[str, Level]] = set() if first is None else first.arrived
+
+    @property
+    def properties(self) -> tuple[Property, ...]:
+        """What the scenario demands, and what every kernel demands."""
+        return self.monitor.properties
+
+    def initial(self) -> Position:
+        """Return the idle CPU, with memory as the image has it."""
+        limit = self.scenario.attempts
+        arrivals = () if limit is None else (limit,) * len(self.handlers)
+        return Position(self.shared(self.layout.shared), 0, self.idle, (), (), arrivals)
+
+    def steps(self, state: Position) -> Sequence[Step]:
+        """Return what may happen next: the running context's event, arrivals, switches to other tasks."""
+        if state.shared == CRASHED:
+            return ()
+        current, interrupts = state.current, state.interrupts
+        top = interrupts[-1] if interrupts else REST
+        running = top != REST or self.tasks.values[current].flow != REST
+        steps = []
+        if running:
+            steps.append(self._event(state))
+        if running or self.may_idle(state):
+            for label, task, interrupted, move in self.arrivals(current, top):
+                if not state.arrivals or state.arrivals[label.handler]:
+                    steps.append(self._arrive(state, label, task, interrupted, move))
+        if not interrupts:
+            left = self.preempted(current)
+            if left is not None:
+                steps.extend(self._switches(state, left))
+        return steps
+
+    def narrate(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+        """Tell `run` with the instructions and source lines of the image."""
+        return narrate(self, run)
+
+    # What the steps are.
+
+    def _event(self, state: Position) -> Step:
+        _, since_idle, _, others, interrupts, arrivals = state
+        move, current, over, ended, events = self.after_event(state)
+        if interrupts:
+            interrupts = interrupts[:-1] + over
+        elif ended:
+            current, others = self._retire(current, others)
+        after = Position(move.shared, since_idle, current, others, interrupts, arrivals)
+        if ended or move.enters:
+            return self._step(EVENT, after, move, ended=ended, events=events)
+        return Step(EVENT, after, 0, events, move.broken)
+
+    def after_event(self, state: Position) -> Taken:
+        """Return what the running context's next event does, and the task and the frame after it."""
+        top = state.interrupts[-1] if state.interrupts else REST
+        key = (state.current, top, state.shared)
+        taken = self._taken.get(key)
+        if taken is None:
+            taken = self._taken[key] = self._take(*key)
+        return taken
+
+    def _take(self, current: int, top: int, shared: int) -> Taken:
+        move = self.move(current, top, shared)
+        ended = move.flow == REST
+        over: tuple[int, ...] = ()
+        task = self.tasks.values[current]._replace(own=move.own)
+        if top == REST:
+            task = task._replace(flow=move.flow, begun=not ended, cpu=0 if ended else task.cpu)
+        elif not ended:
+            over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
+        return Taken(move, self.tasks(task), over, ended, 0 if move.outcome.address == EXIT else 1)
+
+    def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
+        shared, since_idle, _, others, interrupts, arrivals = state
+        if interrupts:
+            interrupts = (*interrupts[:-1], interrupted)
+        if move.flow != REST:
+            interrupts = (*interrupts, self.frames(Frame(move.flow, move.began, move.run_context)))
+        since_idle |= self.monitor.attempted[self.handlers[label.handler].entry]
+        if arrivals:
+            arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
+        memory = CRASHED if move.shared == CRASHED else shared
+        after = Position(memory, since_idle, current, others, interrupts, arrivals)
+        return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
+
+    def _switches(self, state: Position, left: int) -> Sequence[Step]:
+        """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
+        shared, since_idle, current, others, _, arrivals = state
+        tasks, idle_group = self.tasks.values, len(self.groups) - 1
+        preempts = left != self.idle and tasks[left].flow != REST
+        waiting = others if left == self.idle else _with(others, left)
+        used = [0] * len(self.groups)
+        for task, number in waiting:
+            used[tasks[task].group] += number
+        unused = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
+        startable = [task for task in unused if self._may_serve(task, waiting)]
+        steps = [self._start(state, task, waiting, preempts) for task in startable]
+        passing = [task for task in startable if self._may_pass(task)]
+        for task, number in waiting:
+            same = left == current and not self.everywhere  # going on as its like changes nothing but names
+            if task == left and (same or number == 1) or tasks[task].group == idle_group:
+                continue  # whoever runs already, or the idle task
+            rest = _without(waiting, task)
+            if tasks[task].flow != REST:
+                if self.may_run_here(task):
+                    after = Position(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
+                    came = tasks[task].cpu != self.cpu
+                    steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
+            elif tasks[task].attempts and self._may_serve(task, waiting):
+                steps.append(self._start(state, task, rest, preempts))
+                passing += [task] if self._may_pass(task) else []
+        if preempts and left != current and passing:
+            # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
+            steps.append(Step(Glance(passing[0]), state._replace(current=left), 2, 0))
+        if preempts and self.may_stop(left, waiting):
+            idle, rest = self._to_idle(waiting)
+            steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
+        return steps
+
+    def _may_serve(self, task: int, waiting: Others) -> bool:
+        """Return whether `task`, which is at rest, may begin here: of a softirq so many are at it, and not more."""
+        group = self.groups[self.tasks.values[task].group]
+        if group.level is Level.TASK or self.scenario.cpus == 1:
+            return True
+        serving = 0
+        for other, number in waiting:
+            it = self.tasks.values[other]
+            here = it.flow != REST and it.cpu == self.cpu and not it.elsewhere
+            its = self.groups[it.group]
+            serving += number * (here and (its.entry, its.level) == (group.entry, group.level))
+        return serving < SOFTIRQS_AT_ONCE
+
+    def _brings(self, state: Position) -> tuple[Property, ...]:
+        """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""
+        _, flow = self.flows.numbers.values[self.tasks.values[state.current].flow]
+        return self.monitor.entered(self, state, tuple(active.function for active in flow.active))
+
+    def _may_pass(self, task: int) -> bool:
+        """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
+        group = self.tasks.values[task].group
+        move = self.first_move(task, self.role_of_task(group))
+        if move.flow == REST or move.shared == CRASHED:
+            return False
+        calls = self.calls_to_sleep(move.flow)
+        model, fifo = self.scenario.preemption, self.groups[group].fifo
+        return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
+
+    def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
+        group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
+        move = self.first_move(task, self.role_of_task(group))
+        left = attempts if attempts == UNLIMITED else attempts - 1
+        # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
+        begun = bool(move.enters) or self.groups[group].level is not Level.TASK
+        cpu = 0 if move.flow == REST else self.cpu
+        started = self.tasks(Task(group, move.flow, move.own, begun, left, cpu))
+        if move.flow == REST:
+            started, others = self._retire(started, others)
+        memory = CRASHED if move.shared == CRASHED else state.shared
+        since_idle = state.since_idle | self.monitor.attempted[self.groups[group].entry]
+        after = Position(memory, since_idle, started, others, (), state.arrivals)
+        return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
+
+    def _step(
+        self, label: Hashable, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
+    ) -> Step:
+        """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
+        broken = move.broken
+        if move.enters:
+            after = after._replace(since_idle=self.monitor.remember(after.since_idle, move.enters))
+            broken += self.monitor.entered(self, after, move.enters)
+        if ended and after.shared != CRASHED and self.is_idle(after):
+            broken += self.monitor.idle(self, after)
+            after = after._replace(since_idle=0)
+        return Step(label, after, switches, events, broken)
+
+    def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
+        """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
+        found = self._arrivals.get((current, top))
+        if found is None:
+            found = self._arrivals[current, top] = self._find_arrivals(current, top)
+        return found
+
+    def preempted(self, current: int) -> int | None:
+        """Return the current task as it is when it is switched away from; None where that need not happen."""
+        if current not in self._left:
+            self._left[current] = self._leave(current)
+        return self._left[current]
+
+    def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
+        task = self.tasks.values[current]
+        task = task._replace(begun=task.begun or self.tells)
+        running = task.flow if top == REST else self.frames.values[top].flow
+        over, masked = Level.TASK, False
+        if running != REST:
+            role, state = self.flows.numbers.values[running]
+            over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
+        count = self.layout.preempt_count(self.own.values[task.own])
+        interrupted = top
+        if top != REST:
+            interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
+        elif running != REST:
+            task = task._replace(flow=self.flows.disarm(running))
+        found = []
+        for number, handler in enumerate(self.handlers):
+            if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
+                continue
+            self.arrived.add((str(handler.level), over))
+            move = self.first_move(self.tasks(task), Role(handler.level, handler.entry, handler.window))
+            after = self.tasks(task._replace(own=move.own))
+            found.append((Arrive(number), after, interrupted, move))
+        return found
+
+    def _leave(self, current: int) -> int | None:
+        # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
+        # would preempt it might as well run first. One that has only to return stays, too, and does that first,
+        # unless interrupts can tell whom they cut in on.
+        task = self.tasks.values[current]
+        flow = task.flow
+        if flow == REST:
+            return current
+        _, state = self.flows.numbers.values[flow]
+        if not self.everywhere and (not task.begun or (not self.tells and state.pc == EXIT)):
+            return None
+        machine = self.flows.machine
+        if not may_be_preempted(
+            self.scenario.preemption,
+            interrupts_on=machine.interrupts_enabled(state),
+            preempt_count=self.layout.preempt_count(self.own.values[task.own]),
+            calls=self.calls_to_sleep(flow),
+            fifo=self.groups[task.group].fifo,
+        ):
+            return None
+        return self.tasks(task._replace(flow=self.flows.disarm(flow)))
+
+    def _retire(self, task: int, others: Others) -> tuple[int, Others]:
+        """Return the current task and the others after `task` has finished: the idle task takes over."""
+        return self._to_idle(others if task in self.fresh else _with(others, task))
+
+    def _to_idle(self, others: Others) -> tuple[int, Others]:
+        for other, _ in others:
+            task = self.tasks.values[other]
+            if task.group == len(self.groups) - 1 and task.cpu == self.cpu and not task.elsewhere:
+                return other, _without(others, other)
+        return self.idle, others
+
+    # What others ask.
+
+    def is_idle(self, state: Position) -> bool:
+        """Return whether no entry is in flight."""
+        tasks = self.tasks.values
+        return (
+            not state.interrupts
+            and tasks[state.current].flow == REST
+            and all(tasks[task].flow == REST for task, _ in state.others)
+        )
+
+    def may_idle(self, state: Position) -> bool:
+        """Return whether the idle task, which is current, may run: nobody else waits for this CPU."""
+        tasks = self.tasks.values
+        return all(self.sleeps(task) or tasks[task].cpu != self.cpu for task, _ in state.others)
+
+    def may_stop(self, task: int, waiting: Others) -> bool:
+        """Return whether the CPU may be left idle by `task`, one of `waiting`: all sleep, or it is moved away.
+
+        What moves a running task is a stopper thread, which preempts it (kernel/sched/core.c, migration_cpu_stop).
+        """
+        if all(self.sleeps(other) for other, _ in waiting):
+            return True
+        return self.scenario.cpus > 1 and self.layout.may_migrate(self.own.values[self.tasks.values[task].own])
+
+    def may_run_here(self, task: int) -> bool:
+        """Return whether a preempted task may go on on this CPU."""
+        where = self.tasks.values[task]
+        return not where.elsewhere and (
+            where.cpu == self.cpu or self.layout.may_migrate(self.own.values[where.own])
+        )
+
+    def on_cpu(self, task: int) -> int:
+        """Return the task as it is when it runs on this CPU."""
+        where = self.tasks.values[task]
+        return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
+
+    def flows_in(self, state: Position) -> list[tuple[int, int]]:
+        """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
+        tasks = self.tasks.values
+        flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]
+        waiting = [(tasks[task], number) for task, number in state.others]
+        flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
+        return [(flow, number) for flow, number in flows if flow != REST]
+
+
+def _with(tasks: Others, task: int) -> Others:
+    counts = dict(tasks)
+    counts[task] = counts.get(task, 0) + 1
+    return tuple(sorted(counts.items()))
+
+
+def _without(tasks: Others, task: int) -> Others:
+    return tuple((other, number - (other == task)) for other, number in tasks if other != task or number > 1)

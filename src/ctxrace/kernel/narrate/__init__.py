@@ -1,0 +1,5 @@
+"""A run of the kernel model as an interleaving that people can read.
+
+`narrator` turns steps into events and turns; `listing` says which instructions are events. Start with `narrator`.
+May import: kernel.model, kernel.rules, kernel.scenario, machine, core.
+"""
