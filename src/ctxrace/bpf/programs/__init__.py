@@ -1,0 +1,1 @@
+"""BPF objects: which programs may meet on a CPU, and what happens when they do."""

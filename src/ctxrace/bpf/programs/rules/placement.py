@@ -1,0 +1,144 @@
+"""A program under a kernel: where it may run, what is off meanwhile, which guard it has."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ctxrace.bpf.programs.rules.hooks import HOOKS, Hook
+from ctxrace.bpf.programs.rules.kernel import MIGRATE_DISABLE_IS_PREEMPTIBLE, Kernel
+from ctxrace.bpf.programs.rules.kinds import Kind, Section, parse_section
+from ctxrace.bpf.programs.rules.network import NETWORK, OTHERS
+from ctxrace.bpf.programs.rules.row import Guard, Hold, Row
+from ctxrace.bpf.programs.rules.source import Source
+from ctxrace.bpf.programs.rules.tracing import TRACING
+from ctxrace.core.errors import ScenarioError
+from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption
+
+__all__ = ["ROWS", "Certainty", "Placement", "placement"]
+
+ROWS = (*TRACING, *NETWORK, *OTHERS)
+
+
+class Certainty(IntEnum):
+    """How it is known that a program runs at a level."""
+
+    POSSIBLE = 0  # nobody read where the hook is called: it may be there
+    ASSUMED = 1  # nobody read where the hook is called: taken as an ordinary function of a task
+    KNOWN = 2  # from a source, or from the user
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a program runs under a kernel.
+
+    contexts: the levels that are known or assumed. possible: further ones that cannot be ruled out as nobody read
+    where the hook is called. preemptible: whether a task may lose the CPU between two of its instructions.
+    guard_preemptible: the same while the guard is held. interrupts_off: by every caller of the hook.
+    sources: where all of it was read. inferred: not all of it was.
+    """
+
+    section: Section
+    kernel: Kernel
+    contexts: tuple[Level, ...]
+    possible: tuple[Level, ...]
+    certainty: Certainty
+    preemptible: bool
+    guard_preemptible: bool
+    migration_off: bool
+    bottom_halves_off: bool
+    interrupts_off: bool
+    guard: Guard
+    sources: tuple[Source, ...]
+    inferred: bool
+
+    @property
+    def kind(self) -> Kind:
+        """What the program is."""
+        return self.section.kind
+
+    @property
+    def sleepable(self) -> bool:
+        """Whether it may give up the CPU in a helper or kfunc that sleeps, in every preemption model."""
+        return self.section.sleepable
+
+    def certainty_at(self, level: Level) -> Certainty:
+        """Return how it is known that the program runs at `level`, which is one of its contexts or possible."""
+        return self.certainty if level in self.contexts else Certainty.POSSIBLE
+
+
+def placement(section: str, kernel: Kernel, *, context: Level | None = None, attach: str | None = None) -> Placement:
+    """Return where a program in the ELF section `section` runs under `kernel`.
+
+    context: the level at which the hook is called, where the user knows. attach: the hook, where the section's name
+    does not say. Raises ScenarioError for an unknown section, for a program type that the kernel does not have, and
+    for a context in which the type never runs.
+    """
+    parsed = parse_section(section, attach=attach)
+    row = _row(parsed, kernel)
+    hook = HOOKS.get(parsed.hook.rpartition("/")[2]) if row.hooked else None
+    contexts, possible, certainty = _levels(parsed, row, hook, context)
+    free = not (hook is not None and (hook.preemption_off or hook.interrupts_off))
+    guard_holds = row.holds if row.guard_holds is None else row.guard_holds
+    return Placement(
+        section=parsed,
+        kernel=kernel,
+        contexts=contexts,
+        possible=possible,
+        certainty=certainty,
+        preemptible=free and _preemptible(row.holds, kernel),
+        guard_preemptible=free and _preemptible(guard_holds, kernel),
+        migration_off=bool(row.holds),
+        bottom_halves_off=Hold.LOCAL_BH_DISABLE in row.holds,
+        interrupts_off=hook is not None and hook.interrupts_off,
+        guard=row.guard,
+        sources=row.sources + (hook.sources if hook is not None else ()),
+        inferred=row.inferred,
+    )
+
+
+def _levels(
+    section: Section, row: Row, hook: Hook | None, context: Level | None
+) -> tuple[tuple[Level, ...], tuple[Level, ...], Certainty]:
+    """The levels that are known or assumed, those that cannot be ruled out, and how the former are known."""
+    if context is not None:
+        if context not in row.levels:
+            raise ScenarioError(
+                f"programs in section {section.name!r} never run in context {context}: only in "
+                + ", ".join(map(str, row.levels))
+            )
+        return (context,), (), Certainty.KNOWN
+    if hook is not None:
+        return hook.levels, (), Certainty.KNOWN
+    if row.hooked:
+        return (Level.TASK,), tuple(level for level in row.levels if level is not Level.TASK), Certainty.ASSUMED
+    return row.levels, (), Certainty.KNOWN
+
+
+def _row(section: Section, kernel: Kernel) -> Row:
+    """The newest row that the kernel has for the section; one for its hook goes first."""
+    found: Row | None = None
+    for row in ROWS:
+        if row.kind is not section.kind or row.sleepable is not section.sleepable:
+            continue
+        if row.since > kernel.version or row.hook not in ("", section.hook):
+            continue
+        if found is None or (bool(row.hook), row.since) > (bool(found.hook), found.since):
+            found = row
+    if found is None:
+        raise ScenarioError(
+            f"kernel {kernel.version[0]}.{kernel.version[1]} has no {'sleepable ' * section.sleepable}programs of "
+            f"section {section.name!r}; pass a later --kernel, or choose the other programs with --program"
+        )
+    return found
+
+
+def _preemptible(holds: frozenset[Hold], kernel: Kernel) -> bool:
+    """Whether a task that holds `holds` may lose the CPU at any instruction."""
+    if not kernel.preemptible or Hold.PREEMPT_DISABLE in holds:
+        return False
+    rt = kernel.preemption is Preemption.RT
+    if Hold.RCU_READ_LOCK in holds and not kernel.preemptible_rcu:
+        return False
+    if Hold.MIGRATE_DISABLE in holds and kernel.version < MIGRATE_DISABLE_IS_PREEMPTIBLE and not rt:
+        return False
+    return rt or Hold.LOCAL_BH_DISABLE not in holds
