@@ -63,9 +63,9 @@ def test_a_task_has_its_preempt_count_and_pid_where_the_headers_look(tmp_path: P
     program = load(source, arch="arm64-be", cache=tmp_path)
     assert {verdict.outcome for verdict in check(program, program.scenario).verdicts} == {"holds"}
     layout = Layout(program.image, 1)
-    own = layout.with_preempt_count(layout.own(0), 0x10001)
-    assert own[8:20] == bytes([0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 100])
-    assert layout.preempt_count(own) == 0x10001
+    task_struct = layout.with_preempt_count(layout.task_struct(0), 0x10001)
+    assert task_struct[8:20] == bytes([0, 0, 0, 0, 0, 1, 0, 1, 0, 0, 0, 100])
+    assert layout.preempt_count(task_struct) == 0x10001
 
 
 def test_code_of_the_other_byte_order_is_refused() -> None:

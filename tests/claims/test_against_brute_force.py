@@ -16,7 +16,7 @@ from ctxrace.core.interleaving import Access
 from ctxrace.core.system import Step
 from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.model.assumptions import Assumptions
-from ctxrace.kernel.model.state import Arrive, Glance, Idle, Position, Resume, Start
+from ctxrace.kernel.model.state import Arrive, Idle, KernelState, Resume, Start, SwitchThereAndBack
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.narrator import Narrator
 from ctxrace.kernel.program import Program, load
@@ -33,14 +33,14 @@ class Texts:
         scenario = validate(program.scenario, program.image)
         self.system = KernelSystem(program.image, scenario, Assumptions(folded=False, blind=False), everywhere=True)
 
-    def running(self, state: Position) -> str:
+    def running(self, state: KernelState) -> str:
         system = self.system
         if state.interrupts:
             flow = system.frames.values[state.interrupts[-1]].flow
             return str(system.flows.numbers.values[flow][0].level)
         return "AB"[system.tasks.values[state.current].group]
 
-    def of(self, state: Position, step: Step) -> list[str]:
+    def of(self, state: KernelState, step: Step) -> list[str]:
         match step.label:
             case Arrive(handler):
                 level = str(self.system.scenario.handlers[handler].level)
@@ -51,7 +51,7 @@ class Texts:
             case Start(task):
                 name = "AB"[self.system.tasks.values[task].group]
                 return [f"switch to {name}", f"{name} starts"]  # whether it preempts another or not
-            case Glance() | Idle():
+            case SwitchThereAndBack() | Idle():
                 return []
         who = self.running(state)
         taken = self.system.after_event(state)

@@ -18,7 +18,7 @@ from ctxrace.claims.resolve import resolve
 from ctxrace.core.claim import Answer
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.state import EVENT, Arrive, Position, Start
+from ctxrace.kernel.model.state import EVENT, Arrive, KernelState, Start
 from ctxrace.kernel.narrate.narrator import Narrator
 from ctxrace.kernel.program import Program, load
 
@@ -49,7 +49,7 @@ CTXRACE_TASKS(2, task); CTXRACE_ATTEMPTS(1); CTXRACE_EXCLUSIVE(body); CTXRACE_BA
 class Standing(NamedTuple):
     """A state of the system. due: of each context the calls that it has not made yet; active: bodies that it runs."""
 
-    state: Position
+    state: KernelState
     due: tuple[tuple[str, ...], ...]
     active: tuple[int, ...]
     broken: frozenset[Property]
@@ -112,7 +112,7 @@ class Calls(Texts):
             said += more
         return after, [*said, last] if gone else said
 
-    def of(self, state: Position, step: Step) -> list[str]:
+    def of(self, state: KernelState, step: Step) -> list[str]:
         if step.label != EVENT:
             return super().of(state, step)
         who = self.running(state)

@@ -12,7 +12,7 @@ from ctxrace.claims.observer.step_readings import Memory
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.state import CRASHED, Position
+from ctxrace.kernel.model.state import CRASHED, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 
 __all__ = ["Breaches"]
@@ -48,7 +48,7 @@ class Breaches:
         """Return what `step` breaks in that the CPU is idle after it."""
         return self.by(step) & self._at_idle
 
-    def ways(self, state: Position, memory: Memory) -> list[Memory]:
+    def ways(self, state: KernelState, memory: Memory) -> list[Memory]:
         """Return what may be remembered in `state`: `memory`, and with calls that are pending taken to have been."""
         found = [memory]
         if self._overlaps and state.shared != CRASHED:
@@ -56,7 +56,7 @@ class Breaches:
                 found = [after for before in found for after in self._either(state, before, bit, body, calls)]
         return found
 
-    def _either(self, state: Position, memory: Memory, bit: int, body: str, calls: int) -> Iterator[Memory]:
+    def _either(self, state: KernelState, memory: Memory, bit: int, body: str, calls: int) -> Iterator[Memory]:
         active = 0 if memory.broken & bit else self.system.monitor.activations(self.system, state, body)
         if active < 2:
             yield memory

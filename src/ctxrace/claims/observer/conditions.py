@@ -9,7 +9,7 @@ from ctxrace.claims.observer.step_readings import Memory
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Term
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, Others, Position, Start
+from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, KernelState, Others, Start
 from ctxrace.kernel.model.system import KernelSystem
 
 __all__ = ["Conditions"]
@@ -22,7 +22,7 @@ class Conditions:
         self.system, self.resolved, self.atoms, self.breaches = system, resolved, atoms, breaches
         self._stuck: dict[tuple[int, int, Others, str], bool] = {}
 
-    def holds(self, term: Term, state: Position, step: Step | None, memory: Memory) -> bool:
+    def holds(self, term: Term, state: KernelState, step: Step | None, memory: Memory) -> bool:
         """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
 
         memory: what has happened besides, this step included.
@@ -51,11 +51,11 @@ class Conditions:
         data = self.system.shared.values[shared][place.start : place.start + place.size]
         return int.from_bytes(data, self.system.image.arch.byte_order)
 
-    def value(self, state: Position, name: str) -> int | None:
+    def value(self, state: KernelState, name: str) -> int | None:
         """Return what the place called `name` holds in `state`; None where nobody can say."""
         return None if state.shared == CRASHED else self._value(state.shared, name)
 
-    def _is_stuck(self, state: Position, name: str) -> bool:
+    def _is_stuck(self, state: KernelState, name: str) -> bool:
         """Return whether the CPU is idle, `name` is not as at the start, and undisturbed entries leave it so."""
         key = (state.shared, state.current, state.others, name)
         if key not in self._stuck:
@@ -66,13 +66,13 @@ class Conditions:
             )  # fmt: skip
         return self._stuck[key]
 
-    def _undisturbed(self, state: Position) -> Iterator[Position]:
+    def _undisturbed(self, state: KernelState) -> Iterator[KernelState]:
         """Return the idle states after one more entry each, left alone."""
         for begin in self.system.steps(state):
             if not isinstance(begin.label, Start | Arrive):
                 continue
             here: Any = begin.state
-            seen: set[Position] = set()
+            seen: set[KernelState] = set()
             while here.shared != CRASHED and not self.system.is_idle(here) and here not in seen:
                 seen.add(here)
                 here = next(step.state for step in self.system.steps(here) if step.label == EVENT)

@@ -14,7 +14,7 @@ from ctxrace.claims.syntax import Act
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.state import REST, Arrive, Position
+from ctxrace.kernel.model.state import REST, Arrive, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
@@ -43,7 +43,7 @@ class Unseen(NamedTuple):
 class _End(NamedTuple):
     """How an interrupt can end: the state, reached by these labels, with the length of the way."""
 
-    state: Position
+    state: KernelState
     labels: tuple[object, ...]
     enters: frozenset[str]
     switches: int
@@ -55,22 +55,22 @@ class UnseenInterrupts:
 
     def __init__(self, system: KernelSystem) -> None:
         self.system = system
-        self._known: dict[Position, tuple[_End, ...]] = {}
+        self._known: dict[KernelState, tuple[_End, ...]] = {}
 
     @property
     def properties(self) -> Sequence[Property]:
         """Those of the system."""
         return self.system.properties
 
-    def initial(self) -> Position:
+    def initial(self) -> KernelState:
         """Return the system's initial state."""
         return self.system.initial()
 
-    def narrate(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+    def narrate(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
         """Tell `run` with every step of its interrupts."""
         return self.system.narrate([pair for state, step in run for pair in self.opened(state, step)])
 
-    def steps(self, state: Position) -> Iterator[Step]:
+    def steps(self, state: KernelState) -> Iterator[Step]:
         """Return the system's steps, interrupts as one step for each way in which they can leave memory."""
         for step in self.system.steps(state):
             if not isinstance(step.label, Arrive):
@@ -86,7 +86,7 @@ class UnseenInterrupts:
                 label = Unseen((step.label, *end.labels), entered | end.enters)
                 yield Step(label, after, step.switches + end.switches, step.events + end.events)
 
-    def opened(self, state: Position, step: Step) -> Iterator[tuple[Position, Step]]:
+    def opened(self, state: KernelState, step: Step) -> Iterator[tuple[KernelState, Step]]:
         """Return the system's own steps in `step`, with the state before each."""
         if not isinstance(step.label, Unseen):
             yield state, step
@@ -96,21 +96,21 @@ class UnseenInterrupts:
             yield state, taken
             state = taken.state
 
-    def _ends(self, began: Position) -> tuple[_End, ...]:
+    def _ends(self, began: KernelState) -> tuple[_End, ...]:
         task = self.system.tasks.values[began.current]
         # A task of which nothing is left but who it is and its preempt count, and nobody else.
         bare = self.system.tasks(task._replace(flow=REST, begun=False))
-        start = Position(began.shared, 0, bare, (), began.interrupts, began.arrivals)
+        start = KernelState(began.shared, 0, bare, (), began.interrupts, began.arrivals)
         known = self._known.get(start)
         if known is None:
             known = self._known[start] = tuple(self._explore(start))
         return known
 
-    def _explore(self, start: Position) -> Iterator[_End]:
+    def _explore(self, start: KernelState) -> Iterator[_End]:
         # Dijkstra's algorithm, as in the search: of several ways to the same end the shortest is told.
         found = 0
         queue = [((0, 0), found, _End(start, (), frozenset(), 0, 0))]
-        done: set[tuple[Position, frozenset[str]]] = set()
+        done: set[tuple[KernelState, frozenset[str]]] = set()
         while queue:
             _, _, here = heappop(queue)
             if (here.state, here.enters) in done:
@@ -125,18 +125,17 @@ class UnseenInterrupts:
                 length = (here.switches + step.switches, here.events + step.events)
                 heappush(queue, (length, found, _End(step.state, (*here.labels, step.label), enters, *length)))
 
-    def _entered(self, state: Position, step: Step) -> frozenset[str]:
+    def _entered(self, state: KernelState, step: Step) -> frozenset[str]:
         """Return the functions that `step` is noted to enter."""
         if isinstance(step.label, Arrive):
-            top = state.interrupts[-1] if state.interrupts else REST
-            moves = self.system.arrivals(state.current, top)
+            moves = self.system.arrivals(state.current, state.top)
             outcome = next(move for label, _, _, move in moves if label == step.label).outcome
         else:
             outcome = self.system.after_event(state).move.outcome
         return frozenset(what for kind, what in outcome.notes if kind == "enters")
 
-    def _back(self, began: Position, end: Position) -> Position:
+    def _back(self, began: KernelState, end: KernelState) -> KernelState:
         task = self.system.tasks.values[began.current]
         left = self.system.tasks.values[end.current]
-        current = self.system.tasks(task._replace(own=left.own))
-        return Position(end.shared, began.since_idle, current, began.others, (), end.arrivals)
+        current = self.system.tasks(task._replace(task_struct=left.task_struct))
+        return KernelState(end.shared, began.since_idle, current, began.others, (), end.arrivals)

@@ -15,7 +15,7 @@ from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act, Condition
 from ctxrace.core.system import Step
 from ctxrace.explore.product import Mark
-from ctxrace.kernel.model.state import CRASHED, Position
+from ctxrace.kernel.model.state import CRASHED, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 
 __all__ = ["ClaimFollower"]
@@ -51,13 +51,13 @@ class ClaimFollower:
 
     # What the product asks.
 
-    def initial(self, state: Position) -> Mark:
+    def initial(self, state: KernelState) -> Mark:
         """Return the mark before the first step; conditions may already hold."""
         nothing = self.happenings.before_the_first()
         return max(self._settle(0, nothing, state, None), key=lambda mark: mark.progress)
 
     def follow(
-        self, state: Position, step: Step, mark: Mark, *, strictly: bool = True
+        self, state: KernelState, step: Step, mark: Mark, *, strictly: bool = True
     ) -> Iterator[tuple[int, Mark]]:
         """Return every way to read `step`: who takes it, and the mark after it.
 
@@ -140,7 +140,7 @@ class ClaimFollower:
 
     # Which claimed steps a step is.
 
-    def _settle(self, progress: int, happening: Happening, after: Position, step: Step | None) -> list[Mark]:
+    def _settle(self, progress: int, happening: Happening, after: KernelState, step: Step | None) -> list[Mark]:
         """Return the marks after the step: as much matched as can be, and less where that may be better."""
         found: dict[Mark, None] = {}
 
@@ -186,7 +186,7 @@ class ClaimFollower:
         left = tuple(mask for mask, whose, k in rest if whose == owner and k > index)
         return memory._replace(pending=(*memory.pending[:owner], left, *memory.pending[owner + 1 :]))
 
-    def _avoids(self, act: Act, after: Position, memory: Memory, happening: Happening) -> Memory | None:
+    def _avoids(self, act: Act, after: KernelState, memory: Memory, happening: Happening) -> Memory | None:
         """Return the memory where from here on `act` forbids a call; None where it has been made already."""
         bit = self.pairs[act.who, self.resolved.functions[act.subject]]
         if not act.who:
@@ -205,7 +205,7 @@ class ClaimFollower:
         named = [self.resolved.properties[term.subject] for term in condition.terms if term.kind == "violates"]
         return step is not None and any(self.breaches.when_idle(step) & self.breaches.bits[prop] for prop in named)
 
-    def _holds(self, condition: Condition, state: Position, step: Step | None, memory: Memory) -> bool:
+    def _holds(self, condition: Condition, state: KernelState, step: Step | None, memory: Memory) -> bool:
         if step is None and self.resolved.claim.outcome is not None and condition is self.steps[-1].says:
             return False  # an outcome comes of something
         return all(self.conditions.holds(term, state, step, memory) for term in condition.terms)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act
-from ctxrace.kernel.model.state import REST, Position
+from ctxrace.kernel.model.state import KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.machine.memory import RegionKind, Touch
 
@@ -45,9 +45,9 @@ class Atoms:
         """Return the mask of the steps that say that `who` starts, is switched to, arrives ..."""
         return self._mask(lambda act: act.kind == kind and act.who == who and act.over in ("", over))
 
-    def event(self, state: Position) -> Inside:
+    def event(self, state: KernelState) -> Inside:
         """Return what the running context's next event does."""
-        key = (state.current, state.interrupts[-1] if state.interrupts else REST, state.shared)
+        key = (state.current, state.top, state.shared)
         known = self._events.get(key)
         if known is None:
             known = self._events[key] = self._look(state)
@@ -63,13 +63,13 @@ class Atoms:
     def _mask(self, wanted: Callable[[Act], bool]) -> int:
         return sum(1 << k for k, act in enumerate(self.acts) if act is not None and wanted(act))
 
-    def _look(self, state: Position) -> Inside:
+    def _look(self, state: KernelState) -> Inside:
         taken = self.system.after_event(state)
         outcome = taken.move.outcome
         calls, entered = self.notes(outcome.notes)
         return Inside(tuple(self._touches(state, outcome.touches)), calls, entered, taken.ended)
 
-    def _touches(self, state: Position, touches: Sequence[Touch]) -> Iterator[int]:
+    def _touches(self, state: KernelState, touches: Sequence[Touch]) -> Iterator[int]:
         for touch, kind, at, before, after in self.system.contents(state, touches):
             acts = enumerate(self.acts)
             mask = sum(1 << k for k, act in acts if act and self._fits(act, touch, kind, at, before, after))

@@ -12,7 +12,7 @@ from ctxrace.claims.observer.step_masks import Atoms
 from ctxrace.claims.observer.task_bindings import NOBODY, Where, Whereabouts
 from ctxrace.claims.resolve import Resolved
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.state import REST, Arrive, Glance, Idle, Position, Resume, Start
+from ctxrace.kernel.model.state import REST, Arrive, Idle, KernelState, Resume, Start, SwitchThereAndBack
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.scenario import Handler
 
@@ -73,7 +73,7 @@ class Happenings:
         pending: tuple[tuple[int, ...], ...] = ((),) * len(self.whereabouts.contexts)
         return Happening(NOBODY, Memory(self.whereabouts.at_first, pending))
 
-    def of(self, state: Position, step: Step, memory: Memory) -> Iterator[Happening]:
+    def of(self, state: KernelState, step: Step, memory: Memory) -> Iterator[Happening]:
         """Return every way to read `step` in `state`."""
         where, places = memory.where, self.whereabouts
         match step.label:
@@ -93,14 +93,14 @@ class Happenings:
                 entered = sum(bit for name, bit in self.atoms.functions.items() if name in enters)
                 pending = self._pending(memory, places.running(state, where))
                 yield Happening(NOBODY, memory, tuple(pending), ended=True, entered=entered)
-            case Glance():
+            case SwitchThereAndBack():
                 yield Happening(NOBODY, memory)
             case Idle():
                 yield Happening(NOBODY, memory._replace(where=places.moved(state, where, NOBODY)))
             case _:
                 yield self._event(state, step, memory)
 
-    def _event(self, state: Position, step: Step, memory: Memory) -> Happening:
+    def _event(self, state: KernelState, step: Step, memory: Memory) -> Happening:
         inside = self.atoms.event(state)
         actor = self.whereabouts.running(state, memory.where)
         silent = step.events == 0
@@ -122,12 +122,11 @@ class Happenings:
                 sequence += self._pending(memory, runner)
         return Happening(actor, memory, tuple(sequence), late, inside.ended, inside.entered, silent)
 
-    def _arrive(self, state: Position, step: Step, memory: Memory) -> Happening:
+    def _arrive(self, state: KernelState, step: Step, memory: Memory) -> Happening:
         handler = self._handler(step)
         actor = self.whereabouts.contexts.index(str(handler.level))
         below = self.whereabouts.running(state, memory.where)
-        top = state.interrupts[-1] if state.interrupts else REST
-        moves = self.system.arrivals(state.current, top)
+        moves = self.system.arrivals(state.current, state.top)
         move = next(move for label, _, _, move in moves if label == step.label)
         happening = self._begin(actor, memory, move.outcome.notes, ("arrive",), over=below)
         if move.flow != REST:

@@ -5,7 +5,7 @@ several equal tasks goes on, it is any of them.
 """
 
 from ctxrace.claims.resolve import Resolved
-from ctxrace.kernel.model.state import REST, Position
+from ctxrace.kernel.model.state import REST, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
@@ -41,7 +41,7 @@ class Whereabouts:
         """Return what the claim calls `actor`; empty where it has no name for it."""
         return self.contexts[actor] if actor >= 0 else ""
 
-    def running(self, state: Position, where: Where) -> int:
+    def running(self, state: KernelState, where: Where) -> int:
         """Return the context that runs in `state`."""
         if state.interrupts:
             flow = self.system.frames.values[state.interrupts[-1]].flow
@@ -49,7 +49,7 @@ class Whereabouts:
             return len(self.names) + role.level - 1
         return where.index(RUNS) if RUNS in where else NOBODY
 
-    def in_flight(self, state: Position, where: Where, actor: int) -> bool:
+    def in_flight(self, state: KernelState, where: Where, actor: int) -> bool:
         """Return whether `actor` is in an attempt."""
         if actor < len(self.names):
             return where[actor] == RUNS or (
@@ -58,7 +58,7 @@ class Whereabouts:
         numbers, frames = self.system.flows.numbers.values, self.system.frames.values
         return any(numbers[frames[f].flow][0].level == actor - len(self.names) + 1 for f in state.interrupts)
 
-    def candidates(self, state: Position, task: int, where: Where, *, starts: bool = False) -> list[int]:
+    def candidates(self, state: KernelState, task: int, where: Where, *, starts: bool = False) -> list[int]:
         """Return who the task may be that goes on as number `task`: each name that is there, or a nameless one.
 
         starts: whether it begins its entry: then it may be one that is as fresh as at the start.
@@ -76,7 +76,7 @@ class Whereabouts:
             total = dict(state.others).get(task, 0)
         return [*named, *([NOBODY] if total > len(named) else [])]
 
-    def moved(self, state: Position, where: Where, actor: int) -> Where:
+    def moved(self, state: KernelState, where: Where, actor: int) -> Where:
         """Return where the named tasks are after `actor` has been switched to."""
         after = list(where)
         if RUNS in after:
@@ -87,7 +87,7 @@ class Whereabouts:
             after[actor] = RUNS
         return tuple(after)
 
-    def finished(self, state: Position, where: Where, actor: int) -> Where:
+    def finished(self, state: KernelState, where: Where, actor: int) -> Where:
         """Return where the named tasks are after `actor` has returned."""
         if actor >= len(self.names):
             return where

@@ -1,6 +1,6 @@
 """What the contexts of one CPU do, each by itself: a step of one of them, on the memory that it finds.
 
-What numbers in a `Position` stand for is kept once, in an `Interner`, and shared by all CPUs.
+What numbers in a `KernelState` stand for is kept once, in an `Interner`, and shared by all CPUs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,10 +11,10 @@ from typing import NamedTuple
 from ctxrace.core.property import Property
 from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.model.flows import Flows, Interner, Outcome, Role
-from ctxrace.kernel.model.groups import fresh_own, groups_of, softirqs_at_once
+from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, softirqs_at_once
 from ctxrace.kernel.model.layout import UNTOLD, Layout
 from ctxrace.kernel.model.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
-from ctxrace.kernel.model.state import CRASHED, REST, UNLIMITED, Frame, Move, Position, Task
+from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, Frame, KernelState, Move, Task
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.rules.sleeping import BLOCKS, Sleep, may_sleep
@@ -76,14 +76,14 @@ class Contexts:
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT
         self.shared: Interner[bytes] = Interner() if first is None else first.shared
-        self.own: Interner[bytes] = Interner() if first is None else first.own
+        self.task_structs: Interner[bytes] = Interner() if first is None else first.task_structs
         self.tasks: Interner[Task] = Interner() if first is None else first.tasks
         self.frames: Interner[Frame] = Interner() if first is None else first.frames
         if first is not None:
             self.flows.numbers = first.flows.numbers
         attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
         self.fresh = [
-            self.tasks(Task(number, REST, self.own(fresh_own(self.layout, group)), False, attempts))
+            self.tasks(Task(number, REST, self.task_structs(fresh_task_struct(self.layout, group)), False, attempts))
             for number, group in enumerate(self.groups)
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
@@ -91,12 +91,12 @@ class Contexts:
         self.finished: set[str] = set() if first is None else first.finished
 
     def move(self, current: int, top: int, shared: int) -> Move:
-        """Return what the next event does of the interrupt frame `top`, or of the task `current` if that is `REST`."""
-        group, flow, own = self.tasks.values[current][:3]
-        began, run_context = self.tasks.values[self.fresh[group]].own, 0
-        if top != REST:
+        """Return what the next event does of the interrupt frame `top`, or of the task `current` if there is none."""
+        group, flow, task_struct = self.tasks.values[current][:3]
+        began, run_context = self.tasks.values[self.fresh[group]].task_struct, 0
+        if top != NO_FRAME:
             flow, began, run_context = self.frames.values[top]
-        memory, mine = self.shared.values[shared], self.own.values[own]
+        memory, mine = self.shared.values[shared], self.task_structs.values[task_struct]
         outcome = self.flows.step(flow, self.identity(current), memory, mine)
         role, _ = self.flows.numbers.values[flow]
         return self.conclude(role, outcome, memory, mine, began, run_context)
@@ -106,12 +106,12 @@ class Contexts:
         key = (task, role)
         move = self._starts.get(key)
         if move is None:
-            own = self.tasks.values[task].own
-            mine, run_context = self.own.values[own], 0
+            task_struct = self.tasks.values[task].task_struct
+            mine, run_context = self.task_structs.values[task_struct], 0
             if role.level is not Level.TASK:
                 mine, run_context = self._interrupted(mine, role)
             outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
-            began = self.own(mine)
+            began = self.task_structs(mine)
             move = self._starts[key] = self.conclude(role, outcome, self.layout.shared, mine, began, run_context)
         return move
 
@@ -129,7 +129,7 @@ class Contexts:
     ) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
-        layout, first = self.layout, self.own.values[began]
+        layout, first = self.layout, self.task_structs.values[began]
         if any(kind == "sleeps" and not self._may_sleep(role, what, outcome, mine) for kind, what in outcome.notes):
             broken.append(SLEEP)
         mine = outcome.apply(mine, RegionKind.OWN)
@@ -145,15 +145,15 @@ class Contexts:
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
-        return Move(flow, self.own(mine), shared, enters, tuple(broken), outcome, began, run_context)
+        return Move(flow, self.task_structs(mine), shared, enters, tuple(broken), outcome, began, run_context)
 
     def contents(
-        self, state: Position, touches: Sequence[Touch]
+        self, state: KernelState, touches: Sequence[Touch]
     ) -> Iterator[tuple[Touch, RegionKind, int, bytes, bytes]]:
         """Return each access of the event taken in `state`: where its bytes are kept, before it and after it."""
         blobs = {
             RegionKind.SHARED: bytearray(self.shared.values[state.shared]),
-            RegionKind.OWN: bytearray(self.own.values[self.tasks.values[state.current].own]),
+            RegionKind.OWN: bytearray(self.task_structs.values[self.tasks.values[state.current].task_struct]),
         }
         identity, order = self.identity(state.current), self.image.arch.byte_order
         for touch in touches:

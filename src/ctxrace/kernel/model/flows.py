@@ -13,7 +13,10 @@ from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write, wild
 
-__all__ = ["CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+__all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+
+NO_FLOW = -1
+"""In the place of a flow's number: a fault has ended it."""
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -123,13 +126,13 @@ class Flows:
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
 
-    def start(self, role: Role, identity: int, shared: bytes, own: bytes) -> Outcome:
+    def start(self, role: Role, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
         """Begin the role's entry while task `identity` is current."""
-        return self._look_up(role, identity, shared, own)
+        return self._look_up(role, identity, shared, task_struct)
 
-    def step(self, flow: int, identity: int, shared: bytes, own: bytes) -> Outcome:
+    def step(self, flow: int, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
         """Take the event before which flow number `flow` stands."""
-        return self._look_up(flow, identity, shared, own)
+        return self._look_up(flow, identity, shared, task_struct)
 
     def disarm(self, flow: int) -> int:
         """Return the flow after somebody else ran: an exception return clears the exclusive monitor."""
@@ -157,20 +160,20 @@ class Flows:
                 else:
                     waiting.extend(node.children.values())
 
-    def _look_up(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> Outcome:
+    def _look_up(self, what: Role | int, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
         key = (what, identity)
         node = self._trees.get(key)
         while type(node) is _Branch:
-            blob = shared if node.kind is RegionKind.SHARED else own
+            blob = shared if node.kind is RegionKind.SHARED else task_struct
             node = node.children.get(blob[node.offset : node.offset + node.size])
         if node is not None:
             assert isinstance(node, Outcome)
             return node
-        outcome, memory = self._evaluate(what, identity, shared, own)
+        outcome, memory = self._evaluate(what, identity, shared, task_struct)
         if self._blind:
-            self._check_blindness(what, identity, shared, own, outcome, memory)
+            self._check_blindness(what, identity, shared, task_struct, outcome, memory)
         if identity in self._folded:
-            self._compare_identities(what, identity, shared, own, outcome, memory)
+            self._compare_identities(what, identity, shared, task_struct, outcome, memory)
         self._insert(key, memory, outcome)
         return outcome
 
@@ -191,18 +194,18 @@ class Flows:
         else:
             parent.children[reads[depth - 1].value] = node
 
-    def _evaluate(self, what: Role | int, identity: int, shared: bytes, own: bytes) -> tuple[Outcome, Memory]:
+    def _evaluate(self, what: Role | int, identity: int, shared: bytes, task_struct: bytes) -> tuple[Outcome, Memory]:
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
-        result, memory = self._run(role, flow, identity, shared, own)
+        result, memory = self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
         if isinstance(result, str):
-            return Outcome(-1, True, False, *did, result), memory
+            return Outcome(NO_FLOW, True, False, *did, result), memory
         finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
         masked = not self.machine.interrupts_enabled(result)
         return Outcome(self.numbers((role, result)), finished, masked, *did), memory
 
     def _run(
-        self, role: Role, flow: Flow | None, identity: int, shared: bytes, own: bytes
+        self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
     ) -> tuple[Flow | str, Memory]:
         layout, machine = self.layout, self.machine
         stack = layout.stack(role.level, identity)
@@ -212,7 +215,7 @@ class Flows:
             layout.regions(role.level, identity),
             layout.constant,
             shared,
-            own,
+            task_struct,
             private,
             quiet=QUIET,
             saved=self._saved,
@@ -244,7 +247,7 @@ class Flows:
         return f"{access.instruction} {wild(access.address, access.size)}"
 
     def _check_blindness(
-        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+        self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory
     ) -> None:
         """Raise `CurrentSeen` where an interrupt does something else if it cuts in on another task."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
@@ -255,15 +258,22 @@ class Flows:
         if mine - QUIET - self._saved:
             raise CurrentSeen
         known = flow is not None and self.layout.change_words(flow, lambda word: _told(word, 0)) != flow
-        if not known and not (self.layout.run_context(own) == UNTOLD and mine & self._saved):
+        if not known and not (self.layout.run_context(task_struct) == UNTOLD and mine & self._saved):
             return  # it does not know what the task's bpf_ctx is
-        step = (what, identity, shared, own, found, seen)
+        step = (what, identity, shared, task_struct, found, seen)
         self._untold.append(step)
         for pointer in self._hidden:
             self._compare_untold(pointer, *step)
 
     def _compare_untold(
-        self, pointer: int, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+        self,
+        pointer: int,
+        what: Role | int,
+        identity: int,
+        shared: bytes,
+        task_struct: bytes,
+        found: Outcome,
+        seen: Memory,
     ) -> None:
         """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `UNTOLD`."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
@@ -272,9 +282,9 @@ class Flows:
         def told(flow: Flow) -> Flow:
             return layout.change_words(flow, lambda word: _told(word, pointer))
 
-        if layout.run_context(own) == UNTOLD:
-            own = layout.with_run_context(own, pointer)
-        result, memory = self._run(role, None if flow is None else told(flow), identity, shared, own)
+        if layout.run_context(task_struct) == UNTOLD:
+            task_struct = layout.with_run_context(task_struct, pointer)
+        result, memory = self._run(role, None if flow is None else told(flow), identity, shared, task_struct)
         expected = found.fault or told(self.numbers.values[found.flow][1])
         hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (UNTOLD, pointer))
         writes = [write._replace(data=shown) if write.data == hidden else write for write in seen.writes]
@@ -283,7 +293,7 @@ class Flows:
             raise CurrentSeen
 
     def _compare_identities(
-        self, what: Role | int, identity: int, shared: bytes, own: bytes, found: Outcome, seen: Memory
+        self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory
     ) -> None:
         """Raise `IdentityEscapes` unless every folded identity takes this very step, up to its own addresses."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
@@ -292,7 +302,8 @@ class Flows:
             if other == identity or (other == self.layout.idle and role.level is Level.TASK):
                 continue
             moved = None if flow is None else self.layout.relocate_flow(flow, identity, other)
-            result, memory = self._run(role, moved, other, shared, self.layout.relocate_own(own, identity, other))
+            theirs = self.layout.relocate_task_struct(task_struct, identity, other)
+            result, memory = self._run(role, moved, other, shared, theirs)
             expected = None if after is None else self.layout.relocate_flow(after, identity, other)
             writes = [self.layout.relocate_write(write, identity, other) for write in found.writes]
             same = (isinstance(result, str) if expected is None else result == expected) and memory.writes == writes

@@ -5,7 +5,7 @@ from ctxrace.kernel.model.state import Group
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["fresh_own", "groups_of", "softirqs_at_once"]
+__all__ = ["fresh_task_struct", "groups_of", "softirqs_at_once"]
 
 
 def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
@@ -35,11 +35,11 @@ def softirqs_at_once(scenario: Scenario) -> int:
     return SOFTIRQS_AT_ONCE * scenario.cpus
 
 
-def fresh_own(layout: Layout, group: Group) -> bytes:
+def fresh_task_struct(layout: Layout, group: Group) -> bytes:
     """Return the task_struct of a task of `group` that has not run yet."""
     if not group.entry:
         # Folded, it has the address of another one, also where `current` is a variable in memory.
-        return layout.own(layout.idle, address=group.identity)
+        return layout.task_struct(layout.idle, address=group.identity)
     # PREEMPT_RT counts softirqs in the task and not in the preempt count, and keeps the task on its CPU (v6.18
     # kernel/softirq.c, __local_bh_disable_ip).
-    return layout.own(group.identity, softirq=group.level is Level.SOFTIRQ)
+    return layout.task_struct(group.identity, softirq=group.level is Level.SOFTIRQ)

@@ -159,7 +159,7 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
-    def own(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
+    def task_struct(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
         """Return the task_struct of a task that is between two entries.
 
         address: the task whose address it has, None for its own. softirq: whether it is to serve a softirq.
@@ -173,36 +173,36 @@ class Layout:
                 fresh[place.start : place.stop] = value.to_bytes(4, self._order)
         return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
 
-    def preempt_count(self, own: bytes) -> int:
+    def preempt_count(self, task_struct: bytes) -> int:
         """Return the preempt count in a task_struct."""
         # Of the 8 bytes, as one number, the lower half: a big-endian arm64 has it at the higher address.
-        return int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
+        return int.from_bytes(task_struct[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
 
-    def with_preempt_count(self, own: bytes, count: int) -> bytes:
+    def with_preempt_count(self, task_struct: bytes, count: int) -> bytes:
         """Return a task_struct with another preempt count."""
-        whole = int.from_bytes(own[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
+        whole = int.from_bytes(task_struct[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
         whole += (count & 0xFFFF_FFFF) - (whole & 0xFFFF_FFFF)
-        return own[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + own[PREEMPT_COUNT.stop :]
+        return task_struct[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + task_struct[PREEMPT_COUNT.stop :]
 
-    def may_migrate(self, own: bytes) -> bool:
+    def may_migrate(self, task_struct: bytes) -> bool:
         """Return whether the task whose task_struct this is may go on on another CPU."""
-        return not any(own[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
+        return not any(task_struct[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
 
-    def softirq_disable_count(self, own: bytes) -> int:
+    def softirq_disable_count(self, task_struct: bytes) -> int:
         """Return the softirq_disable_cnt in a task_struct."""
-        return int.from_bytes(own[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], self._order)
+        return int.from_bytes(task_struct[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], self._order)
 
-    def run_context(self, own: bytes) -> int:
+    def run_context(self, task_struct: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
-        return int.from_bytes(own[RUN_CONTEXT.start : RUN_CONTEXT.stop], self._order)
+        return int.from_bytes(task_struct[RUN_CONTEXT.start : RUN_CONTEXT.stop], self._order)
 
-    def with_run_context(self, own: bytes, pointer: int) -> bytes:
+    def with_run_context(self, task_struct: bytes, pointer: int) -> bytes:
         """Return a task_struct with another bpf_ctx."""
-        return own[: RUN_CONTEXT.start] + pointer.to_bytes(8, self._order) + own[RUN_CONTEXT.stop :]
+        return task_struct[: RUN_CONTEXT.start] + pointer.to_bytes(8, self._order) + task_struct[RUN_CONTEXT.stop :]
 
-    def put_back(self, own: bytes) -> bytes:
+    def put_back(self, task_struct: bytes) -> bytes:
         """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
-        return bytes(own[offset] for offset in _PUT_BACK)
+        return bytes(task_struct[offset] for offset in _PUT_BACK)
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
@@ -302,9 +302,9 @@ class Layout:
             done=tuple(map(change, flow.done)),
         )
 
-    def relocate_own(self, own: bytes, source: int, target: int) -> bytes:
+    def relocate_task_struct(self, task_struct: bytes, source: int, target: int) -> bytes:
         """Return a task_struct as it would be with task `target` in the place of `source`."""
-        moved = bytearray(self._change_words(own, 0, lambda value: self.relocate(value, source, target)))
+        moved = bytearray(self._change_words(task_struct, 0, lambda value: self.relocate(value, source, target)))
         if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
             moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
         return bytes(moved)

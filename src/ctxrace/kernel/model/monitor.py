@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ctxrace.core.property import Property
 from ctxrace.kernel.model.recovery import recovers
-from ctxrace.kernel.model.state import Others, Position
+from ctxrace.kernel.model.state import KernelState, Others
 from ctxrace.kernel.scenario import Scenario
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Monitor:
             since_idle |= self._ran.get(body, 0)
         return since_idle
 
-    def entered(self, system: "KernelSystem", state: Position, enters: tuple[str, ...]) -> tuple[Property, ...]:
+    def entered(self, system: "KernelSystem", state: KernelState, enters: tuple[str, ...]) -> tuple[Property, ...]:
         """Return what is broken because the functions `enters` have just begun to run."""
         return tuple(
             wanted
@@ -68,7 +68,7 @@ class Monitor:
             if wanted.subjects[0] in enters and self.activations(system, state, wanted.subjects[0]) > 1
         )
 
-    def idle(self, system: "KernelSystem", state: Position) -> tuple[Property, ...]:
+    def idle(self, system: "KernelSystem", state: KernelState) -> tuple[Property, ...]:
         """Return what is broken now that the CPU is idle."""
         broken = [p for k, p in enumerate(self._progress) if state.since_idle >> 2 * k & 3 == 1]
         for wanted in self._at_idle:
@@ -80,7 +80,7 @@ class Monitor:
                 broken.append(wanted)
         return tuple(sorted(broken, key=self.properties.index))
 
-    def activations(self, system: "KernelSystem", state: Position, body: str) -> int:
+    def activations(self, system: "KernelSystem", state: KernelState, body: str) -> int:
         """Return how often `body` is active on the CPU."""
         total = 0
         for flow, number in system.flows_in(state):
@@ -91,7 +91,7 @@ class Monitor:
             total += count * number
         return total
 
-    def _holds_when_idle(self, system: "KernelSystem", state: Position, wanted: Property) -> bool:
+    def _holds_when_idle(self, system: "KernelSystem", state: KernelState, wanted: Property) -> bool:
         if wanted.kind == "recovers":
             return all(recovers(cpu, state, *wanted.subjects) for cpu in system.cpus)
         first, now = system.layout.shared, system.shared.values[state.shared]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from ctxrace.kernel.model.flows import Role
-from ctxrace.kernel.model.state import REST, Position, Task
+from ctxrace.kernel.model.state import REST, KernelState, Task
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.memory import RegionKind
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["recovers"]
 
 
-def recovers(system: "KernelSystem", state: Position, entry: str, body: str) -> bool:
+def recovers(system: "KernelSystem", state: KernelState, entry: str, body: str) -> bool:
     """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body`, whoever begins it."""
     tasks = system.tasks.values
     used = [0] * len(system.groups)
@@ -29,7 +29,7 @@ def recovers(system: "KernelSystem", state: Position, entry: str, body: str) -> 
     for handler in system.handlers:
         if handler.entry == entry:
             idle = tasks[state.current if len(system.cpus) == 1 else system.idle]
-            over = system.tasks(Task(idle.group, REST, idle.own, cpu=system.cpu))
+            over = system.tasks(Task(idle.group, REST, idle.task_struct, cpu=system.cpu))
             begins.append((over, Role(handler.level, entry, handler.window)))
     return all(_runs_undisturbed(system, task, role, state.shared, body) for task, role in begins)
 
@@ -38,11 +38,11 @@ def _runs_undisturbed(system: "KernelSystem", task: int, role: Role, shared: int
     move = system.first_move(task, role)
     memory, seen = system.shared.values[shared], set()
     while body not in move.enters:
-        where = (move.flow, move.own, memory)
+        where = (move.flow, move.task_struct, memory)
         if move.flow == REST or where in seen:
             return False
         seen.add(where)
-        mine = system.own.values[move.own]
+        mine = system.task_structs.values[move.task_struct]
         outcome = system.flows.step(move.flow, system.identity(task), memory, mine)
         memory = outcome.apply(memory, RegionKind.SHARED)
         move = system.conclude(role, outcome, memory, mine, move.began, move.run_context)

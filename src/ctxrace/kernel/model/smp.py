@@ -13,14 +13,14 @@ from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
-from ctxrace.kernel.model.state import CRASHED, EVENT, REST, On, Others, Position, Task
+from ctxrace.kernel.model.state import CRASHED, EVENT, REST, KernelState, On, Others, Task
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.narrator import Narrator, outcome_of
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["Cpu", "SmpNarrator", "SmpPosition", "SmpSystem", "narrator_for", "system_for"]
+__all__ = ["Cpu", "SmpNarrator", "SmpState", "SmpSystem", "narrator_for", "system_for"]
 
 
 class Cpu(NamedTuple):
@@ -30,8 +30,8 @@ class Cpu(NamedTuple):
     interrupts: tuple[int, ...]
 
 
-class SmpPosition(NamedTuple):
-    """A state of all CPUs. shared, since_idle, others: as in `Position`. arrivals: for one CPU after the other."""
+class SmpState(NamedTuple):
+    """A state of all CPUs. shared, since_idle, others: as in `KernelState`. arrivals: for one CPU after the other."""
 
     shared: int
     since_idle: int
@@ -55,13 +55,13 @@ class SmpSystem:
         """What the scenario demands, and what every kernel demands."""
         return self.first.properties
 
-    def initial(self) -> SmpPosition:
+    def initial(self) -> SmpState:
         """Return the idle CPUs, with memory as the image has it."""
         start = self.first.initial()
         cpus = tuple(Cpu(cpu.idle, ()) for cpu in self.cpus)
-        return SmpPosition(start.shared, 0, cpus, (), start.arrivals * len(cpus))
+        return SmpState(start.shared, 0, cpus, (), start.arrivals * len(cpus))
 
-    def steps(self, state: SmpPosition) -> Sequence[Step]:
+    def steps(self, state: SmpState) -> Sequence[Step]:
         """Return what may happen next on each CPU."""
         if state.shared == CRASHED:
             return ()
@@ -71,7 +71,7 @@ class SmpSystem:
             found += [self._embed(state, number, seen, step) for step in cpu.steps(seen)]
         return found
 
-    def narrate(self, run: Sequence[tuple[SmpPosition, Step]]) -> Interleaving:
+    def narrate(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
         """Tell `run` with the instructions and source lines of the image."""
         narrator = SmpNarrator(self)
         for state, step in run:
@@ -82,7 +82,7 @@ class SmpSystem:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
         return self.first.fingerprints()
 
-    def seen_from(self, state: SmpPosition, number: int) -> Position:
+    def seen_from(self, state: SmpState, number: int) -> KernelState:
         """Return `state` as CPU `number` sees it: what runs on others are tasks that it cannot have."""
         others = dict(state.others)
         for other, cpu in enumerate(state.cpus):
@@ -93,7 +93,7 @@ class SmpSystem:
         width = len(state.arrivals) // len(self.cpus)
         arrivals = state.arrivals[number * width : (number + 1) * width]
         merged = tuple(sorted(others.items()))
-        return Position(state.shared, state.since_idle, mine.current, merged, mine.interrupts, arrivals)
+        return KernelState(state.shared, state.since_idle, mine.current, merged, mine.interrupts, arrivals)
 
     def _runs_elsewhere(self, cpu: Cpu) -> int | None:
         task = self.first.tasks.values[cpu.current]
@@ -103,8 +103,8 @@ class SmpSystem:
             task = task._replace(flow=self.first.frames.values[cpu.interrupts[0]].flow)
         return self.first.tasks(task._replace(elsewhere=True))
 
-    def _embed(self, state: SmpPosition, number: int, seen: Position, step: Step) -> Step:
-        after: Position = step.state
+    def _embed(self, state: SmpState, number: int, seen: KernelState, step: Step) -> Step:
+        after: KernelState = step.state
         tasks = self.first.tasks.values
         others = tuple(entry for entry in after.others if not tasks[entry[0]].elsewhere)
         cpus = list(state.cpus)
@@ -113,10 +113,10 @@ class SmpSystem:
             self._disarm(cpus, number, seen)
         width = len(after.arrivals)
         arrivals = (*state.arrivals[: number * width], *after.arrivals, *state.arrivals[(number + 1) * width :])
-        position = SmpPosition(after.shared, after.since_idle, tuple(cpus), others, arrivals)
+        position = SmpState(after.shared, after.since_idle, tuple(cpus), others, arrivals)
         return step._replace(label=On(number, step.label), state=position)
 
-    def _disarm(self, cpus: list[Cpu], writer: int, seen: Position) -> None:
+    def _disarm(self, cpus: list[Cpu], writer: int, seen: KernelState) -> None:
         """Clear the exclusive monitors of other CPUs that are armed for what `writer` has just written."""
         writes = self.cpus[writer].after_event(seen).move.outcome.writes
         written = {
@@ -158,7 +158,7 @@ class SmpNarrator:
         first = Narrator(system.first)
         self.cpus = [first, *(Narrator(cpu, first) for cpu in system.cpus[1:])]
 
-    def add(self, state: SmpPosition, step: Step) -> None:
+    def add(self, state: SmpState, step: Step) -> None:
         """Tell the next step, taken in `state`."""
         assert isinstance(step.label, On)
         seen = self.system.seen_from(state, step.label.cpu)
@@ -173,7 +173,7 @@ class SmpNarrator:
         assert isinstance(label, On)
         return self.cpus[label.cpu].taker(label.label)
 
-    def interleaving(self, run: Sequence[tuple[SmpPosition, Step]]) -> Interleaving:
+    def interleaving(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
         """Return what was told of `run`."""
         outcome = ""
         if run and run[-1][1].broken:

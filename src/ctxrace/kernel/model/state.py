@@ -14,19 +14,20 @@ from ctxrace.kernel.rules.contexts import Level
 __all__ = [
     "CRASHED",
     "EVENT",
+    "NO_FRAME",
     "REST",
     "UNLIMITED",
     "Arrive",
     "Frame",
-    "Glance",
     "Group",
     "Idle",
+    "KernelState",
     "Move",
     "On",
     "Others",
-    "Position",
     "Resume",
     "Start",
+    "SwitchThereAndBack",
     "Taken",
     "Task",
 ]
@@ -34,10 +35,13 @@ __all__ = [
 REST = -1
 """In the place of a flow's number: between two entries."""
 
-UNLIMITED = -1
+NO_FRAME = -2
+"""In the place of a frame's number: no interrupt is over the task."""
+
+UNLIMITED = -3
 """In the place of a task's attempts."""
 
-CRASHED = -1
+CRASHED = -4
 """In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
 
 
@@ -45,7 +49,7 @@ Others = tuple[tuple[int, int], ...]
 """Numbers of tasks, each with how many there are."""
 
 
-class Position(NamedTuple):
+class KernelState(NamedTuple):
     """A state of the CPU.
 
     shared: the number of shared memory's content. since_idle: what the monitor remembers.
@@ -63,9 +67,14 @@ class Position(NamedTuple):
     interrupts: tuple[int, ...]
     arrivals: tuple[int, ...]
 
+    @property
+    def top(self) -> int:
+        """The number of the frame that runs, or `NO_FRAME`."""
+        return self.interrupts[-1] if self.interrupts else NO_FRAME
+
 
 class Task(NamedTuple):
-    """A task of `group` that stands before an event of `flow` (or is at `REST`); `own` numbers its task_struct.
+    """A task of `group` that stands before an event of `flow` (or is at `REST`); `task_struct` numbers its task_struct.
 
     begun: whether others may have noticed that its entry began. attempts: how often it may begin again.
     cpu: where it ran last, if its entry is in flight. elsewhere: whether it runs there now.
@@ -73,9 +82,9 @@ class Task(NamedTuple):
 
     group: int
     flow: int
-    own: int
+    task_struct: int
     begun: bool = False
-    attempts: int = -1
+    attempts: int = UNLIMITED
     cpu: int = 0
     elsewhere: bool = False
 
@@ -112,7 +121,7 @@ class Move(NamedTuple):
     """
 
     flow: int
-    own: int
+    task_struct: int
     shared: int
     enters: tuple[str, ...]
     broken: tuple[Property, ...]
@@ -143,7 +152,7 @@ class Resume(NamedTuple):
     task: int
 
 
-class Glance(NamedTuple):
+class SwitchThereAndBack(NamedTuple):
     """The label of a switch to a task that begins its entry, and back before its first event."""
 
     task: int

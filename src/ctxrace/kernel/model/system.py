@@ -1,6 +1,6 @@
 """One CPU of a Linux kernel as a `System`: contexts, whose steps are machine code, under the context rules.
 
-What each number of a `Position` stands for is kept once, in an `Interner`, and what a context does next is looked
+What each number of a `KernelState` stands for is kept once, in an `Interner`, and what a context does next is looked
 up by number.
 """
 
@@ -15,17 +15,18 @@ from ctxrace.kernel.model.flows import Role
 from ctxrace.kernel.model.state import (
     CRASHED,
     EVENT,
+    NO_FRAME,
     REST,
     UNLIMITED,
     Arrive,
     Frame,
-    Glance,
     Idle,
+    KernelState,
     Move,
     Others,
-    Position,
     Resume,
     Start,
+    SwitchThereAndBack,
     Taken,
     Task,
 )
@@ -69,19 +70,19 @@ class KernelSystem(Contexts):
         """What the scenario demands, and what every kernel demands."""
         return self.monitor.properties
 
-    def initial(self) -> Position:
+    def initial(self) -> KernelState:
         """Return the idle CPU, with memory as the image has it."""
         limit = self.scenario.attempts
         arrivals = () if limit is None else (limit,) * len(self.handlers)
-        return Position(self.shared(self.layout.shared), 0, self.idle, (), (), arrivals)
+        return KernelState(self.shared(self.layout.shared), 0, self.idle, (), (), arrivals)
 
-    def steps(self, state: Position) -> Sequence[Step]:
+    def steps(self, state: KernelState) -> Sequence[Step]:
         """Return what may happen next: the running context's event, arrivals, switches to other tasks."""
         if state.shared == CRASHED:
             return ()
         current, interrupts = state.current, state.interrupts
-        top = interrupts[-1] if interrupts else REST
-        running = top != REST or self.tasks.values[current].flow != REST
+        top = interrupts[-1] if interrupts else NO_FRAME
+        running = top != NO_FRAME or self.tasks.values[current].flow != REST
         steps = []
         if running:
             steps.append(self._event(state))
@@ -95,27 +96,27 @@ class KernelSystem(Contexts):
                 steps.extend(self._switches(state, left))
         return steps
 
-    def narrate(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+    def narrate(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
         """Tell `run` with the instructions and source lines of the image."""
         return narrate(self, run)
 
     # What the steps are.
 
-    def _event(self, state: Position) -> Step:
+    def _event(self, state: KernelState) -> Step:
         _, since_idle, _, others, interrupts, arrivals = state
         move, current, over, ended, events = self.after_event(state)
         if interrupts:
             interrupts = interrupts[:-1] + over
         elif ended:
             current, others = self._retire(current, others)
-        after = Position(move.shared, since_idle, current, others, interrupts, arrivals)
+        after = KernelState(move.shared, since_idle, current, others, interrupts, arrivals)
         if ended or move.enters:
             return self._step(EVENT, after, move, ended=ended, events=events)
         return Step(EVENT, after, 0, events, move.broken)
 
-    def after_event(self, state: Position) -> Taken:
+    def after_event(self, state: KernelState) -> Taken:
         """Return what the running context's next event does, and the task and the frame after it."""
-        top = state.interrupts[-1] if state.interrupts else REST
+        top = state.interrupts[-1] if state.interrupts else NO_FRAME
         key = (state.current, top, state.shared)
         taken = self._taken.get(key)
         if taken is None:
@@ -126,14 +127,14 @@ class KernelSystem(Contexts):
         move = self.move(current, top, shared)
         ended = move.flow == REST
         over: tuple[int, ...] = ()
-        task = self.tasks.values[current]._replace(own=move.own)
-        if top == REST:
+        task = self.tasks.values[current]._replace(task_struct=move.task_struct)
+        if top == NO_FRAME:
             task = task._replace(flow=move.flow, begun=not ended, cpu=0 if ended else task.cpu)
         elif not ended:
             over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
         return Taken(move, self.tasks(task), over, ended, 0 if move.outcome.address == EXIT else 1)
 
-    def _arrive(self, state: Position, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
+    def _arrive(self, state: KernelState, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
         if interrupts:
             interrupts = (*interrupts[:-1], interrupted)
@@ -143,10 +144,10 @@ class KernelSystem(Contexts):
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
         memory = CRASHED if move.shared == CRASHED else shared
-        after = Position(memory, since_idle, current, others, interrupts, arrivals)
+        after = KernelState(memory, since_idle, current, others, interrupts, arrivals)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
-    def _switches(self, state: Position, left: int) -> Sequence[Step]:
+    def _switches(self, state: KernelState, left: int) -> Sequence[Step]:
         """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
         shared, since_idle, current, others, _, arrivals = state
         tasks, idle_group = self.tasks.values, len(self.groups) - 1
@@ -166,7 +167,7 @@ class KernelSystem(Contexts):
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
                 if self.may_run_here(task):
-                    after = Position(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
+                    after = KernelState(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
                     came = tasks[task].cpu != self.cpu
                     steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
             elif tasks[task].attempts and self._may_serve(task, waiting):
@@ -174,10 +175,10 @@ class KernelSystem(Contexts):
                 passing += [task] if self._may_pass(task) else []
         if preempts and left != current and passing:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
-            steps.append(Step(Glance(passing[0]), state._replace(current=left), 2, 0))
+            steps.append(Step(SwitchThereAndBack(passing[0]), state._replace(current=left), 2, 0))
         if preempts and self.may_stop(left, waiting):
             idle, rest = self._to_idle(waiting)
-            steps.append(Step(Idle(), Position(shared, since_idle, idle, rest, (), arrivals), 1, 0))
+            steps.append(Step(Idle(), KernelState(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
 
     def _may_serve(self, task: int, waiting: Others) -> bool:
@@ -193,7 +194,7 @@ class KernelSystem(Contexts):
             serving += number * (here and (its.entry, its.level) == (group.entry, group.level))
         return serving < SOFTIRQS_AT_ONCE
 
-    def _brings(self, state: Position) -> tuple[Property, ...]:
+    def _brings(self, state: KernelState) -> tuple[Property, ...]:
         """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""
         _, flow = self.flows.numbers.values[self.tasks.values[state.current].flow]
         return self.monitor.entered(self, state, tuple(active.function for active in flow.active))
@@ -208,23 +209,23 @@ class KernelSystem(Contexts):
         model, fifo = self.scenario.preemption, self.groups[group].fifo
         return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
 
-    def _start(self, state: Position, task: int, others: Others, preempts: bool) -> Step:
+    def _start(self, state: KernelState, task: int, others: Others, preempts: bool) -> Step:
         group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
         move = self.first_move(task, self.role_of_task(group))
         left = attempts if attempts == UNLIMITED else attempts - 1
         # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
         begun = bool(move.enters) or self.groups[group].level is not Level.TASK
         cpu = 0 if move.flow == REST else self.cpu
-        started = self.tasks(Task(group, move.flow, move.own, begun, left, cpu))
+        started = self.tasks(Task(group, move.flow, move.task_struct, begun, left, cpu))
         if move.flow == REST:
             started, others = self._retire(started, others)
         memory = CRASHED if move.shared == CRASHED else state.shared
         since_idle = state.since_idle | self.monitor.attempted[self.groups[group].entry]
-        after = Position(memory, since_idle, started, others, (), state.arrivals)
+        after = KernelState(memory, since_idle, started, others, (), state.arrivals)
         return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
     def _step(
-        self, label: Hashable, after: Position, move: Move, *, ended: bool, switches: int = 0, events: int = 1
+        self, label: Hashable, after: KernelState, move: Move, *, ended: bool, switches: int = 0, events: int = 1
     ) -> Step:
         """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
         broken = move.broken
@@ -252,14 +253,14 @@ class KernelSystem(Contexts):
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         task = self.tasks.values[current]
         task = task._replace(begun=task.begun or self.tells)
-        running = task.flow if top == REST else self.frames.values[top].flow
+        running = task.flow if top == NO_FRAME else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
             role, state = self.flows.numbers.values[running]
             over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
-        count = self.layout.preempt_count(self.own.values[task.own])
+        count = self.layout.preempt_count(self.task_structs.values[task.task_struct])
         interrupted = top
-        if top != REST:
+        if top != NO_FRAME:
             interrupted = self.frames(self.frames.values[top]._replace(flow=self.flows.disarm(running)))
         elif running != REST:
             task = task._replace(flow=self.flows.disarm(running))
@@ -269,7 +270,7 @@ class KernelSystem(Contexts):
                 continue
             self.arrived.add((str(handler.level), over))
             move = self.first_move(self.tasks(task), Role(handler.level, handler.entry, handler.window))
-            after = self.tasks(task._replace(own=move.own))
+            after = self.tasks(task._replace(task_struct=move.task_struct))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
@@ -288,7 +289,7 @@ class KernelSystem(Contexts):
         if not may_be_preempted(
             self.scenario.preemption,
             interrupts_on=machine.interrupts_enabled(state),
-            preempt_count=self.layout.preempt_count(self.own.values[task.own]),
+            preempt_count=self.layout.preempt_count(self.task_structs.values[task.task_struct]),
             calls=self.calls_to_sleep(flow),
             fifo=self.groups[task.group].fifo,
         ):
@@ -308,7 +309,7 @@ class KernelSystem(Contexts):
 
     # What others ask.
 
-    def is_idle(self, state: Position) -> bool:
+    def is_idle(self, state: KernelState) -> bool:
         """Return whether no entry is in flight."""
         tasks = self.tasks.values
         return (
@@ -317,7 +318,7 @@ class KernelSystem(Contexts):
             and all(tasks[task].flow == REST for task, _ in state.others)
         )
 
-    def may_idle(self, state: Position) -> bool:
+    def may_idle(self, state: KernelState) -> bool:
         """Return whether the idle task, which is current, may run: nobody else waits for this CPU."""
         tasks = self.tasks.values
         return all(self.sleeps(task) or tasks[task].cpu != self.cpu for task, _ in state.others)
@@ -329,13 +330,14 @@ class KernelSystem(Contexts):
         """
         if all(self.sleeps(other) for other, _ in waiting):
             return True
-        return self.scenario.cpus > 1 and self.layout.may_migrate(self.own.values[self.tasks.values[task].own])
+        task_struct = self.task_structs.values[self.tasks.values[task].task_struct]
+        return self.scenario.cpus > 1 and self.layout.may_migrate(task_struct)
 
     def may_run_here(self, task: int) -> bool:
         """Return whether a preempted task may go on on this CPU."""
         where = self.tasks.values[task]
         return not where.elsewhere and (
-            where.cpu == self.cpu or self.layout.may_migrate(self.own.values[where.own])
+            where.cpu == self.cpu or self.layout.may_migrate(self.task_structs.values[where.task_struct])
         )
 
     def on_cpu(self, task: int) -> int:
@@ -343,7 +345,7 @@ class KernelSystem(Contexts):
         where = self.tasks.values[task]
         return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
 
-    def flows_in(self, state: Position) -> list[tuple[int, int]]:
+    def flows_in(self, state: KernelState) -> list[tuple[int, int]]:
         """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
         tasks = self.tasks.values
         flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]

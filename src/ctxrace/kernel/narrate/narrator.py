@@ -15,7 +15,7 @@ from ctxrace.kernel.model.layout import (
     SOFTIRQ_DISABLE_COUNT,
     TASK_STRUCT_SIZE,
 )
-from ctxrace.kernel.model.state import EVENT, REST, Arrive, Glance, Idle, Move, Position, Resume, Start
+from ctxrace.kernel.model.state import EVENT, REST, Arrive, Idle, KernelState, Move, Resume, Start, SwitchThereAndBack
 from ctxrace.kernel.narrate.roster import Roster, column
 from ctxrace.kernel.rules.contexts import Level, arrival_reason
 from ctxrace.kernel.rules.preemption import Preemption
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Narrator", "narrate", "outcome_of", "place_of"]
 
 
-def narrate(system: "KernelSystem", run: Sequence[tuple[Position, Step]]) -> Interleaving:
+def narrate(system: "KernelSystem", run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
     """Return `run` as rows: events, and the turns between contexts."""
     narrator = Narrator(system)
     for state, step in run:
@@ -59,7 +59,7 @@ class Narrator:
         self.named: dict[str, int] = first.named if first else {}  # the group of each task that has a name
         self._suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
 
-    def add(self, state: Position, step: Step) -> None:
+    def add(self, state: KernelState, step: Step) -> None:
         """Tell the next step, taken in `state`."""
         if step.label == EVENT:
             running = self.running()
@@ -74,8 +74,8 @@ class Narrator:
                 self._arrive(state, step.label.handler)
             case Resume():
                 self._switch(state, step.label.task)
-            case Glance():
-                self._glance(step.label.task)
+            case SwitchThereAndBack():
+                self._switch_there_and_back(step.label.task)
             case Idle():
                 reason = self._put_aside(state)
                 if self.system.scenario.cpus > 1:
@@ -107,14 +107,15 @@ class Narrator:
             case Resume():
                 name = self._waiting(label.task)
                 return self._spell(name, self.named[name])
-            case Glance() | Start():
+            case SwitchThereAndBack() | Start():
                 group = self.system.tasks.values[label.task].group
-                return ("~" if isinstance(label, Glance) else "") + self._spell(self._name(label.task), group)
+                back = "~" if isinstance(label, SwitchThereAndBack) else ""
+                return back + self._spell(self._name(label.task), group)
             case Idle():
                 return f"idle{self._suffix}"
         return self.running()
 
-    def interleaving(self, run: Sequence[tuple[Position, Step]]) -> Interleaving:
+    def interleaving(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
         """Return what was told of `run`."""
         outcome = outcome_of(self.system, run) if run and run[-1][1].broken else ""
         return self.told(outcome, sum(step.switches for _, step in run))
@@ -154,10 +155,10 @@ class Narrator:
         place = f"on CPU {self.system.cpu}" if self.system.scenario.cpus > 1 else ""
         self.rows.append(Turn(kind, context, "; ".join(filter(None, [place, reason])), notes))
 
-    def _arrive(self, state: Position, number: int) -> None:
+    def _arrive(self, state: KernelState, number: int) -> None:
         handler = self.system.handlers[number]
         name = f"{handler.level}{self._suffix}"
-        arrivals = self.system.arrivals(state.current, state.interrupts[-1] if state.interrupts else REST)
+        arrivals = self.system.arrivals(state.current, state.top)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
         window = ", the preempt count does not say so" if handler.window else ""
         reason = f"{arrival_reason(handler.level)}; over {self._below()}{window}, runs {handler.entry}"
@@ -166,7 +167,7 @@ class Narrator:
         if move.flow == REST:
             self._return()
 
-    def _switch(self, state: Position, task: int) -> None:
+    def _switch(self, state: KernelState, task: int) -> None:
         reason = self._put_aside(state)
         came_from = self.system.tasks.values[task].cpu
         if came_from != self.system.cpu:
@@ -176,7 +177,7 @@ class Narrator:
         self.current = name
         self._turn("switch", name, reason)
 
-    def _start(self, state: Position, task: int) -> None:
+    def _start(self, state: KernelState, task: int) -> None:
         idle = self.current is None and not self.waiting
         kind = "start" if self.current is None else "switch"
         reason = "the CPU is idle" if idle else self._put_aside(state)
@@ -190,7 +191,7 @@ class Narrator:
         if move.flow == REST:
             self._finish(task)
 
-    def _glance(self, task: int) -> None:
+    def _switch_there_and_back(self, task: int) -> None:
         group = self.system.tasks.values[task].group
         name = self._name(task)
         self.named[name] = group
@@ -211,7 +212,7 @@ class Narrator:
             return f"softirq{softirqs + 1}" if softirqs else "softirq"
         return task_name(len(self.named) - softirqs)
 
-    def _put_aside(self, state: Position) -> str:
+    def _put_aside(self, state: KernelState) -> str:
         if self.current is None:
             return f"task {self.finished} has finished" if self.finished else "the CPU has nothing else to do"
         left = self.system.preempted(state.current)
@@ -224,10 +225,9 @@ class Narrator:
             return f"task {self.current} is preempted in {calls}(): preempt count 0, interrupts on"
         return f"task {self.current} is preempted: preempt count 0, interrupts on"
 
-    def event(self, state: Position, context: str) -> Event:
+    def event(self, state: KernelState, context: str) -> Event:
         """Return the event that whoever runs in `state` takes next, told of `context`."""
-        top = state.interrupts[-1] if state.interrupts else REST
-        move = self.system.move(state.current, top, state.shared)
+        move = self.system.move(state.current, state.top, state.shared)
         image, outcome = self.system.image, move.outcome
         function = image.function_at(outcome.address)
         return Event(
@@ -240,9 +240,8 @@ class Narrator:
             self._notes(move),
         )
 
-    def _event(self, state: Position) -> None:
-        top = state.interrupts[-1] if state.interrupts else REST
-        move = self.system.move(state.current, top, state.shared)
+    def _event(self, state: KernelState) -> None:
+        move = self.system.move(state.current, state.top, state.shared)
         if move.outcome.address != EXIT:
             self.rows.append(self.event(state, self._context()))
         if move.flow == REST and not move.outcome.fault:
@@ -267,7 +266,7 @@ class Narrator:
         notes = [said.get(kind, kind + " {}").format(what) for kind, what in move.outcome.notes]
         return tuple([*notes, move.outcome.fault] if move.outcome.fault else notes)
 
-    def _accesses(self, state: Position, touches: Sequence[Touch]) -> tuple[Access, ...]:
+    def _accesses(self, state: KernelState, touches: Sequence[Touch]) -> tuple[Access, ...]:
         system = self.system
         identity, order = system.identity(state.current), system.image.arch.byte_order
         accesses = []
@@ -315,7 +314,7 @@ def outcome_of(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
 
 
 def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Property) -> str:
-    state: Position = run[-1][1].state
+    state: KernelState = run[-1][1].state
     match broken.kind:
         case "exclusive":
             times = system.monitor.activations(system, state, broken.subjects[0])
@@ -343,10 +342,9 @@ def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Pr
 
 def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
     state, _ = run[-1]
-    top = state.interrupts[-1] if state.interrupts else REST
-    move = system.move(state.current, top, state.shared)
+    move = system.move(state.current, state.top, state.shared)
     called = next(name for kind, name in move.outcome.notes if kind == "sleeps")
-    mine = system.own.values[move.own]
+    mine = system.task_structs.values[move.task_struct]
     count, halves = system.layout.preempt_count(mine), system.layout.softirq_disable_count(mine)
     where = f"{called}() at preempt count {count:#x}" + (f", softirq_disable_cnt {halves:#x}" if halves else "")
     where += ", interrupts off" if move.outcome.masked else ""
