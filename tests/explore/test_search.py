@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ctxrace.core.errors import LimitReached
+from ctxrace.core.limits import Budget, within
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.search import Exploration, Limits, search
@@ -436,3 +438,20 @@ def test_limits_agree_with_the_reference(graph: Graph, limit: int) -> None:
     for broken, run in found.runs.items():
         assert_breaks(graph, run, broken)
         assert length(run) >= breaks[broken]
+
+
+def test_a_budget_ends_a_search() -> None:
+    """Between two states, and inside of a step that takes long."""
+    system = Graph({"a": [Edge("b"), Edge("c")], "b": [Edge("c")]})
+    with within(Budget(timeout=0)):
+        found = search(system)
+    assert (found.states, found.exhausted, found.stopped) == (0, False, "the timeout of 0 s is over")
+
+    class Slow(Graph):
+        def steps(self, state: str) -> list[Step]:
+            if state == "b":
+                raise LimitReached("the timeout of 2 s is over while running")
+            return super().steps(state)
+
+    found = search(Slow(system.table))
+    assert (found.states, found.exhausted, found.stopped) == (2, False, "the timeout of 2 s is over while running")

@@ -4,11 +4,12 @@ import errno
 import os
 import sys
 
-from ctxrace.core.errors import CtxraceError, ToolchainError
+from ctxrace.core.errors import CtxraceError, LimitReached, ToolchainError
 
 __all__ = ["main"]
 
 BAD_INPUT = 2
+INCOMPLETE = 3
 INTERRUPTED = 130  # as a shell reports SIGINT
 NOT_READ = 141  # and SIGPIPE
 
@@ -21,6 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
         if sys.stdout is None:
             raise CtxraceError("standard output is closed, so that no report can be written")
         _run(sys.argv[1:] if arguments is None else arguments)
+    except LimitReached as limit:
+        print(f"ctxrace: incomplete: {limit}", file=sys.stderr)
+        sys.exit(INCOMPLETE)
     except CtxraceError as error:
         if isinstance(error, ToolchainError) and error.output:
             sys.stderr.write(error.output.rstrip("\n") + "\n")

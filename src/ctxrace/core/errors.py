@@ -8,6 +8,7 @@ __all__ = [
     "CtxraceError",
     "ExecutionError",
     "ImageError",
+    "LimitReached",
     "ScenarioError",
     "ToolchainError",
 ]
@@ -41,3 +42,7 @@ class ScenarioError(CtxraceError):
 
 class ExecutionError(CtxraceError):
     """The code does something the model does not know: an instruction, a register, an endless private loop."""
+
+
+class LimitReached(CtxraceError):
+    """The time or the memory that a command may use is used up, so that nothing is decided: exit status 3, not 2."""

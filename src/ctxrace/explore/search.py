@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from ctxrace.core import limits as budget
+from ctxrace.core.errors import LimitReached
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.expand import expand
@@ -61,6 +63,8 @@ class Watch:
             if found > _FOUND * most and visited:
                 return f"the limit of {most:,} states is reached: {found:,} are found, {visited:,} of them visited"
         if visited % _BETWEEN_REPORTS == 0:
+            if reason := budget.current().exhausted():
+                return reason
             seconds = self.seconds()
             if self.limits.timeout is not None and seconds >= self.limits.timeout:
                 return f"the timeout of {self.limits.timeout:g} s is over"
@@ -70,13 +74,18 @@ class Watch:
 
 
 def undisturbed(run: Callable[[], str]) -> str:
-    """Run a search without the garbage collector; return the limit that ended it, `INTERRUPTED` after Ctrl-C."""
+    """Run a search without the garbage collector; return the limit that ended it, `INTERRUPTED` after Ctrl-C.
+
+    The limit is one that `run` returns, or one of the budget in force that a step raised.
+    """
     collecting = gc.isenabled()
     gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
     try:
         return run()
     except KeyboardInterrupt:
         return INTERRUPTED
+    except LimitReached as limit:
+        return str(limit)
     finally:
         if collecting:
             gc.enable()

@@ -1,0 +1,107 @@
+"""How much time and memory a command may use, in whatever phase it is.
+
+A command puts its `Budget` in force once, with `within`. Everything below that may take long calls `spend` now and
+then, and the budget ends it by `LimitReached`. So no function hands a deadline on to the next one, and none of their
+results depends on it: they return the same, or nothing.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from pathlib import Path
+
+from ctxrace.core.errors import LimitReached
+
+__all__ = ["Budget", "current", "default_memory", "spend", "within"]
+
+_BETWEEN_LOOKS = 64  # at the memory in use, which takes a hundred times as long as a look at the clock
+_CGROUP = Path("/sys/fs/cgroup/memory.max")  # Linux Documentation/admin-guide/cgroup-v2.rst; in a container, its own
+
+
+class Budget:
+    """The time and the memory that are left. The time runs from the beginning of this.
+
+    timeout: in seconds; max_memory: what this process may have resident, in bytes. None: no limit.
+    """
+
+    def __init__(self, timeout: float | None = None, max_memory: int | None = None) -> None:
+        self.timeout, self.max_memory = timeout, max_memory
+        self._began = time.monotonic()
+        self._looks = 0
+
+    def remaining(self) -> float | None:
+        """Return the seconds that are left, never less than 0; None where there is no limit."""
+        return None if self.timeout is None else max(0.0, self.timeout - (time.monotonic() - self._began))
+
+    def exhausted(self) -> str:
+        """Return which limit is reached, empty where none is."""
+        if self.timeout is not None and time.monotonic() - self._began >= self.timeout:
+            return f"the timeout of {self.timeout:g} s is over"
+        if self.max_memory is not None and resident() > self.max_memory:
+            return f"the limit of {self.max_memory >> 20:,} MiB of memory is reached"
+        return ""
+
+    def spend(self, doing: str = "") -> None:
+        """Raise `LimitReached` where a limit is reached; doing: the phase, for the message.
+
+        Cheap enough for inner loops. Of the memory it takes note only now and then.
+        """
+        self._looks += 1
+        late = self.timeout is not None and time.monotonic() - self._began >= self.timeout
+        if (late or self._looks % _BETWEEN_LOOKS == 0) and (reason := self.exhausted()):
+            raise LimitReached(f"{reason} while {doing}" if doing else reason)
+
+
+_UNLIMITED = Budget()
+_in_force: ContextVar[Budget] = ContextVar("budget", default=_UNLIMITED)
+
+
+def current() -> Budget:
+    """Return the budget in force: without any limit, unless `within` says otherwise."""
+    return _in_force.get()
+
+
+def spend(doing: str = "") -> None:
+    """Raise `LimitReached` where a limit of the budget in force is reached."""
+    _in_force.get().spend(doing)
+
+
+@contextmanager
+def within(budget: Budget) -> Iterator[Budget]:
+    """Put `budget` in force."""
+    token = _in_force.set(budget)
+    try:
+        yield budget
+    finally:
+        _in_force.reset(token)
+
+
+def resident() -> int:
+    """Return the bytes of this process that are in memory; 0 where the system does not tell."""
+    try:
+        with Path("/proc/self/statm").open("rb") as file:  # Linux Documentation/filesystems/proc.rst
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return _peak()
+
+
+def _peak() -> int:
+    try:
+        import resource
+    except ImportError:  # not on every system
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def default_memory() -> int | None:
+    """Return three quarters of the memory that this machine, or this container, has; None where it does not tell."""
+    sizes = []
+    with suppress(AttributeError, OSError, ValueError):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(OSError, ValueError):
+        sizes.append(int(_CGROUP.read_text()))  # `max`: no limit
+    return min(sizes) * 3 // 4 if sizes else None

@@ -1,0 +1,80 @@
+"""The budget of a command: what ends it, and that it ends everything below it."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ctxrace.core import limits
+from ctxrace.core.errors import LimitReached
+from ctxrace.core.limits import Budget, current, default_memory, spend, within
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which a test may change."""
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_nothing_limits_by_default() -> None:
+    assert current().remaining() is None
+    assert current().exhausted() == ""
+    for _ in range(200):
+        spend("waiting")
+
+
+def test_time(clock: list[float]) -> None:
+    budget = Budget(timeout=2)
+    clock[0] += 1.5
+    assert (budget.remaining(), budget.exhausted()) == (0.5, "")
+    budget.spend("compiling")
+    clock[0] += 0.5
+    assert (budget.remaining(), budget.exhausted()) == (0, "the timeout of 2 s is over")
+    with pytest.raises(LimitReached, match=r"^the timeout of 2 s is over while compiling race\.c$"):
+        budget.spend("compiling race.c")
+    with pytest.raises(LimitReached, match=r"^the timeout of 2 s is over$"):
+        budget.spend()
+    clock[0] += 5
+    assert budget.remaining() == 0
+
+
+def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "resident", lambda: 5 << 20)
+    assert Budget(max_memory=5 << 20).exhausted() == ""
+    budget = Budget(max_memory=(5 << 20) - 1)
+    assert budget.exhausted() == "the limit of 4 MiB of memory is reached"
+    looks = 0
+    with pytest.raises(LimitReached, match="4 MiB of memory is reached while lifting"):
+        for looks in range(1, 1000):  # noqa: B007 - how many
+            budget.spend("lifting")
+    assert looks == 64
+
+
+def test_a_budget_is_in_force_only_within(clock: list[float]) -> None:
+    before = current()
+    outer, inner = Budget(timeout=10), Budget(timeout=1)
+    with within(outer) as one:
+        assert current() is one is outer
+        clock[0] += 3
+        with pytest.raises(LimitReached), within(inner):
+            spend()
+        assert current() is outer
+        spend()
+    assert current() is before
+
+
+def test_what_is_resident_is_measured() -> None:
+    held = bytearray(b"x") * (64 << 20)
+    assert limits.resident() > len(held)
+
+
+@pytest.mark.parametrize(("cgroup", "pages", "expected"), [("max\n", 100, 300), ("200\n", 100, 150), ("900", 9, 27)])
+def test_default_memory(
+    cgroup: str, pages: int, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4}.__getitem__)
+    monkeypatch.setattr(Path, "read_text", lambda _path: cgroup)
+    assert default_memory() == expected
