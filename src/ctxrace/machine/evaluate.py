@@ -99,8 +99,8 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
             registers.write(varnode.offset, varnode.size, value)
         elif varnode.space == "unique":
             scratch.write(varnode.offset, varnode.size, value)
-        else:
-            bus.store(varnode.offset, varnode.size, value)
+        else:  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
+            bus.store(varnode.offset, varnode.size, value & ((1 << varnode.size * 8) - 1))
 
     ops = instruction.ops
     arms_monitor = instruction.mnemonic in arch.arms_monitor
@@ -190,8 +190,8 @@ def _piece(v: list[int], size: int, out: int) -> int:
     return v[0] << (out - size) * 8 | v[1]
 
 
-# Operands: the input values, the size of the first input and that of the output, in bytes. Results are cut to the
-# output's size by whoever stores them. Division by zero has no p-code meaning; SLEIGH guards it with a branch.
+# Operands: the input values, the size of the first input and that of the output, in bytes. `put` cuts a result to the
+# output's size. Division by zero has no p-code meaning; SLEIGH guards it with a branch.
 _OPERATIONS: dict[str, Callable[[list[int], int, int], int]] = {
     "COPY": lambda v, _s, _o: v[0],
     "INT_ZEXT": lambda v, _s, _o: v[0],

@@ -17,6 +17,8 @@ _ADJUST = Varnode("register", 0x204, 1)  # AF, which SLEIGH does not compute
 _OVERFLOW = Varnode("register", 0x20B, 1)
 _RFLAGS = Varnode("register", 0x280, 8)
 _DIVIDE_ERROR = "divideError"
+_ADDRESS_SIZE = 0x67
+_LEGACY_PREFIXES = b"\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65\x66\x67"  # SDM vol. 2, 2.1.1
 
 _NO_OPERATION = frozenset(
     {"nop", "mfence", "lfence", "sfence", "pause", "endbr64", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta"}
@@ -34,6 +36,8 @@ def repair(instruction: Instruction) -> Instruction:
     untested = name in _REFUSED or (not ops and name not in _NO_OPERATION)
     if untested or any(node.offset >= VECTORS for node in registers(ops)):
         return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
+    if _ADDRESS_SIZE in _prefixes(instruction.code):
+        ops = tuple(map(_low_addresses, ops))
     match name:
         case "ud2" | "int3":
             # SLEIGH goes on wherever the exception's handler says, which is for us the end of the run.
@@ -51,6 +55,20 @@ def repair(instruction: Instruction) -> Instruction:
         case "popfq":
             ops = tuple(op for op in ops if op.output != _ADJUST)
     return instruction._replace(ops=tuple(map(_zero_extend, ops)))
+
+
+def _prefixes(code: bytes) -> bytes:
+    return code[: next((at for at, byte in enumerate(code) if byte not in _LEGACY_PREFIXES), len(code))]
+
+
+def _low_addresses(op: Op) -> Op:
+    # Of `4(%eip)` the address has 32 bits (SDM vol. 2, 2.2.1.6); SLEIGH extends its sign.
+    def low(node: Varnode) -> Varnode:
+        return node._replace(offset=node.offset & 0xFFFF_FFFF) if node.space == "ram" else node
+
+    if op.opcode in ("BRANCH", "CBRANCH", "CALL"):
+        return op
+    return op._replace(inputs=tuple(map(low, op.inputs)), output=None if op.output is None else low(op.output))
 
 
 def _zero_extend(op: Op) -> Op:
