@@ -109,6 +109,12 @@ class Btf:
             found = self._known[number] = self._read(self._places[number - 1])
         return found
 
+    def kind(self, number: int) -> TypeKind:
+        """Return the kind of a type, without reading the type."""
+        if not number:
+            return TypeKind.VOID
+        return TypeKind(self._data[self._places[number - 1] + 7] & 31)
+
     def string(self, offset: int) -> str:
         """Return the string at `offset`; raise `ImageError` where there is none."""
         return string_at(self._strings, offset)
