@@ -7,8 +7,9 @@ the second program run over the first; where none were, they must keep the two a
 import pytest
 
 from ctxrace.bpf.programs.rules import Kernel, placement
-from ctxrace.bpf.programs.rules.meeting import How, Meeting, Rule, meeting
+from ctxrace.bpf.programs.rules.meeting import How, Meeting, meeting
 from ctxrace.bpf.programs.rules.row import Guard
+from ctxrace.bpf.programs.rules.rule import Rule
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 

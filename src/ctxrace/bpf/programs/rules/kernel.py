@@ -15,13 +15,13 @@ FIRST: Version = (5, 10)
 """The oldest kernel whose sources were read."""
 
 MIGRATE_DISABLE_IS_PREEMPTIBLE: Version = (5, 11)
-"""Commit 74d862b682f5 ("sched: Make migrate_disable/enable() independent of RT")."""
+"""`commits.MIGRATE_DISABLE`; before, migrate_disable() is preempt_disable() except on PREEMPT_RT."""
 
 MODEL_SINCE: dict[Preemption, Version] = {Preemption.LAZY: (6, 13)}
-"""Commit 7c70cb94d29c ("sched: Add Lazy preemption model")."""
+"""`commits.LAZY`."""
 
 RT_SOFTIRQS_UNLOCKED: Version = (6, 18)
-"""Commit 3253cb49cbad ("softirq: Allow to drop the softirq-BKL lock on PREEMPT_RT")."""
+"""`commits.SOFTIRQ_LOCK`."""
 
 PREEMPTIBLE = frozenset({Preemption.FULL, Preemption.LAZY, Preemption.RT})
 """The models in which a task loses the CPU between any two instructions."""

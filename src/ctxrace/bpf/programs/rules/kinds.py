@@ -54,10 +54,12 @@ class Kind(StrEnum):
 class Section:
     """A section's name, taken apart.
 
-    hook: what follows the first slash: a function, a tracepoint, a direction; "" where nothing does.
+    prefix: what precedes the first slash, without ".s". hook: what follows it: a function, a tracepoint, a direction;
+    "" where nothing does.
     """
 
     name: str
+    prefix: str
     kind: Kind
     hook: str
     sleepable: bool
@@ -88,7 +90,7 @@ _PREFIXES = {
     "sk_skb": Kind.SK_SKB,
     "sk_msg": Kind.SK_MSG,
     "flow_dissector": Kind.FLOW_DISSECTOR,
-    **dict.fromkeys(("lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local"), Kind.LWT),
+    **dict.fromkeys(("lwt_in", "lwt_out", "lwt_xmit"), Kind.LWT),
     "netfilter": Kind.NETFILTER,
     "iter": Kind.ITER,
     "struct_ops": Kind.STRUCT_OPS,
@@ -113,6 +115,13 @@ _CGROUP_SOCK_HOOK = re.compile(
 MAX_QUOTED = 80
 """How much of a section's name a message repeats: the name comes from the object."""
 
+_REFUSED = {
+    "freplace": "runs wherever the function runs that it replaces",
+    "lirc_mode2": "no rule for it was read",
+    "lwt_seg6local": "no rule for it was read",
+}
+"""Sections that libbpf knows and the rules do not."""
+
 _SYSCALL_EVENTS = frozenset({"sys_enter", "sys_exit"})
 
 _SLEEPABLE = frozenset(
@@ -128,21 +137,34 @@ _SLEEPABLE = frozenset(
 def parse_section(name: str, *, attach: str | None = None) -> Section:
     """Return what a program in the ELF section `name` is.
 
-    attach: the hook that user space attaches it to, where the section's name does not say. Raises ScenarioError for a
-    section that libbpf does not know.
+    attach: the hook that user space attaches it to, where the section's name does not say; or a whole section's name,
+    where user space attaches it as something else. Raises ScenarioError for a section that libbpf does not know, and
+    for one without a rule.
     """
-    prefix, _, hook = name.removeprefix("?").partition("/")
-    sleepable = prefix.endswith(".s")
-    prefix = prefix.removesuffix(".s")
+    prefix, hook, sleepable = _split(name)
     if attach is not None:
-        hook = attach
+        as_prefix, as_hook, as_sleepable = _split(attach)
+        if _kind(as_prefix, as_hook) is not None:
+            prefix, hook, sleepable = as_prefix, as_hook, sleepable or as_sleepable
+        else:
+            hook = attach
+    if prefix in _REFUSED:
+        raise ScenarioError(
+            f"section {name[:MAX_QUOTED]!r} has no rule: {_REFUSED[prefix]}; choose the other programs with --program"
+        )
     kind = _kind(prefix, hook)
     if kind is None or (sleepable and prefix not in _SLEEPABLE):
         raise ScenarioError(
-            f"section {name[:MAX_QUOTED]!r} is of no program type that is known{_nearest(prefix)}; "
-            "choose the other programs with --program"
+            f"section {name[:MAX_QUOTED]!r} is of no program type that is known{_nearest(prefix)}; say what it is with "
+            "--attach PROGRAM=SECTION, or choose the other programs with --program"
         )
-    return Section(name, kind, hook, sleepable or kind in (Kind.SYSCALL, Kind.WORKQUEUE))
+    return Section(name, prefix, kind, hook, sleepable or kind in (Kind.SYSCALL, Kind.WORKQUEUE))
+
+
+def _split(name: str) -> tuple[str, str, bool]:
+    """The part before the first slash without ".s", the part after it, and whether ".s" was there."""
+    prefix, _, hook = name.removeprefix("?").partition("/")
+    return prefix.removesuffix(".s"), hook, prefix.endswith(".s")
 
 
 def _kind(prefix: str, hook: str) -> Kind | None:

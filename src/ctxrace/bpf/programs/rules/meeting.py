@@ -3,12 +3,14 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.bpf.programs.rules.kinds import Kind
 from ctxrace.bpf.programs.rules.placement import Certainty, Placement
 from ctxrace.bpf.programs.rules.row import Guard
+from ctxrace.bpf.programs.rules.rule import Rule
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 
-__all__ = ["Encounter", "How", "Meeting", "Rule", "meeting"]
+__all__ = ["Encounter", "How", "Meeting", "meeting"]
 
 
 class How(StrEnum):
@@ -18,26 +20,6 @@ class How(StrEnum):
     AFTER_SLEEP = "runs while the first sleeps"  # another task, only in a helper or kfunc that may sleep
     INTERRUPTS = "interrupts"
     NEVER = "never"
-
-
-class Rule(StrEnum):
-    """What allows it, or keeps the two apart."""
-
-    # what allows it
-    PREEMPTIBLE_TASK = "preemptible task"
-    SLEEPABLE = "sleepable"
-    SOFTIRQ_IS_TASK = "softirqs are tasks on PREEMPT_RT"
-    SOFTIRQ_OVER_TASK = "softirqs stay on"
-    HARDIRQ_OVER = "hard irqs stay on"
-    NMI_OVER = "nothing masks an NMI"
-    # what keeps them apart
-    PREEMPTION_OFF = "preemption is off"
-    NO_PREEMPTION = "the preemption model switches tasks only where they ask"
-    BOTTOM_HALVES_OFF = "bottom halves are off"
-    INTERRUPTS_OFF = "interrupts are off"
-    SOFTIRQ_LOCK = "tasks with bottom halves off exclude one another"
-    LOWER_LEVEL = "a lower level does not come over a higher one"
-    SAME_LEVEL = "a level does not interrupt itself"
 
 
 @dataclass(frozen=True)
@@ -79,6 +61,11 @@ class Meeting:
     def missed(self) -> tuple[Encounter, ...]:
         """Where the second is skipped by the guard."""
         return tuple(encounter for encounter in self.encounters if encounter.missed)
+
+    @property
+    def kept_apart_by(self) -> tuple[Rule, ...]:
+        """The rules by which the second never gets the CPU, each once, in the order of the levels."""
+        return tuple(dict.fromkeys(encounter.rule for encounter in self.encounters if encounter.how is How.NEVER))
 
     @property
     def certainty(self) -> Certainty | None:
@@ -139,6 +126,8 @@ def _arrival_of_task(
     first: Placement, over: Level, second: Placement, by: Level, *, preemptible: bool
 ) -> tuple[How, Rule]:
     """The same where both are tasks, as softirqs are on PREEMPT_RT."""
+    if first.kind is second.kind is Kind.TIMER:
+        return How.NEVER, Rule.TIMER_LOCK
     if first.kernel.softirq_lock and _bottom_halves_off(first, over) and _bottom_halves_off(second, by):
         return How.NEVER, Rule.SOFTIRQ_LOCK
     if preemptible:

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ctxrace.bpf.programs.rules.hooks import HOOKS, Hook
+from ctxrace.bpf.programs.rules.hooks import Hook, known_hook
 from ctxrace.bpf.programs.rules.kernel import MIGRATE_DISABLE_IS_PREEMPTIBLE, Kernel
 from ctxrace.bpf.programs.rules.kinds import Kind, Section, parse_section
 from ctxrace.bpf.programs.rules.network import NETWORK, OTHERS
 from ctxrace.bpf.programs.rules.row import Guard, Hold, Row
-from ctxrace.bpf.programs.rules.source import Source
+from ctxrace.bpf.programs.rules.source import NEWEST_READ, Source
 from ctxrace.bpf.programs.rules.tracing import TRACING
 from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.rules.contexts import Level
@@ -17,6 +17,10 @@ from ctxrace.kernel.rules.preemption import Preemption
 __all__ = ["ROWS", "Certainty", "Placement", "placement"]
 
 ROWS = (*TRACING, *NETWORK, *OTHERS)
+
+
+SYSCALLS_DIFFER = (7, 2)
+"""`commits.SLEEPABLE_TRACEPOINT`."""
 
 
 class Certainty(IntEnum):
@@ -74,10 +78,15 @@ def placement(section: str, kernel: Kernel, *, context: Level | None = None, att
     for a context in which the type never runs.
     """
     parsed = parse_section(section, attach=attach)
+    if parsed.kind is Kind.TRACEPOINT and not parsed.hook and kernel.version >= SYSCALLS_DIFFER:
+        raise ScenarioError(
+            f"section {section!r} names no tracepoint, and those on system calls are preemptible since "
+            "7.2, the others not; pass --attach PROGRAM=CATEGORY/NAME"
+        )
     row = _row(parsed, kernel)
-    hook = HOOKS.get(parsed.hook.rpartition("/")[2]) if row.hooked else None
+    hook = known_hook(parsed) if row.hooked else None
     contexts, possible, certainty = _levels(parsed, row, hook, context)
-    free = not (hook is not None and (hook.preemption_off or hook.interrupts_off))
+    off = _turned_off(hook, kernel)
     guard_holds = row.holds if row.guard_holds is None else row.guard_holds
     return Placement(
         section=parsed,
@@ -85,14 +94,14 @@ def placement(section: str, kernel: Kernel, *, context: Level | None = None, att
         contexts=contexts,
         possible=possible,
         certainty=certainty,
-        preemptible=free and _preemptible(row.holds, kernel),
-        guard_preemptible=free and _preemptible(guard_holds, kernel),
+        preemptible=_preemptible(row.holds | off, kernel),
+        guard_preemptible=_preemptible(guard_holds | off, kernel),
         migration_off=bool(row.holds),
-        bottom_halves_off=Hold.LOCAL_BH_DISABLE in row.holds,
-        interrupts_off=hook is not None and hook.interrupts_off,
+        bottom_halves_off=Hold.LOCAL_BH_DISABLE in row.holds | off,
+        interrupts_off=Hold.INTERRUPTS_OFF in off,
         guard=row.guard,
         sources=row.sources + (hook.sources if hook is not None else ()),
-        inferred=row.inferred,
+        inferred=row.inferred or kernel.version > NEWEST_READ,
     )
 
 
@@ -101,17 +110,17 @@ def _levels(
 ) -> tuple[tuple[Level, ...], tuple[Level, ...], Certainty]:
     """The levels that are known or assumed, those that cannot be ruled out, and how the former are known."""
     if context is not None:
-        if context not in row.levels:
+        if context not in (*row.levels, *row.possible):
             raise ScenarioError(
                 f"programs in section {section.name!r} never run in context {context}: only in "
-                + ", ".join(map(str, row.levels))
+                + ", ".join(map(str, (*row.levels, *row.possible)))
             )
         return (context,), (), Certainty.KNOWN
     if hook is not None:
         return hook.levels, (), Certainty.KNOWN
     if row.hooked:
         return (Level.TASK,), tuple(level for level in row.levels if level is not Level.TASK), Certainty.ASSUMED
-    return row.levels, (), Certainty.KNOWN
+    return row.levels, row.possible, Certainty.KNOWN
 
 
 def _row(section: Section, kernel: Kernel) -> Row:
@@ -132,9 +141,22 @@ def _row(section: Section, kernel: Kernel) -> Row:
     return found
 
 
+def _turned_off(hook: Hook | None, kernel: Kernel) -> frozenset[Hold]:
+    """What every caller of the hook has turned off."""
+    if hook is None:
+        return frozenset()
+    locked = not (hook.spinlock and kernel.preemption is Preemption.RT)
+    found = {
+        Hold.PREEMPT_DISABLE: hook.preemption_off and locked,
+        Hold.INTERRUPTS_OFF: hook.interrupts_off and locked,
+        Hold.LOCAL_BH_DISABLE: hook.bottom_halves_off,
+    }
+    return frozenset(hold for hold, held in found.items() if held)
+
+
 def _preemptible(holds: frozenset[Hold], kernel: Kernel) -> bool:
     """Whether a task that holds `holds` may lose the CPU at any instruction."""
-    if not kernel.preemptible or Hold.PREEMPT_DISABLE in holds:
+    if not kernel.preemptible or holds & {Hold.PREEMPT_DISABLE, Hold.INTERRUPTS_OFF}:
         return False
     rt = kernel.preemption is Preemption.RT
     if Hold.RCU_READ_LOCK in holds and not kernel.preemptible_rcu:

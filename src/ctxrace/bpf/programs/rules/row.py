@@ -14,12 +14,13 @@ ANY_LEVEL = tuple(Level)
 
 
 class Hold(StrEnum):
-    """What the kernel calls before a program and undoes after it."""
+    """What the kernel has turned off or holds around a program."""
 
     PREEMPT_DISABLE = "preempt_disable"
     MIGRATE_DISABLE = "migrate_disable"
     RCU_READ_LOCK = "rcu_read_lock"
     LOCAL_BH_DISABLE = "local_bh_disable"
+    INTERRUPTS_OFF = "local_irq_disable"
 
 
 class Guard(StrEnum):
@@ -34,10 +35,10 @@ class Guard(StrEnum):
 class Row:
     """How one kind of program is run by a range of kernels.
 
-    since: the first release. sleepable: whether the row is for sleepable programs. levels: where it may run; those of
-    `hooked` rows depend on the hook, of which only some are known. holds: what is held while the program runs.
-    guard_holds: what is already held where the guard is taken; None: the same. hook: the row is for this hook only.
-    inferred: not every place that it depends on was read.
+    since: the first release. levels: where it runs; in a `hooked` row that depends on the hook, of which only some are
+    known. holds: what is held while the program runs. sleepable: whether the row is for sleepable programs.
+    guard_holds: what is already held where the guard is taken; None: the same. possible: further levels, in which it
+    runs in unusual configurations. hook: the row is for this hook only. inferred: not every caller was read.
     """
 
     kind: Kind
@@ -49,5 +50,6 @@ class Row:
     sleepable: bool = False
     hooked: bool = False
     guard_holds: frozenset[Hold] | None = None
+    possible: tuple[Level, ...] = ()
     hook: str = ""
     inferred: bool = False

@@ -2,7 +2,15 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Commit", "Source"]
+__all__ = ["NEWEST_READ", "READ_IN", "Commit", "Source"]
+
+READ_IN = (
+    *("5.10.223", "5.15 (Ubuntu 5.15.0-204.214)", "6.1.176", "6.8 (Ubuntu 6.8.0-151.151)", "6.12.117"),
+    *("6.17 (Ubuntu 6.17.0-41.41)", "7.0 (Ubuntu 7.0.0-14.14)", "7.2.13", "7.3.4"),
+)
+"""The kernels whose sources the rules were read in. Between two of them a rule is what both have, or has a commit."""
+
+NEWEST_READ = (7, 3)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How the kernel runs tracing programs: trampolines, tracepoints, probes, perf events.
 
-Read in Linux 5.10.223, 5.15 (Ubuntu 5.15.0-204.214), 6.1.176, 6.8 (Ubuntu 6.8.0-151.151), 6.12.117, 6.17 (Ubuntu
-6.17.0-41.41), 7.0 (Ubuntu 7.0.0-14.14), 7.2.13 and 7.3.4. A row holds from its release to the next row of its kind.
+Read in the kernels of `source.READ_IN`. A row holds from its release to the next row of its kind; its sources have
+the names that they have in the newest of these kernels that it covers.
 """
 
 from ctxrace.bpf.programs.rules import commits
@@ -75,7 +75,7 @@ TRAMPOLINES = (
         ANY_LEVEL,
         RCU_MIGRATE,
         Guard.NONE,
-        _trampoline("__bpf_prog_enter_lsm_cgroup"),
+        _trampoline("__bpf_prog_enter_lsm_cgroup", commits.LSM_CGROUP),
         hooked=True,
     ),
 )
@@ -84,7 +84,10 @@ _RAW_59 = (
     Source("include/linux/tracepoint.h", "__DO_TRACE"),
     _trace("__bpf_trace_run"),
 )
-_RAW_61 = (Source("include/linux/tracepoint.h", "__DO_TRACE"), _trace("__bpf_trace_run", commits.ACTIVE_RAW_TRACEPOINT))
+_RAW_61 = (
+    Source("include/linux/tracepoint.h", "__DECLARE_TRACE"),
+    _trace("__bpf_trace_run", commits.ACTIVE_RAW_TRACEPOINT),
+)
 _RAW_70 = (
     Source("include/linux/tracepoint.h", "__DECLARE_TRACE", commits.TRACEPOINT_SRCU),
     _trace("__bpf_trace_run", commits.RAW_TRACEPOINT_RCU),
@@ -124,7 +127,7 @@ TRACEPOINTS = (
         ANY_LEVEL,
         PREEMPT,
         Guard.BPF_PROG_ACTIVE,
-        (Source("include/linux/tracepoint.h", "__DO_TRACE"), _CALL_BPF),
+        (Source("include/linux/tracepoint.h", "__DECLARE_TRACE"), _CALL_BPF),
         hooked=True,
     ),
     Row(
@@ -164,6 +167,8 @@ _UPROBE_60 = (
     Source("include/linux/bpf.h", "bpf_prog_run_array_uprobe", commits.SLEEPABLE_UPROBE),
 )
 
+_UPROBE_MULTI = (_trace("uprobe_prog_run", commits.MULTI_UPROBE),)
+
 PROBES = (
     Row(
         Kind.KPROBE,
@@ -180,21 +185,25 @@ PROBES = (
         ANY_LEVEL,
         PREEMPT,
         Guard.BPF_PROG_ACTIVE,
-        (_trace("kprobe_multi_link_prog_run"),),
+        (_trace("kprobe_multi_link_prog_run", commits.MULTI_KPROBE),),
         hooked=True,
     ),
     Row(Kind.UPROBE, (5, 10), TASK, PREEMPT, Guard.BPF_PROG_ACTIVE, _UPROBE_510),
     Row(Kind.UPROBE, (6, 0), TASK, RCU_MIGRATE, Guard.NONE, _UPROBE_60),
     Row(Kind.UPROBE, (6, 0), TASK, MIGRATE, Guard.NONE, _UPROBE_60, sleepable=True),
-    Row(Kind.UPROBE_MULTI, (6, 6), TASK, RCU_MIGRATE, Guard.NONE, (_trace("uprobe_prog_run"),)),
-    Row(Kind.UPROBE_MULTI, (6, 6), TASK, MIGRATE, Guard.NONE, (_trace("uprobe_prog_run"),), sleepable=True),
+    Row(Kind.UPROBE_MULTI, (6, 6), TASK, RCU_MIGRATE, Guard.NONE, _UPROBE_MULTI),
+    Row(Kind.UPROBE_MULTI, (6, 6), TASK, MIGRATE, Guard.NONE, _UPROBE_MULTI, sleepable=True),
     Row(
         Kind.PERF_EVENT,
         (5, 10),
         INTERRUPTS,
         PREEMPT,
         Guard.BPF_PROG_ACTIVE,
-        (Source("kernel/events/core.c", "bpf_overflow_handler"),),
+        (
+            Source("kernel/events/core.c", "bpf_overflow_handler"),
+            Source("kernel/events/core.c", "__perf_sw_event"),
+        ),
+        possible=(Level.TASK, Level.SOFTIRQ),  # software events, as page faults
     ),
 )
 
