@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
 
+from ctxrace.bpf.programs.rules.kernel import PREEMPTIBLE
 from ctxrace.bpf.programs.rules.kinds import Kind
 from ctxrace.bpf.programs.rules.placement import Certainty, Placement
 from ctxrace.bpf.programs.rules.row import Guard
@@ -73,6 +76,25 @@ class Meeting:
         return max((encounter.certainty for encounter in self.runs), default=None)
 
 
+class _Circumstances(NamedTuple):
+    """What of a placement and its kernel decides who comes over whom: the same for many programs of an object."""
+
+    contexts: tuple[Level, ...]
+    possible: tuple[Level, ...]
+    certainty: Certainty
+    preemptible: bool
+    guard_preemptible: bool
+    bottom_halves_off: bool
+    interrupts_off: bool
+    sleepable: bool
+    timer: bool
+    preemption: Preemption
+    softirq_lock: bool
+
+    def certainty_at(self, level: Level) -> Certainty:
+        return self.certainty if level in self.contexts else Certainty.POSSIBLE
+
+
 def meeting(first: Placement, second: Placement, *, same_program: bool) -> Meeting:
     """Return how `second` may come over `first` on one CPU.
 
@@ -80,17 +102,24 @@ def meeting(first: Placement, second: Placement, *, same_program: bool) -> Meeti
     helper that it calls, a map operation that is traced.
     """
     guard = _common_guard(first, second, same_program=same_program)
-    encounters = []
-    for over in (*first.contexts, *first.possible):
-        for by in (*second.contexts, *second.possible):
-            how, rule = _arrival(first, over, second, by, preemptible=first.preemptible)
-            missed = False
-            if guard is not Guard.NONE:
-                how, rule = _arrival(first, over, second, by, preemptible=first.guard_preemptible)
-                missed = how is not How.NEVER
-            certainty = min(first.certainty_at(over), second.certainty_at(by))
-            encounters.append(Encounter(over, by, how, rule, missed, certainty))
-    return Meeting(first, second, guard, tuple(encounters))
+    encounters = _encounters(_circumstances(first), _circumstances(second), guard is not Guard.NONE)
+    return Meeting(first, second, guard, encounters)
+
+
+def _circumstances(program: Placement) -> _Circumstances:
+    return _Circumstances(
+        program.contexts,
+        program.possible,
+        program.certainty,
+        program.preemptible,
+        program.guard_preemptible,
+        program.bottom_halves_off,
+        program.interrupts_off,
+        program.sleepable,
+        program.kind is Kind.TIMER,
+        program.kernel.preemption,
+        program.kernel.softirq_lock,
+    )
 
 
 def _common_guard(first: Placement, second: Placement, *, same_program: bool) -> Guard:
@@ -100,10 +129,25 @@ def _common_guard(first: Placement, second: Placement, *, same_program: bool) ->
     return first.guard
 
 
-def _arrival(first: Placement, over: Level, second: Placement, by: Level, *, preemptible: bool) -> tuple[How, Rule]:
+@lru_cache(maxsize=1024)
+def _encounters(first: _Circumstances, second: _Circumstances, guarded: bool) -> tuple[Encounter, ...]:
+    """Every pair of levels. guarded: the second finds the first's guard taken."""
+    preemptible = first.guard_preemptible if guarded else first.preemptible
+    found = []
+    for over in (*first.contexts, *first.possible):
+        for by in (*second.contexts, *second.possible):
+            how, rule = _arrival(first, over, second, by, preemptible=preemptible)
+            missed = guarded and how is not How.NEVER
+            certainty = min(first.certainty_at(over), second.certainty_at(by))
+            found.append(Encounter(over, by, how, rule, missed, certainty))
+    return tuple(found)
+
+
+def _arrival(
+    first: _Circumstances, over: Level, second: _Circumstances, by: Level, *, preemptible: bool
+) -> tuple[How, Rule]:
     """How a context at level `by` gets the CPU while `first` runs at level `over`."""
-    kernel = first.kernel
-    if kernel.preemption is Preemption.RT and max(over, by) <= Level.SOFTIRQ:
+    if first.preemption is Preemption.RT and max(over, by) <= Level.SOFTIRQ:
         return _arrival_of_task(first, over, second, by, preemptible=preemptible)
     if by < over:
         return How.NEVER, Rule.LOWER_LEVEL
@@ -123,19 +167,19 @@ def _arrival(first: Placement, over: Level, second: Placement, by: Level, *, pre
 
 
 def _arrival_of_task(
-    first: Placement, over: Level, second: Placement, by: Level, *, preemptible: bool
+    first: _Circumstances, over: Level, second: _Circumstances, by: Level, *, preemptible: bool
 ) -> tuple[How, Rule]:
     """The same where both are tasks, as softirqs are on PREEMPT_RT."""
-    if first.kind is second.kind is Kind.TIMER:
+    if first.timer and second.timer:
         return How.NEVER, Rule.TIMER_LOCK
-    if first.kernel.softirq_lock and _bottom_halves_off(first, over) and _bottom_halves_off(second, by):
+    if first.softirq_lock and _bottom_halves_off(first, over) and _bottom_halves_off(second, by):
         return How.NEVER, Rule.SOFTIRQ_LOCK
     if preemptible:
         return How.PREEMPTS, Rule.SOFTIRQ_IS_TASK if Level.SOFTIRQ in (over, by) else Rule.PREEMPTIBLE_TASK
     if first.sleepable and not first.interrupts_off:
         return How.AFTER_SLEEP, Rule.SLEEPABLE
-    return How.NEVER, Rule.PREEMPTION_OFF if first.kernel.preemptible else Rule.NO_PREEMPTION
+    return How.NEVER, Rule.PREEMPTION_OFF if first.preemption in PREEMPTIBLE else Rule.NO_PREEMPTION
 
 
-def _bottom_halves_off(program: Placement, level: Level) -> bool:
+def _bottom_halves_off(program: _Circumstances, level: Level) -> bool:
     return program.bottom_halves_off or level is Level.SOFTIRQ

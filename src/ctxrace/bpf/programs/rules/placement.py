@@ -65,10 +65,6 @@ class Placement:
         """Whether it may give up the CPU in a helper or kfunc that sleeps, in every preemption model."""
         return self.section.sleepable
 
-    def certainty_at(self, level: Level) -> Certainty:
-        """Return how it is known that the program runs at `level`, which is one of its contexts or possible."""
-        return self.certainty if level in self.contexts else Certainty.POSSIBLE
-
 
 def placement(section: str, kernel: Kernel, *, context: Level | None = None, attach: str | None = None) -> Placement:
     """Return where a program in the ELF section `section` runs under `kernel`.
