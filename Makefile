@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden benchmarks clean
+.PHONY: demo test lint slow golden docs benchmarks clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -22,6 +22,10 @@ lint: $(READY)
 
 golden: $(READY)
 	$(BIN)/pytest -n auto --regenerate-golden tests
+
+docs: $(READY)
+	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py
