@@ -17,7 +17,8 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.core.interleaving import Event
-from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.model.build import one_cpu
+from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
@@ -42,13 +43,13 @@ def two_hundred_steps(table: Table) -> None:
     """Time a random walk of 200 claimed steps on the guard as merged, 3 tasks and all interrupts."""
     program = load(guard_path("arm64-merged"))
     scenario = validate(override(program.scenario, tasks=["3"]), program.image)
-    system = KernelSystem(program.image, scenario)
+    system = one_cpu(program.image, scenario)
     rng, state, run, events = random.Random(1), system.initial(), [], 0
     while events < 200:
         step = rng.choice(list(system.steps(state)))
         run.append((state, step))
         state, events = step.state, events + step.events
-    text = claim_text(system.narrate(run), (), "bpf arm64-merged, trampoline bare, tasks 3")
+    text = claim_text(narrate(system, run), (), "bpf arm64-merged, trampoline bare, tasks 3")
     lines = text.splitlines()
     for left_out in (0.0, 0.3):
         kept = [line for line in lines if not (" -> " in line or "reads" in line) or rng.random() >= left_out]

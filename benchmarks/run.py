@@ -19,7 +19,7 @@ from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards import Case, guard_path
 from ctxrace.explore.search import search
 from ctxrace.kernel.check import explore
-from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
@@ -68,7 +68,7 @@ def search_rate(table: Table) -> None:
         nonlocal states
         states = explore(program, scenario)[1].states
 
-    system = KernelSystem(program.image, scenario)
+    system = one_cpu(program.image, scenario)
     search(system)
     seconds, warm = best(cold), best(lambda: search(system))
     table.add_row("arm64-merged, 3 tasks, states", f"{states:,}", "")

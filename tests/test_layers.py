@@ -2,8 +2,9 @@
 
     core  <  explore | machine  <  kernel  <  claims  <  bpf | report  <  cli, api, __init__ and __main__ of ctxrace
 
-Siblings never import each other, and of ours report imports core alone. An import counts wherever it stands: in a
-function, under `if TYPE_CHECKING`, or as a call of `import_module` with the name spelled out.
+Siblings never import each other, and of ours report imports core alone. No modules import one another in a circle. An
+import counts wherever it stands: in a function, under `if TYPE_CHECKING`, or as a call of `import_module` with the name
+spelled out.
 """
 
 import ast
@@ -38,7 +39,7 @@ LIBRARIES = {
 }
 """Where each library may be imported: a file, or a whole package. Any other library: nowhere."""
 
-MAX_MODULE, MAX_FUNCTION = 400, 60
+MAX_MODULE, MAX_FUNCTION, MAX_FOLDER = 400, 60, 20
 EXCUSE = "long because"
 
 
@@ -90,6 +91,42 @@ def wrong_imports(src: Path) -> list[str]:
     return wrong
 
 
+def circles(src: Path) -> list[str]:
+    """The modules below `src`/ctxrace that import one another, each circle as one line."""
+    names = {}
+    for path in sorted((src / "ctxrace").rglob("*.py")):
+        parts = path.relative_to(src).with_suffix("").parts
+        names[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    needs: dict[str, set[str]] = {}
+    for name, path in names.items():
+        package = name.split(".") if path.stem == "__init__" else name.split(".")[:-1]
+        found = imported(ast.parse(path.read_text(encoding="utf-8")), package)
+        wanted = (f"{module}.{taken}" if f"{module}.{taken}" in names else module for _, module, taken in found)
+        needs[name] = {other for other in wanted if other in names and other != name}
+    reached = {name: _reached(needs, name) for name in names}
+    rings = {tuple(other for other in names if other in reached[name] and name in reached[other]) for name in names}
+    return sorted(" <-> ".join(ring) for ring in rings if ring)
+
+
+def _reached(needs: dict[str, set[str]], name: str) -> set[str]:
+    """What `name` imports, what that imports, and so on."""
+    reached: set[str] = set()
+    waiting = [name]
+    while waiting:
+        new = needs[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return reached
+
+
+def crowded(src: Path) -> list[str]:
+    """The folders below `src`/ctxrace with more modules than allowed."""
+    counts: dict[Path, int] = {}
+    for path in sorted((src / "ctxrace").rglob("*.py")):
+        counts[path.parent] = counts.get(path.parent, 0) + (path.stem != "__init__")
+    return [f"{folder.relative_to(src).as_posix()}: {count}" for folder, count in counts.items() if count > MAX_FOLDER]
+
+
 def too_long(source: str) -> list[str]:
     """What in `source` is longer than allowed, without a comment at its top that says why.
 
@@ -125,6 +162,18 @@ def _first_statement(node: ast.Module | ast.FunctionDef | ast.AsyncFunctionDef) 
 
 def test_imports() -> None:
     assert not wrong_imports(SRC)
+
+
+STANDING = {"ctxrace.bpf.specification.narrate <-> ctxrace.bpf.specification.system"}
+"""Circles that are still to be taken apart."""
+
+
+def test_no_circles() -> None:
+    assert set(circles(SRC)) <= STANDING
+
+
+def test_no_crowded_folders() -> None:
+    assert not crowded(SRC)
 
 
 MODULES = sorted(path.relative_to(SRC).as_posix() for path in SRC.rglob("*.py"))
@@ -218,9 +267,55 @@ def test_right_imports_pass(tmp_path: Path, where: str, line: str) -> None:
     assert wrong_imports(tmp_path) == []
 
 
+@pytest.mark.parametrize(
+    ("modules", "found"),
+    [
+        ({"core/a": "from ctxrace.core import b", "core/b": "import os"}, []),
+        ({"core/a": "from ctxrace.core.a import x"}, []),
+        ({"core/a": "from ctxrace.core.b import x", "core/b": "from ctxrace.core.a import y"}, ["core.a <-> core.b"]),
+        ({"core/a": "from . import b", "core/b": "def f():\n    from . import a"}, ["core.a <-> core.b"]),
+        (
+            {
+                "core/a": "from ctxrace.core.b import x",
+                "core/b": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import ctxrace.core.a",
+            },
+            ["core.a <-> core.b"],
+        ),
+        (
+            {
+                "core/a": "import ctxrace.core.b",
+                "core/b": "import ctxrace.core.c",
+                "core/c": "import ctxrace.core.a",
+                "core/d": "import ctxrace.core.a",
+            },
+            ["core.a <-> core.b <-> core.c"],
+        ),
+        (
+            {"core/__init__": "from ctxrace.core.a import x", "core/a": "from ctxrace.core import y"},
+            ["core <-> core.a"],
+        ),
+        (
+            {"core/a": "from . import b", "core/b": "from . import a", "x": "from . import y", "y": "import ctxrace.x"},
+            ["core.a <-> core.b", "x <-> y"],
+        ),
+    ],
+)
+def test_circles_are_found(tmp_path: Path, modules: dict[str, str], found: list[str]) -> None:
+    for where, text in modules.items():
+        write(tmp_path, where, text)
+    assert [ring.replace("ctxrace.", "") for ring in circles(tmp_path)] == found
+
+
+@pytest.mark.parametrize(("count", "found"), [(MAX_FOLDER, []), (MAX_FOLDER + 1, [f"ctxrace/core: {MAX_FOLDER + 1}"])])
+def test_crowded_folders_are_found(tmp_path: Path, count: int, found: list[str]) -> None:
+    for name in ["__init__", *(f"m{number}" for number in range(count)), "deep/m"]:
+        write(tmp_path, f"core/{name}", "")
+    assert crowded(tmp_path) == found
+
+
 def write(src: Path, where: str, text: str) -> None:
     path = src / "ctxrace" / f"{where}.py"
-    path.parent.mkdir(parents=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text + "\n", encoding="utf-8")
 
 

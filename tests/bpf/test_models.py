@@ -75,7 +75,7 @@ class Priced:
 
     def lengths(self) -> Lengths:
         """Switches and events of the shortest violation of each kind of property."""
-        found = search(self)  # type: ignore[arg-type] # it tells nothing
+        found = search(self)
         assert found.exhausted or set(found.runs) == set(self.properties)
         return {
             broken.kind: (sum(step.switches for _, step in steps), sum(step.events for _, step in steps))

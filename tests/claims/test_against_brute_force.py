@@ -16,8 +16,8 @@ from ctxrace.core.interleaving import Access
 from ctxrace.core.system import Step
 from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.model.state import Arrive, Idle, KernelState, Resume, Start, SwitchThereAndBack
-from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.narrator import Narrator
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import validate
@@ -31,7 +31,7 @@ class Texts:
 
     def __init__(self, program: Program) -> None:
         scenario = validate(program.scenario, program.image)
-        self.system = KernelSystem(program.image, scenario, Assumptions(folded=False, blind=False), everywhere=True)
+        self.system = one_cpu(program.image, scenario, Assumptions(folded=False, blind=False), everywhere=True)
 
     def running(self, state: KernelState) -> str:
         system = self.system

@@ -69,8 +69,10 @@ def test_timeout_of_nothing() -> None:
 def test_interrupted_inside_a_system(collecting: bool) -> None:
     """At the steps of 3: that state is the fourth visited, and three steps were taken."""
 
+    while_searching: list[bool] = []
+
     def press(number: int) -> None:
-        assert not gc.isenabled()
+        while_searching.append(gc.isenabled())
         if number == 3:
             raise KeyboardInterrupt
 
@@ -78,6 +80,7 @@ def test_interrupted_inside_a_system(collecting: bool) -> None:
         gc.disable()
     try:
         assert summary(furthest(Endless(press), 9)) == (3, 4, 3, False, "interrupted")
+        assert not any(while_searching[:4])  # what comes after that rebuilds the run
         assert gc.isenabled() == collecting
     finally:
         gc.enable()

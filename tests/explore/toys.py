@@ -5,9 +5,8 @@ remembers who ran last, and a step of the other costs one switch; the very first
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from ctxrace.core.interleaving import Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 
@@ -36,19 +35,9 @@ Pair = tuple[int, int]
 
 
 class Toy:
-    """What all of them share: how a run is told."""
+    """What all of them share."""
 
     properties: Sequence[Property] = ()
-
-    def narrate(self, run: Sequence[tuple[Any, Step]]) -> Interleaving:
-        """One turn for each switch, one event for each event, in the name of the step's label."""
-        rows: list[Event | Turn] = []
-        for _, step in run:
-            name = str(step.label)
-            rows += [Turn("switch", name)] * step.switches
-            rows += [Event(name, 0, f"to {step.state}")] * step.events
-        contexts = tuple(dict.fromkeys(row.context for row in rows))
-        return Interleaving(contexts, tuple(rows), switches=sum(step.switches for _, step in run))
 
 
 class Edge(NamedTuple):

@@ -8,8 +8,10 @@ import pytest
 from ctxrace.core.property import Property
 from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.build import contexts_of
 from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes
 from ctxrace.kernel.model.layout import RUN_CONTEXT as BPF_CTX
+from ctxrace.kernel.model.monitor import Monitor
 from ctxrace.kernel.model.state import REST, Taken
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import load
@@ -156,6 +158,12 @@ class Unreduced(Uncounted):
         return False
 
 
+def made(kind: type[KernelSystem], image: Image, scenario: Scenario, assumed: Assumptions) -> KernelSystem:
+    """Return a system of this kind for one CPU."""
+    contexts = contexts_of(image, scenario, assumed)
+    return kind(contexts[0], Monitor(scenario.properties, contexts))
+
+
 Lengths = dict[Property, tuple[int, int]]
 
 
@@ -173,7 +181,7 @@ def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
     """Return whether all reductions applied, and what the search says with those that do."""
     for folded, blind in ((True, True), (True, False), (False, False)):
         try:
-            states, lengths, _ = decide(Uncounted(image, scenario, Assumptions(folded, blind)))
+            states, lengths, _ = decide(made(Uncounted, image, scenario, Assumptions(folded, blind)))
             return blind, states, lengths
         except (IdentityEscapes, CurrentSeen):
             continue
@@ -189,7 +197,7 @@ def compare(folder: Path, seed: int, source: str, limits: Limits | None = None) 
     path.write_text(source)
     program = load(path, optimize=random.Random(seed).choice(["-O1", "-O2", "-Os"]), cache=folder)
     scenario = validate(program.scenario, program.image)
-    unreduced = Unreduced(program.image, scenario, Assumptions(folded=False, blind=False))
+    unreduced = made(Unreduced, program.image, scenario, Assumptions(folded=False, blind=False))
     plain, expected, all_seen = decide(unreduced, limits)
     all_applied, reduced, lengths = reduce(program.image, scenario)
     if all_seen:

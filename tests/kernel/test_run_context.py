@@ -58,7 +58,7 @@ def test_who_saves_it_and_puts_it_back_finds_its_own(cases: Cases) -> None:
     program = cases.program(SAVES)
     explored, _ = explore(program, validate(program.scenario, program.image))
     (system,) = explored.cpus
-    assert (system.folded, system.blind) == (True, True)
+    assert (system.contexts.folded, system.contexts.blind) == (True, True)
 
 
 def test_it_is_kept_while_its_task_sleeps(cases: Cases) -> None:

@@ -18,8 +18,8 @@ from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.check import check, explore
 from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.model.flows import IdentityEscapes
-from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
@@ -700,7 +700,7 @@ def guard(name: str, cache: Path) -> Program:
 
 def lengths(program: Program, scenario: Scenario, folded: bool) -> dict[str, tuple[int, int] | None]:
     """Return the length of each property's shortest violation, None where it holds, by a search of both ways."""
-    system = KernelSystem(program.image, validate(scenario, program.image), Assumptions(folded))
+    system = one_cpu(program.image, validate(scenario, program.image), Assumptions(folded))
     exploration = search(system, frozenset(scenario.properties), Limits(max_states=200_000))
     assert not exploration.stopped
     return {
@@ -798,7 +798,7 @@ def test_folding_refuses_by_itself_what_would_be_wrong(build: Build) -> None:
         struct task_struct *mine;
         void e(void) { WRITE_ONCE(mine, current); }
         CTXRACE_TASKS(2, e);""")
-    system = KernelSystem(program.image, validate(program.scenario, program.image))
+    system = one_cpu(program.image, validate(program.scenario, program.image))
     with pytest.raises(IdentityEscapes):
         search(system)
 
@@ -927,7 +927,7 @@ def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
         CTXRACE_TASKS(2, e);"""
     )
     scenario = validate(program.scenario, program.image)
-    system = KernelSystem(program.image, scenario, Assumptions(folded=False))
+    system = one_cpu(program.image, scenario, Assumptions(folded=False))
     assert [str(prop) for prop in search(system).runs] == ["check"]
     assert checked(program) == (2, 3)
 
@@ -991,7 +991,7 @@ def test_each_task_has_its_own_attempts(build: Build) -> None:
         }
         CTXRACE_TASKS(2, e); CTXRACE_ATTEMPTS(1);""")
     scenario = validate(program.scenario, program.image)
-    assert not search(KernelSystem(program.image, scenario, Assumptions(folded=False))).runs
+    assert not search(one_cpu(program.image, scenario, Assumptions(folded=False))).runs
     assert checked(program) is None
 
 

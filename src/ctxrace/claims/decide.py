@@ -15,6 +15,7 @@ from ctxrace.explore.product import REACHED, Product, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
 
 __all__ = ["decide"]
@@ -158,7 +159,8 @@ def _with_outcome(
     told = None
     if run is not None:
         opened = UnseenInterrupts(system)
-        told = system.narrate([pair for (state, _), step in run for pair in opened.opened(state, inner(step))])
+        opened_run = [pair for (state, _), step in run for pair in opened.opened(state, inner(step))]
+        told = narrate(system, opened_run)
         told = replace(told, outcome=result.outcome_text, schedule="")
     outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
     if run is None and not found.exhausted:

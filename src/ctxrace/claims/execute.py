@@ -10,6 +10,7 @@ from ctxrace.core.system import Step
 from ctxrace.explore.product import REACHED, Deepest, Product, deepest
 from ctxrace.explore.search import Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.model.contexts import Announced
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program
@@ -58,7 +59,7 @@ def execute(
 
 def system_of(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:
     """Return what executes the claim. everywhere: see `Contexts`."""
-    return KernelSystem(
+    return one_cpu(
         program.image,
         resolved.scenario,
         assumed,

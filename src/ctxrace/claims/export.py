@@ -8,8 +8,8 @@ from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
-from ctxrace.kernel.model.monitor import ENDS
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.properties.invariants import ENDS
 from ctxrace.kernel.replay import replay
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.scenario import Scenario

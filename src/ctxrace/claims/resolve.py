@@ -9,7 +9,7 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.kernel.model.layout import PREEMPT_COUNT, Layout
-from ctxrace.kernel.model.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP
+from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES, Level
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.machine.image import Image

@@ -7,10 +7,9 @@ never looks inside them, so it cannot tell a kernel from a toy.
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 
-__all__ = ["State", "Step", "System"]
+__all__ = ["Run", "State", "Step", "System"]
 
 State = TypeVar("State", bound=Hashable)
 
@@ -21,7 +20,8 @@ class Step(NamedTuple):
     label: how the system recognises this step again; engines only store it. Equal labels never leave one state.
     state: the state it leads to. A state without steps is an end.
     switches, events: what it adds to the length of an interleaving.
-    broken: the properties that this very step breaks.
+    broken: the invariants that this very step breaks.
+    witnessed: what it shows of the other properties, see `Expectation`.
     """
 
     label: Hashable
@@ -29,6 +29,11 @@ class Step(NamedTuple):
     switches: int = 0
     events: int = 1
     broken: tuple[Property, ...] = ()
+    witnessed: tuple[Property, ...] = ()
+
+
+Run = list[tuple[Any, Step]]
+"""Steps one after the other, each with the state before it."""
 
 
 class System(Protocol[State]):
@@ -36,7 +41,7 @@ class System(Protocol[State]):
 
     @property
     def properties(self) -> Sequence[Property]:
-        """The sentences that `Step.broken` may name."""
+        """The properties that `Step.broken` and `Step.witnessed` may name."""
         ...
 
     def initial(self) -> State:
@@ -45,8 +50,4 @@ class System(Protocol[State]):
 
     def steps(self, state: State) -> Iterable[Step]:
         """Return everything that may happen next in `state`."""
-        ...
-
-    def narrate(self, run: Sequence[tuple[State, Step]]) -> Interleaving:
-        """Tell one run, given as its steps with the state before each, in a reader's terms."""
         ...

@@ -7,16 +7,18 @@ how far it can be brought at all is found faster by always going on where it has
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from typing import Any, NamedTuple, Protocol
 
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
-from ctxrace.core.system import Step, System
+from ctxrace.core.system import Run, Step, System
 from ctxrace.explore.expand import expand
-from ctxrace.explore.search import SWITCH, Limits, Progress, Watch, undisturbed
+from ctxrace.explore.walk import Walk
+from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
 __all__ = ["REACHED", "Deepest", "Follower", "Label", "Mark", "Product", "deepest", "inner"]
+
+_PROGRESS = 1 << 96
+"""What one more step of the follower outweighs: any length."""
 
 REACHED = Property("reached", (), "the follower never gets to its goal")
 
@@ -90,10 +92,6 @@ class Product:
                 found.append(Step(label, (step.state, after), step.switches, step.events, broken))
         return found
 
-    def narrate(self, run: Sequence[tuple[Any, Step]]) -> Interleaving:
-        """Tell the system's part of `run`."""
-        return self.system.narrate([(state[0], inner(step)) for state, step in run])
-
 
 def inner(step: Step) -> Step:
     """Return the system's step in a step of a product."""
@@ -111,7 +109,7 @@ class Deepest:
     """
 
     progress: int
-    run: list[tuple[Any, Step]]
+    run: Run
     nodes: tuple[tuple[Any, Mark], ...]
     states: int
     transitions: int
@@ -128,62 +126,55 @@ def deepest(product: Product, limits: Limits | None = None, progress: Progress |
     return running.result(undisturbed(running.run))
 
 
-class _Deepening:
+class _Deepening(Walk):
+    """Go on first where the follower has got furthest, and then by the way that was found first."""
+
     def __init__(self, product: Product, limits: Limits, progress: Progress | None) -> None:
         self.product = product
-        self.start = product.initial()
-        self.parents: dict[Hashable, tuple[Hashable, Step] | None] = {self.start: None}
         self.reached: dict[Hashable, int] = {}
-        self.queue: list[tuple[int, int, int, Any]] = [(-self.start[1].progress, 0, 0, self.start)]
-        self.most = self.start[1].progress
+        self.most = -1
+        self.furthest = 0
         self.nodes: list[tuple[Any, Mark]] = []
-        self.states = self.transitions = self.found = 0
-        self.furthest: Any = self.start
+        super().__init__(product)
         self.watch = Watch(limits, progress)
+
+    def key(self, number: int) -> int:
+        """Return what goes by progress first, and then by length."""
+        progress: int = self.found[number][1].progress
+        if progress > self.most:
+            self.most, self.furthest, self.nodes = progress, number, []
+        return self.lengths[number] - progress * _PROGRESS
+
+    def wanted(self, number: int, _key: int) -> bool:
+        """Return whether anything new comes of a state, and remember it then."""
+        state, mark = self.found[number]
+        key = (state, mark.memory, self.product.follower.period(mark.progress))
+        known = self.reached.get(key, -1)
+        if known >= mark.progress:
+            return False
+        if not self.product.follower.bound(mark.progress):
+            self.reached[key] = mark.progress
+        return True
+
+    def shortens(self) -> bool:
+        """Return that the first way stays: what counts is how far it leads."""
+        return False
 
     def run(self) -> str:
         """Visit the states by their progress, and return the limit that ended it."""
-        while self.queue and self.most < self.product.goal:
-            _, length, _, state = heappop(self.queue)
-            if self.covered(state):
+        while self.nearest is not None and self.most < self.product.goal:
+            number = self.following()
+            if number is None:
                 continue
             if stopped := self.watch.limit(self.states):
                 return stopped
-            self.visit(state, length)
+            if self.found[number][1].progress == self.most:
+                self.nodes.append(self.found[number])
+            self.visit(number)
         return ""
 
-    def covered(self, state: tuple[Any, Mark]) -> bool:
-        """Return whether nothing new comes of `state`, and remember it otherwise."""
-        inside, mark = state
-        key = (inside, mark.memory, self.product.follower.period(mark.progress))
-        known = self.reached.get(key, -1)
-        if known >= mark.progress:
-            return True
-        if not self.product.follower.bound(mark.progress):
-            self.reached[key] = mark.progress
-        return False
-
-    def visit(self, state: tuple[Any, Mark], length: int) -> None:
-        self.states += 1
-        if state[1].progress == self.most:
-            self.nodes.append(state)
-        for step in expand(self.product, state):
-            self.transitions += 1
-            if step.state in self.parents:
-                continue
-            self.parents[step.state] = (state, step)
-            progress = step.state[1].progress
-            if progress > self.most:
-                self.most, self.furthest, self.nodes = progress, step.state, []
-            self.found += 1
-            cost = length + step.switches * SWITCH + step.events
-            heappush(self.queue, (-progress, cost, self.found, step.state))
-
     def result(self, stopped: str) -> Deepest:
-        run: list[tuple[Any, Step]] = []
-        at: Any = self.furthest
-        while (parent := self.parents[at]) is not None:
-            run.append(parent)
-            at = parent[0]
-        exhausted = not self.queue and not stopped
-        return Deepest(self.most, run[::-1], tuple(self.nodes), self.states, self.transitions, exhausted, stopped)
+        """Return how far it got. stopped: the limit that ended it, if one did."""
+        run = self.trace(self.furthest)
+        exhausted = self.nearest is None and not stopped
+        return Deepest(self.most, run, tuple(self.nodes), self.states, self.transitions, exhausted, stopped)

@@ -10,11 +10,14 @@ from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import INTERRUPTED, Exploration, Limits, Progress, search
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.model.build import system_for
 from ctxrace.kernel.model.contexts import MOST_COMPARED
-from ctxrace.kernel.model.monitor import CHECK, ENDS
-from ctxrace.kernel.model.smp import SmpSystem, system_for
+from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.properties.coverage import Arrives, finishes, runs
+from ctxrace.kernel.properties.invariants import CHECK, ENDS
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.scenario import Scenario, validate
 
@@ -47,7 +50,7 @@ def check(
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
     if exploration.exhausted and not exploration.runs:
-        _refuse_vacuous(system.cpus[0])
+        _refuse_vacuous(scenario, exploration)
     return Result(
         program.name,
         program.image.arch.name,
@@ -119,14 +122,14 @@ def _explore_many(
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
-    checked = not scenario.properties or system.cpus[0].has_checks()
+    checked = not scenario.properties or system.cpus[0].contexts.has_checks()
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
 def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Property) -> Verdict:
     verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
     if prop in exploration.runs:
-        told = system.narrate(exploration.runs[prop])
+        told = narrate(system, exploration.runs[prop])
         reason = "" if prop in exploration.shortest else "the search ended before it was known to be the shortest"
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
     if not exploration.exhausted:
@@ -135,24 +138,24 @@ def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Pro
         if end in ENDS and end in exploration.runs:
             reason = f"{end} is violated, and what happens after that is not known"
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
-    reason = _why_vacuous(system.cpus[0], prop)
+    reason = _why_vacuous(system.cpus[0].scenario, exploration, prop)
     return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason) if reason else verdict
 
 
-def _refuse_vacuous(system: KernelSystem) -> None:
-    for prop in system.scenario.properties:
-        if reason := _why_vacuous(system, prop):
+def _refuse_vacuous(scenario: Scenario, exploration: Exploration) -> None:
+    for prop in scenario.properties:
+        if reason := _why_vacuous(scenario, exploration, prop):
             raise ScenarioError(f"{prop}: {reason}")
-    if reason := _why_never_idle(system):
+    if reason := _why_never_idle(scenario, exploration):
         raise ScenarioError(reason)
 
 
-def _why_vacuous(system: KernelSystem, prop: Property) -> str:
+def _why_vacuous(scenario: Scenario, exploration: Exploration, prop: Property) -> str:
     """Return why it would say nothing that `prop` holds; empty: it says something."""
     if prop.kind != "exclusive":
-        return _why_never_idle(system) if prop.kind in ("balanced", "recovers", "progress") else ""
+        return _why_never_idle(scenario, exploration) if prop.kind in ("balanced", "recovers", "progress") else ""
     body = prop.subjects[0]
-    if body in system.monitor.seen:
+    if runs(body) in exploration.witnessed:
         return ""
     return (
         f"{body}() never runs in any interleaving, and that is why nothing was found; "
@@ -160,8 +163,8 @@ def _why_vacuous(system: KernelSystem, prop: Property) -> str:
     )
 
 
-def _why_never_idle(system: KernelSystem) -> str:
-    endless = next((entry for entry in system.scenario.entries if entry not in system.finished), None)
+def _why_never_idle(scenario: Scenario, exploration: Exploration) -> str:
+    endless = next((entry for entry in scenario.entries if finishes(entry) not in exploration.witnessed), None)
     if endless is None:
         return ""
     return (
@@ -176,15 +179,15 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
     if attempts is not None:
         times = "once" if attempts == 1 else f"{attempts} times"
         notes.append(f"each context begins its entry at most {times} (as declared); nothing is claimed beyond that")
-    arrived = {level for level, _ in system.arrived}
+    arrived = {prop.subjects[0] for prop in exploration.witnessed if isinstance(prop, Arrives)}
     if exploration.exhausted:
         levels = dict.fromkeys(str(handler.level) for handler in system.handlers)
         notes += [f"no {level} could ever arrive" for level in levels if level not in arrived]
-    if system.folded and system.layout.tasks > MOST_COMPARED:
+    if system.contexts.folded and system.layout.tasks > MOST_COMPARED:
         notes.append(f"{MOST_COMPARED} tasks were compared with one another; the others are taken to be like them")
     if system.scenario.statistics:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
-    if not system.folded and system.layout.tasks > 1:
+    if not system.contexts.folded and system.layout.tasks > 1:
         notes.append("tasks are told apart: one's own address or pid reaches what others see")
     if system.scenario.softirq_tasks:
         notes.append(f"of each softirq, {SOFTIRQS_AT_ONCE} tasks of a CPU are in the handler at once, not more")

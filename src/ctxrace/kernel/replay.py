@@ -10,8 +10,10 @@ from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Step
 from ctxrace.explore.expand import expand
 from ctxrace.kernel.model.assumptions import every_way
-from ctxrace.kernel.model.smp import SmpSystem, narrator_for, system_for
+from ctxrace.kernel.model.build import system_for
+from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.narrate.tell import narrate, narrator_for
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.scenario import Scenario, validate
 
@@ -33,7 +35,7 @@ def replay(
         fingerprints = system.fingerprints()
         if fingerprints == (schedule.code, schedule.scenario):
             run = _follow(system, schedule)
-            return system.narrate(run), run[-1][1].broken if run else ()
+            return narrate(system, run), run[-1][1].broken if run else ()
     if schedule.code != fingerprints[0]:
         raise ScenarioError(
             f"the schedule was made for other machine code ({schedule.code}, this is {fingerprints[0]}): the source, "

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
+from ctxrace.kernel.properties.demands import Balanced, Exclusive, Progress, Recovers
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.image import Image
@@ -103,24 +104,24 @@ class Scenario:
 
 def exclusive(body: str) -> Property:
     """Demand that `body` is never active twice on one CPU, nested or interleaved."""
-    return Property("exclusive", (body,), f"on one CPU, {body} is never active twice, nested or interleaved")
+    return Exclusive("exclusive", (body,), f"on one CPU, {body} is never active twice, nested or interleaved")
 
 
 def balanced(variable: str) -> Property:
     """Demand that `variable` has its initial value whenever the CPU is idle."""
-    return Property("balanced", (variable,), f"whenever the CPU is idle, {variable} has its initial value again")
+    return Balanced("balanced", (variable,), f"whenever the CPU is idle, {variable} has its initial value again")
 
 
 def recovers(entry: str, body: str) -> Property:
     """Demand that whenever the CPU is idle, one more undisturbed `entry` runs `body`."""
     sentence = f"whenever the CPU is idle, one more undisturbed {entry} runs {body}"
-    return Property("recovers", (entry, body), sentence)
+    return Recovers("recovers", (entry, body), sentence)
 
 
 def progress(entry: str, body: str) -> Property:
     """Demand that between two idle moments with an `entry` in between, `body` ran at least once."""
     sentence = f"between two idle moments with {entry} in between, {body} ran at least once"
-    return Property("progress", (entry, body), sentence)
+    return Progress("progress", (entry, body), sentence)
 
 
 _PROPERTIES: dict[str, Callable[..., Property]] = {

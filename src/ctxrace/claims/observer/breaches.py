@@ -57,7 +57,7 @@ class Breaches:
         return found
 
     def _either(self, state: KernelState, memory: Memory, bit: int, body: str, calls: int) -> Iterator[Memory]:
-        active = 0 if memory.broken & bit else self.system.monitor.activations(self.system, state, body)
+        active = 0 if memory.broken & bit else self.system.activations(state, body)
         if active < 2:
             yield memory
             return

@@ -6,14 +6,13 @@ once for each such situation, and a claim about tasks sees only what memory hold
 """
 
 from collections.abc import Iterator, Sequence
-from heapq import heappop, heappush
 from typing import NamedTuple
 
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
+from ctxrace.explore.search import ends
 from ctxrace.kernel.model.state import REST, Arrive, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
@@ -66,10 +65,6 @@ class UnseenInterrupts:
         """Return the system's initial state."""
         return self.system.initial()
 
-    def narrate(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
-        """Tell `run` with every step of its interrupts."""
-        return self.system.narrate([pair for state, step in run for pair in self.opened(state, step)])
-
     def steps(self, state: KernelState) -> Iterator[Step]:
         """Return the system's steps, interrupts as one step for each way in which they can leave memory."""
         for step in self.system.steps(state):
@@ -77,7 +72,7 @@ class UnseenInterrupts:
                 yield step
                 continue
             began = step.state
-            entered = self._entered(state, step)
+            entered = self.entered(state, step)
             if not began.interrupts:
                 yield step._replace(label=Unseen((step.label,), entered))
                 continue
@@ -107,25 +102,13 @@ class UnseenInterrupts:
         return known
 
     def _explore(self, start: KernelState) -> Iterator[_End]:
-        # Dijkstra's algorithm, as in the search: of several ways to the same end the shortest is told.
-        found = 0
-        queue = [((0, 0), found, _End(start, (), frozenset(), 0, 0))]
-        done: set[tuple[KernelState, frozenset[str]]] = set()
-        while queue:
-            _, _, here = heappop(queue)
-            if (here.state, here.enters) in done:
-                continue
-            done.add((here.state, here.enters))
-            if not here.state.interrupts:
-                yield here
-                continue
-            for step in self.system.steps(here.state):
-                found += 1
-                enters = here.enters | self._entered(here.state, step)
-                length = (here.switches + step.switches, here.events + step.events)
-                heappush(queue, (length, found, _End(step.state, (*here.labels, step.label), enters, *length)))
+        for (state, enters), run in ends(_Handler(self, start)):
+            if not state.interrupts:
+                taken = [step for _, step in run]
+                switches, events = sum(step.switches for step in taken), sum(step.events for step in taken)
+                yield _End(state, tuple(step.label for step in taken), enters, switches, events)
 
-    def _entered(self, state: KernelState, step: Step) -> frozenset[str]:
+    def entered(self, state: KernelState, step: Step) -> frozenset[str]:
         """Return the functions that `step` is noted to enter."""
         if isinstance(step.label, Arrive):
             moves = self.system.arrivals(state.current, state.top)
@@ -139,3 +122,20 @@ class UnseenInterrupts:
         left = self.system.tasks.values[end.current]
         current = self.system.tasks(task._replace(task_struct=left.task_struct))
         return KernelState(end.shared, began.since_idle, current, began.others, (), end.arrivals)
+
+
+class _Handler:
+    """An interrupt from its beginning in `start` to its return, with the functions entered on the way."""
+
+    properties: Sequence[Property] = ()
+
+    def __init__(self, interrupts: UnseenInterrupts, start: KernelState) -> None:
+        self._interrupts, self._start = interrupts, start
+
+    def initial(self) -> tuple[KernelState, frozenset[str]]:
+        return self._start, frozenset()
+
+    def steps(self, state: tuple[KernelState, frozenset[str]]) -> Iterator[Step]:
+        at, enters = state
+        for step in self._interrupts.system.steps(at) if at.interrupts else ():
+            yield step._replace(state=(step.state, enters | self._interrupts.entered(at, step)))

@@ -70,7 +70,7 @@ class Atoms:
         return Inside(tuple(self._touches(state, outcome.touches)), calls, entered, taken.ended)
 
     def _touches(self, state: KernelState, touches: Sequence[Touch]) -> Iterator[int]:
-        for touch, kind, at, before, after in self.system.contents(state, touches):
+        for touch, kind, at, before, after in self.system.contexts.contents(state, touches):
             acts = enumerate(self.acts)
             mask = sum(1 << k for k, act in acts if act and self._fits(act, touch, kind, at, before, after))
             if mask:

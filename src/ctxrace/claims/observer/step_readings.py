@@ -87,7 +87,7 @@ class Happenings:
                 for actor in places.candidates(state, task, where, starts=True):
                     there = memory._replace(where=places.moved(state, where, actor))
                     group = self.system.tasks.values[task].group
-                    move = self.system.first_move(task, self.system.role_of_task(group))
+                    move = self.system.first_move(task, self.system.contexts.role_of_task(group))
                     yield self._begin(actor, there, move.outcome.notes, ("switch", "start"))
             case Unseen(_, enters):
                 entered = sum(bit for name, bit in self.atoms.functions.items() if name in enters)

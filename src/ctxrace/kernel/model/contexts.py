@@ -1,6 +1,6 @@
 """What the contexts of one CPU do, each by itself: a step of one of them, on the memory that it finds.
 
-What numbers in a `KernelState` stand for is kept once, in an `Interner`, and shared by all CPUs.
+What numbers in a `KernelState` stand for is kept once, in `Numbers`, for all CPUs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -9,18 +9,19 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
-from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
-from ctxrace.kernel.model.flows import Flows, Interner, Outcome, Role
+from ctxrace.kernel.model.assumptions import Assumptions
+from ctxrace.kernel.model.flows import Flows, Outcome, Role
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, softirqs_at_once
 from ctxrace.kernel.model.layout import UNTOLD, Layout
-from ctxrace.kernel.model.monitor import CHECK, ENDS, FAULT, RESTORED, SLEEP, Monitor
-from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, Frame, KernelState, Move, Task
+from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
+from ctxrace.kernel.properties.coverage import finishes, runs
+from ctxrace.kernel.properties.demands import watched
+from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
-from ctxrace.kernel.rules.sleeping import BLOCKS, Sleep, may_sleep
-from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
+from ctxrace.kernel.rules.sleeping import BLOCKS, may_sleep
+from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.flow import Machine
-from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind, Touch
 
 __all__ = ["MOST_COMPARED", "NOTHING", "Announced", "Contexts"]
@@ -41,46 +42,38 @@ NOTHING = Announced()
 
 
 class Contexts:
-    """Take steps of the contexts of `scenario` on `image`.
+    """Take steps of the contexts of `scenario` on one CPU.
 
-    cpu: which CPU this is. first: the contexts of the first CPU, with which it shares what numbers stand for.
-    announced: of which functions calls and returns are told.
+    machine: executes the image's code. numbers: what numbers in states stand for, the same for all CPUs.
+    cpu: which CPU this is. announced: of which functions calls and returns are told.
     everywhere: whether tasks are preempted also before their first event and after their last.
     """
 
     def __init__(
         self,
-        image: Image,
+        machine: Machine,
         scenario: Scenario,
-        assumed: Assumptions = EVERYTHING,
+        numbers: Numbers,
+        assumed: Assumptions,
         *,
         cpu: int = 0,
-        first: "Contexts | None" = None,
         announced: Announced = NOTHING,
         everywhere: bool = False,
     ) -> None:
         folded, blind, shared_stacks = assumed
-        self.image, self.scenario, self.folded, self.blind = image, scenario, folded, blind and folded
-        self.cpu = cpu
-        self.monitor: Monitor = Monitor(scenario) if first is None else first.monitor
-        noted = (self.monitor.watched, CHECK_FUNCTION, Sleep, announced.functions, announced.results)
-        machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
+        self.image, self.scenario, self.folded, self.blind = machine.image, scenario, folded, blind and folded
+        self.cpu, self.everywhere = cpu, everywhere
         self.handlers = scenario.interrupts
         tasks = scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
-        self.layout = Layout(image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
-        self.everywhere = everywhere
+        self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
-        self.flows = Flows(machine, self.layout, identities, highest, self.blind, announced.levels)
+        self.flows = Flows(machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels)
         self.groups = groups_of(scenario, self.layout, folded)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT
-        self.shared: Interner[bytes] = Interner() if first is None else first.shared
-        self.task_structs: Interner[bytes] = Interner() if first is None else first.task_structs
-        self.tasks: Interner[Task] = Interner() if first is None else first.tasks
-        self.frames: Interner[Frame] = Interner() if first is None else first.frames
-        if first is not None:
-            self.flows.numbers = first.flows.numbers
+        self.shared, self.task_structs = numbers.shared, numbers.task_structs
+        self.tasks, self.frames = numbers.tasks, numbers.frames
         attempts = UNLIMITED if scenario.attempts is None else scenario.attempts
         self.fresh = [
             self.tasks(Task(number, REST, self.task_structs(fresh_task_struct(self.layout, group)), False, attempts))
@@ -88,7 +81,7 @@ class Contexts:
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._starts: dict[tuple[int, Role], Move] = {}
-        self.finished: set[str] = set() if first is None else first.finished
+        self._finishes = {entry: finishes(entry) for entry in scenario.entries}
 
     def move(self, current: int, top: int, shared: int) -> Move:
         """Return what the next event does of the interrupt frame `top`, or of the task `current` if there is none."""
@@ -129,6 +122,8 @@ class Contexts:
     ) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
+        enters = tuple(name for kind, name in outcome.notes if kind == "enters")
+        witnessed: list[Property] = list(map(runs, enters))
         layout, first = self.layout, self.task_structs.values[began]
         if any(kind == "sleeps" and not self._may_sleep(role, what, outcome, mine) for kind, what in outcome.notes):
             broken.append(SLEEP)
@@ -136,16 +131,16 @@ class Contexts:
         if outcome.fault:
             broken.append(FAULT)
         elif outcome.finished:
-            self.finished.add(role.entry)
+            witnessed.append(self._finishes[role.entry])
             if layout.put_back(mine) != layout.put_back(first) or outcome.masked != role.masked:
                 broken.append(RESTORED)
             if role.level is not Level.TASK:
                 mine = layout.with_preempt_count(mine, layout.preempt_count(first) - role.accounting)
                 mine = layout.with_run_context(mine, run_context) if self.blind else mine
-        enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
-        return Move(flow, self.task_structs(mine), shared, enters, tuple(broken), outcome, began, run_context)
+        did = (enters, tuple(broken), tuple(witnessed), outcome)
+        return Move(flow, self.task_structs(mine), shared, *did, began, run_context)
 
     def contents(
         self, state: KernelState, touches: Sequence[Touch]
@@ -186,7 +181,7 @@ class Contexts:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
         code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
         demands = replace(self.scenario, properties=())
-        explored = (self.monitor.watched, self.folded, self.blind, self.layout.shared_stacks)
+        explored = (watched(self.scenario.properties), self.folded, self.blind, self.layout.shared_stacks)
         scenario = repr((demands, explored)).encode()
         return sha256(code).hexdigest()[:8], sha256(scenario).hexdigest()[:8]
 
@@ -194,6 +189,14 @@ class Contexts:
         """Return whether any entry may reach a ctxrace_check()."""
         machine = self.flows.machine
         return any(machine.liveness.indirect or machine.liveness.reaches(address) for address in machine.checks)
+
+    def flows_in(self, state: KernelState) -> list[tuple[int, int]]:
+        """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
+        tasks = self.tasks.values
+        flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]
+        waiting = [(tasks[task], number) for task, number in state.others]
+        flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
+        return [(flow, number) for flow, number in flows if flow != REST]
 
     def role_of_task(self, group: int) -> Role:
         """Return the role of the tasks of `group`."""

@@ -96,6 +96,7 @@ class _Branch(NamedTuple):
 class Flows:
     """Step flows of control.
 
+    numbers: of all CPUs.
     folded: identities that must be indistinguishable from identity 0, if any.
     highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
     interrupt over it then sees it in the preempt count, and sees all that it has done.
@@ -108,6 +109,7 @@ class Flows:
         self,
         machine: Machine,
         layout: Layout,
+        numbers: Interner[tuple[Role, Flow]],
         folded: Sequence[int],
         highest: Level,
         blind: bool,
@@ -122,7 +124,7 @@ class Flows:
         self._hidden = [0]
         self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self._announcing = announcing
-        self.numbers: Interner[tuple[Role, Flow]] = Interner()
+        self.numbers = numbers
         self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
 

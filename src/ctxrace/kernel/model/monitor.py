@@ -1,99 +1,100 @@
-"""What must hold: looks at the steps of the kernel as they are taken, and says which properties they break."""
+"""Judge steps of the kernel as they are taken: which demands do they break?
 
-from typing import TYPE_CHECKING
+A step may be judged differently for what has happened since the CPU was last idle. That is kept in bits of a number,
+`KernelState.since_idle`: for each progress property which entries were attempted, and which bodies ran.
+"""
+
+from collections.abc import Sequence
 
 from ctxrace.core.property import Property
+from ctxrace.kernel.model.contexts import Contexts
 from ctxrace.kernel.model.recovery import recovers
 from ctxrace.kernel.model.state import KernelState, Others
-from ctxrace.kernel.scenario import Scenario
+from ctxrace.kernel.properties.demands import Demand, Progress
 
-if TYPE_CHECKING:
-    from ctxrace.kernel.model.system import KernelSystem
-
-__all__ = ["CHECK", "ENDS", "FAULT", "RESTORED", "SLEEP", "Monitor"]
-
-CHECK = Property("check", (), "every ctxrace_check() is true wherever it is executed")
-FAULT = Property("fault", (), "no context touches memory that does not exist, or traps")
-RESTORED = Property(
-    "restored",
-    (),
-    "every entry leaves the preempt count, the interrupt mask, and of current bpf_ctx, softirq_disable_cnt and "
-    "migration_disabled as it found them",
-)
-SLEEP = Property(
-    "sleep", (), "only a task sleeps, or may sleep, with preemption and interrupts on, and no softirq on PREEMPT_RT"
-)
-ENDS = frozenset({FAULT, RESTORED, SLEEP})
-"""What ends a run: nobody knows what comes after."""
+__all__ = ["Monitor"]
 
 
 class Monitor:
-    """Watch over the properties of `scenario`.
+    """Watch over the demands of a scenario, on the CPUs whose contexts are `cpus`."""
 
-    What has happened since the CPU was last idle is kept in bits of a number: for each progress property one for
-    "its entry was attempted" and one for "its body ran".
-    """
-
-    def __init__(self, scenario: Scenario) -> None:
-        wanted = scenario.properties
-        self.properties = (*wanted, CHECK, FAULT, RESTORED, SLEEP)
-        self.watched = tuple(dict.fromkeys(p.subjects[-1] for p in wanted if p.kind != "balanced"))
-        self.seen: set[str] = set()
-        self._exclusive = [p for p in wanted if p.kind == "exclusive"]
-        self._progress = [p for p in wanted if p.kind == "progress"]
-        self._at_idle = [p for p in wanted if p.kind in ("balanced", "recovers")]
-        self._verdicts_at_idle: dict[tuple[int, int, Others, Property], bool] = {}
+    def __init__(self, demands: Sequence[Property], cpus: Sequence[Contexts]) -> None:
+        self.cpus = cpus
+        self._demands = [prop for prop in demands if isinstance(prop, Demand)]
+        pairs = [prop.subjects for prop in self._demands if isinstance(prop, Progress)]
+        names = dict.fromkeys([f"attempted {entry}" for entry, _ in pairs] + [f"ran {body}" for _, body in pairs])
+        bits = {name: 1 << bit for bit, name in enumerate(names)}
+        self._attempted = {entry: bits[f"attempted {entry}"] for entry, _ in pairs}
+        self._ran = {body: bits[f"ran {body}"] for _, body in pairs}
+        self._when_idle: dict[tuple[int, int, Others, int], tuple[Property, ...]] = {}
         self._activations: dict[tuple[int, str], int] = {}
-        self.attempted = {
-            entry: sum(1 << 2 * k for k, p in enumerate(self._progress) if p.subjects[0] == entry)
-            for entry in scenario.entries
-        }
-        self._ran = {
-            body: sum(2 << 2 * k for k, p in enumerate(self._progress) if p.subjects[1] == body)
-            for body in self.watched
-        }
 
-    def remember(self, since_idle: int, enters: tuple[str, ...]) -> int:
-        """Return the bits after the functions `enters` began to run."""
-        self.seen.update(enters)
+    def attempt(self, since_idle: int, entry: str) -> int:
+        """Return the bits after `entry` has begun."""
+        return since_idle | self._attempted.get(entry, 0)
+
+    def run(self, since_idle: int, enters: Sequence[str]) -> int:
+        """Return the bits after the functions `enters` have begun to run."""
         for body in enters:
             since_idle |= self._ran.get(body, 0)
         return since_idle
 
-    def entered(self, system: "KernelSystem", state: KernelState, enters: tuple[str, ...]) -> tuple[Property, ...]:
-        """Return what is broken because the functions `enters` have just begun to run."""
+    def entered(self, cpu: Contexts, state: KernelState, enters: Sequence[str]) -> tuple[Property, ...]:
+        """Return what is broken because the functions `enters` have just begun to run on `cpu`."""
+        view = _Seen(self, cpu, state)
         return tuple(
-            wanted
-            for wanted in self._exclusive
-            if wanted.subjects[0] in enters and self.activations(system, state, wanted.subjects[0]) > 1
+            prop for prop in self._demands if not all(prop.holds_when_entered(body, view) for body in enters)
         )
 
-    def idle(self, system: "KernelSystem", state: KernelState) -> tuple[Property, ...]:
-        """Return what is broken now that the CPU is idle."""
-        broken = [p for k, p in enumerate(self._progress) if state.since_idle >> 2 * k & 3 == 1]
-        for wanted in self._at_idle:
-            key = (state.shared, state.current, state.others, wanted)
-            holds = self._verdicts_at_idle.get(key)
-            if holds is None:
-                holds = self._verdicts_at_idle[key] = self._holds_when_idle(system, state, wanted)
-            if not holds:
-                broken.append(wanted)
-        return tuple(sorted(broken, key=self.properties.index))
+    def idle(self, cpu: Contexts, state: KernelState) -> tuple[Property, ...]:
+        """Return what is broken now that the CPUs are idle, as `cpu` sees the state."""
+        key = (state.shared, state.current, state.others, state.since_idle)
+        broken = self._when_idle.get(key)
+        if broken is None:
+            view = _Seen(self, cpu, state)
+            broken = tuple(prop for prop in self._demands if not prop.holds_when_idle(view))
+            self._when_idle[key] = broken
+        return broken
 
-    def activations(self, system: "KernelSystem", state: KernelState, body: str) -> int:
-        """Return how often `body` is active on the CPU."""
+    def activations(self, cpu: Contexts, state: KernelState, body: str) -> int:
+        """Return how often `body` is active on `cpu`."""
         total = 0
-        for flow, number in system.flows_in(state):
+        for flow, number in cpu.flows_in(state):
             count = self._activations.get((flow, body))
             if count is None:
-                active = system.flows.numbers.values[flow][1].active
+                active = cpu.flows.numbers.values[flow][1].active
                 count = self._activations[flow, body] = sum(a.function == body for a in active)
             total += count * number
         return total
 
-    def _holds_when_idle(self, system: "KernelSystem", state: KernelState, wanted: Property) -> bool:
-        if wanted.kind == "recovers":
-            return all(recovers(cpu, state, *wanted.subjects) for cpu in system.cpus)
-        first, now = system.layout.shared, system.shared.values[state.shared]
-        places = system.layout.copies(wanted.subjects[0])
+    def attempted(self, since_idle: int, entry: str) -> bool:
+        """Return whether the bits say that `entry` has begun."""
+        return bool(since_idle & self._attempted[entry])
+
+    def ran(self, since_idle: int, body: str) -> bool:
+        """Return whether the bits say that `body` ran."""
+        return bool(since_idle & self._ran[body])
+
+
+class _Seen:
+    """A state as a CPU sees it, for the conditions of properties (`View`)."""
+
+    def __init__(self, monitor: Monitor, cpu: Contexts, state: KernelState) -> None:
+        self._monitor, self._cpu, self._state = monitor, cpu, state
+
+    def activations(self, body: str) -> int:
+        return self._monitor.activations(self._cpu, self._state, body)
+
+    def unchanged(self, variable: str) -> bool:
+        first, now = self._cpu.layout.shared, self._cpu.shared.values[self._state.shared]
+        places = self._cpu.layout.copies(variable)
         return all(now[place.start : place.stop] == first[place.start : place.stop] for place in places)
+
+    def recovers(self, entry: str, body: str) -> bool:
+        return all(recovers(cpu, self._state, entry, body) for cpu in self._monitor.cpus)
+
+    def attempted(self, entry: str) -> bool:
+        return self._monitor.attempted(self._state.since_idle, entry)
+
+    def ran(self, body: str) -> bool:
+        return self._monitor.ran(self._state.since_idle, body)

@@ -4,23 +4,18 @@ Memory is sequentially consistent: one instruction after the other, of whichever
 no entry is in flight on any.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
 from ctxrace.core.errors import ImageError
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.model.state import CRASHED, EVENT, REST, KernelState, On, Others, Task
 from ctxrace.kernel.model.system import KernelSystem
-from ctxrace.kernel.narrate.narrator import Narrator, outcome_of
-from ctxrace.kernel.scenario import Scenario
-from ctxrace.machine.image import Image
 from ctxrace.machine.memory import RegionKind
 
-__all__ = ["Cpu", "SmpNarrator", "SmpState", "SmpSystem", "narrator_for", "system_for"]
+__all__ = ["Cpu", "SmpState", "SmpSystem"]
 
 
 class Cpu(NamedTuple):
@@ -41,13 +36,10 @@ class SmpState(NamedTuple):
 
 
 class SmpSystem:
-    """Explore `scenario` on as many CPUs as it says. The other arguments are those of `KernelSystem`."""
+    """Explore what the contexts of `cpus`, which share their numbers and their monitor, may do together."""
 
-    def __init__(self, image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING) -> None:
-        first = KernelSystem(image, scenario, assumed)
-        for cpu in range(1, scenario.cpus):
-            KernelSystem(image, scenario, assumed, cpu=cpu, first=first)
-        self.first, self.cpus, self.scenario = first, first.cpus, scenario
+    def __init__(self, cpus: Sequence[KernelSystem]) -> None:
+        self.cpus, self.first, self.scenario = tuple(cpus), cpus[0], cpus[0].scenario
         self._armed: dict[tuple[int, int], tuple[int, ...]] = {}
 
     @property
@@ -70,13 +62,6 @@ class SmpSystem:
             seen = self.seen_from(state, number)
             found += [self._embed(state, number, seen, step) for step in cpu.steps(seen)]
         return found
-
-    def narrate(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
-        """Tell `run` with the instructions and source lines of the image."""
-        narrator = SmpNarrator(self)
-        for state, step in run:
-            narrator.add(state, step)
-        return narrator.interleaving(run)
 
     def fingerprints(self) -> tuple[str, str]:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
@@ -148,50 +133,3 @@ class SmpSystem:
                     known = tuple(range(at, at + layout.image.arch.word))
             self._armed[number, flow] = known
         return known
-
-
-class SmpNarrator:
-    """Tell a run of an `SmpSystem`, one CPU's narrator for each step."""
-
-    def __init__(self, system: SmpSystem) -> None:
-        self.system = system
-        first = Narrator(system.first)
-        self.cpus = [first, *(Narrator(cpu, first) for cpu in system.cpus[1:])]
-
-    def add(self, state: SmpState, step: Step) -> None:
-        """Tell the next step, taken in `state`."""
-        assert isinstance(step.label, On)
-        seen = self.system.seen_from(state, step.label.cpu)
-        self.cpus[step.label.cpu].add(seen, step._replace(label=step.label.label))
-
-    def runners(self) -> frozenset[str]:
-        """Return who runs, as a schedule calls them."""
-        return frozenset().union(*(cpu.runners() for cpu in self.cpus))
-
-    def taker(self, label: Hashable) -> tuple[str, bool]:
-        """Return who takes the step called `label`, as a schedule calls it, and whether it is an event."""
-        assert isinstance(label, On)
-        return self.cpus[label.cpu].taker(label.label)
-
-    def interleaving(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
-        """Return what was told of `run`."""
-        outcome = ""
-        if run and run[-1][1].broken:
-            state, step = run[-1]
-            number = step.label.cpu  # type: ignore[attr-defined]
-            seen, after = (self.system.seen_from(position, number) for position in (state, step.state))
-            outcome = outcome_of(self.system.cpus[number], [(seen, step._replace(state=after))])
-        return self.cpus[0].told(outcome, sum(step.switches for _, step in run))
-
-
-def narrator_for(system: KernelSystem | SmpSystem) -> Narrator | SmpNarrator:
-    """Return who tells runs of `system` step by step."""
-    return Narrator(system) if isinstance(system, KernelSystem) else SmpNarrator(system)
-
-
-def system_for(
-    image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING
-) -> KernelSystem | SmpSystem:
-    """Return the system that explores `scenario` on its CPUs."""
-    kind = KernelSystem if scenario.cpus == 1 else SmpSystem
-    return kind(image, scenario, assumed)

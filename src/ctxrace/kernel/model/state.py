@@ -8,8 +8,9 @@ from collections.abc import Hashable
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
-from ctxrace.kernel.model.flows import Outcome
+from ctxrace.kernel.model.flows import Interner, Outcome, Role
 from ctxrace.kernel.rules.contexts import Level
+from ctxrace.machine.flow import Flow
 
 __all__ = [
     "CRASHED",
@@ -23,6 +24,7 @@ __all__ = [
     "Idle",
     "KernelState",
     "Move",
+    "Numbers",
     "On",
     "Others",
     "Resume",
@@ -125,9 +127,25 @@ class Move(NamedTuple):
     shared: int
     enters: tuple[str, ...]
     broken: tuple[Property, ...]
+    witnessed: tuple[Property, ...]
     outcome: Outcome
     began: int
     run_context: int
+
+
+class Numbers:
+    """What the numbers in states stand for, on all CPUs.
+
+    shared: contents of shared memory. task_structs: contents of a task_struct. flows: states of a context, each with
+    what kind of context it is.
+    """
+
+    def __init__(self) -> None:
+        self.shared: Interner[bytes] = Interner()
+        self.task_structs: Interner[bytes] = Interner()
+        self.tasks: Interner[Task] = Interner()
+        self.frames: Interner[Frame] = Interner()
+        self.flows: Interner[tuple[Role, Flow]] = Interner()
 
 
 class Taken(NamedTuple):

@@ -1,17 +1,15 @@
 """One CPU of a Linux kernel as a `System`: contexts, whose steps are machine code, under the context rules.
 
-What each number of a `KernelState` stands for is kept once, in an `Interner`, and what a context does next is looked
-up by number.
+`contexts` takes a step of one context; here is which of them may run.
 """
 
 from collections.abc import Hashable, Sequence
 
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
-from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
+from ctxrace.kernel.model.contexts import Contexts
 from ctxrace.kernel.model.flows import Role
+from ctxrace.kernel.model.monitor import Monitor
 from ctxrace.kernel.model.state import (
     CRASHED,
     EVENT,
@@ -30,45 +28,47 @@ from ctxrace.kernel.model.state import (
     Taken,
     Task,
 )
-from ctxrace.kernel.narrate.narrator import narrate
+from ctxrace.kernel.properties.coverage import arrives, begins, finishes, runs
+from ctxrace.kernel.properties.demands import watched
+from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level, may_arrive
 from ctxrace.kernel.rules.preemption import may_be_preempted
-from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.flow import EXIT
-from ctxrace.machine.image import Image
 
 __all__ = ["KernelSystem"]
 
 
-class KernelSystem(Contexts):
-    """Explore what `Contexts` may do on one CPU, in every order that the context rules allow."""
+class KernelSystem:
+    """Explore what the contexts of one CPU may do, in every order that the context rules allow.
 
-    def __init__(
-        self,
-        image: Image,
-        scenario: Scenario,
-        assumed: Assumptions = EVERYTHING,
-        *,
-        cpu: int = 0,
-        first: "KernelSystem | None" = None,
-        announced: Announced = NOTHING,
-        everywhere: bool = False,
-    ) -> None:
-        super().__init__(
-            image, scenario, assumed, cpu=cpu, first=first, announced=announced, everywhere=everywhere
-        )
-        self.cpus: list[KernelSystem] = [self] if first is None else first.cpus
-        if first is not None:
-            self.cpus.append(self)
+    monitor: judges the steps, those of all CPUs where there are several.
+    """
+
+    def __init__(self, contexts: Contexts, monitor: Monitor) -> None:
+        self.contexts, self.monitor = contexts, monitor
+        self.cpu, self.image, self.scenario = contexts.cpu, contexts.image, contexts.scenario
+        self.layout, self.flows, self.groups = contexts.layout, contexts.flows, contexts.groups
+        self.handlers, self.fresh, self.idle = contexts.handlers, contexts.fresh, contexts.idle
+        self.shared, self.task_structs = contexts.shared, contexts.task_structs
+        self.tasks, self.frames = contexts.tasks, contexts.frames
+        self.move, self.first_move, self.identity = contexts.move, contexts.first_move, contexts.identity
         self._taken: dict[tuple[int, int, int], Taken] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
-        self.arrived: set[tuple[str, Level]] = set() if first is None else first.arrived
+        self._arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
+        self._begins = [begins(group.entry) for group in self.groups]
 
     @property
     def properties(self) -> tuple[Property, ...]:
-        """What the scenario demands, and what every kernel demands."""
-        return self.monitor.properties
+        """What the scenario demands, what every kernel demands, and what a check shows to happen."""
+        return (*self.scenario.properties, CHECK, FAULT, RESTORED, SLEEP, *self.coverage)
+
+    @property
+    def coverage(self) -> tuple[Property, ...]:
+        """What should happen in some interleaving: each entry begins and returns, each watched function runs."""
+        bodies = map(runs, watched(self.scenario.properties))
+        done = map(finishes, self.scenario.entries)
+        return tuple(dict.fromkeys([*bodies, *self._begins[:-1], *self._arrives, *done]))
 
     def initial(self) -> KernelState:
         """Return the idle CPU, with memory as the image has it."""
@@ -96,9 +96,14 @@ class KernelSystem(Contexts):
                 steps.extend(self._switches(state, left))
         return steps
 
-    def narrate(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
-        """Tell `run` with the instructions and source lines of the image."""
-        return narrate(self, run)
+    def fingerprints(self) -> tuple[str, str]:
+        """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
+        return self.contexts.fingerprints()
+
+    @property
+    def cpus(self) -> tuple["KernelSystem", ...]:
+        """This one, as `SmpSystem` has several."""
+        return (self,)
 
     # What the steps are.
 
@@ -140,7 +145,7 @@ class KernelSystem(Contexts):
             interrupts = (*interrupts[:-1], interrupted)
         if move.flow != REST:
             interrupts = (*interrupts, self.frames(Frame(move.flow, move.began, move.run_context)))
-        since_idle |= self.monitor.attempted[self.handlers[label.handler].entry]
+        since_idle = self.monitor.attempt(since_idle, self.handlers[label.handler].entry)
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
         memory = CRASHED if move.shared == CRASHED else shared
@@ -161,7 +166,7 @@ class KernelSystem(Contexts):
         steps = [self._start(state, task, waiting, preempts) for task in startable]
         passing = [task for task in startable if self._may_pass(task)]
         for task, number in waiting:
-            same = left == current and not self.everywhere  # going on as its like changes nothing but names
+            same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
             if task == left and (same or number == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task
             rest = _without(waiting, task)
@@ -197,21 +202,22 @@ class KernelSystem(Contexts):
     def _brings(self, state: KernelState) -> tuple[Property, ...]:
         """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""
         _, flow = self.flows.numbers.values[self.tasks.values[state.current].flow]
-        return self.monitor.entered(self, state, tuple(active.function for active in flow.active))
+        return self.monitor.entered(self.contexts, state, tuple(active.function for active in flow.active))
 
     def _may_pass(self, task: int) -> bool:
         """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
         group = self.tasks.values[task].group
-        move = self.first_move(task, self.role_of_task(group))
+        move = self.first_move(task, self.contexts.role_of_task(group))
         if move.flow == REST or move.shared == CRASHED:
             return False
-        calls = self.calls_to_sleep(move.flow)
+        calls = self.contexts.calls_to_sleep(move.flow)
         model, fifo = self.scenario.preemption, self.groups[group].fifo
         return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
 
     def _start(self, state: KernelState, task: int, others: Others, preempts: bool) -> Step:
         group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
-        move = self.first_move(task, self.role_of_task(group))
+        move = self.first_move(task, self.contexts.role_of_task(group))
+        move = move._replace(witnessed=(*move.witnessed, self._begins[group]))
         left = attempts if attempts == UNLIMITED else attempts - 1
         # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
         begun = bool(move.enters) or self.groups[group].level is not Level.TASK
@@ -220,7 +226,7 @@ class KernelSystem(Contexts):
         if move.flow == REST:
             started, others = self._retire(started, others)
         memory = CRASHED if move.shared == CRASHED else state.shared
-        since_idle = state.since_idle | self.monitor.attempted[self.groups[group].entry]
+        since_idle = self.monitor.attempt(state.since_idle, self.groups[group].entry)
         after = KernelState(memory, since_idle, started, others, (), state.arrivals)
         return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
@@ -230,12 +236,12 @@ class KernelSystem(Contexts):
         """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
         broken = move.broken
         if move.enters:
-            after = after._replace(since_idle=self.monitor.remember(after.since_idle, move.enters))
-            broken += self.monitor.entered(self, after, move.enters)
+            after = after._replace(since_idle=self.monitor.run(after.since_idle, move.enters))
+            broken += self.monitor.entered(self.contexts, after, move.enters)
         if ended and after.shared != CRASHED and self.is_idle(after):
-            broken += self.monitor.idle(self, after)
+            broken += self.monitor.idle(self.contexts, after)
             after = after._replace(since_idle=0)
-        return Step(label, after, switches, events, broken)
+        return Step(label, after, switches, events, broken, move.witnessed)
 
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
@@ -252,7 +258,7 @@ class KernelSystem(Contexts):
 
     def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         task = self.tasks.values[current]
-        task = task._replace(begun=task.begun or self.tells)
+        task = task._replace(begun=task.begun or self.contexts.tells)
         running = task.flow if top == NO_FRAME else self.frames.values[top].flow
         over, masked = Level.TASK, False
         if running != REST:
@@ -268,9 +274,9 @@ class KernelSystem(Contexts):
         for number, handler in enumerate(self.handlers):
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
-            self.arrived.add((str(handler.level), over))
             move = self.first_move(self.tasks(task), Role(handler.level, handler.entry, handler.window))
             after = self.tasks(task._replace(task_struct=move.task_struct))
+            move = move._replace(witnessed=(*move.witnessed, self._arrives[number]))
             found.append((Arrive(number), after, interrupted, move))
         return found
 
@@ -283,14 +289,14 @@ class KernelSystem(Contexts):
         if flow == REST:
             return current
         _, state = self.flows.numbers.values[flow]
-        if not self.everywhere and (not task.begun or (not self.tells and state.pc == EXIT)):
+        if not self.contexts.everywhere and (not task.begun or (not self.contexts.tells and state.pc == EXIT)):
             return None
         machine = self.flows.machine
         if not may_be_preempted(
             self.scenario.preemption,
             interrupts_on=machine.interrupts_enabled(state),
             preempt_count=self.layout.preempt_count(self.task_structs.values[task.task_struct]),
-            calls=self.calls_to_sleep(flow),
+            calls=self.contexts.calls_to_sleep(flow),
             fifo=self.groups[task.group].fifo,
         ):
             return None
@@ -321,14 +327,14 @@ class KernelSystem(Contexts):
     def may_idle(self, state: KernelState) -> bool:
         """Return whether the idle task, which is current, may run: nobody else waits for this CPU."""
         tasks = self.tasks.values
-        return all(self.sleeps(task) or tasks[task].cpu != self.cpu for task, _ in state.others)
+        return all(self.contexts.sleeps(task) or tasks[task].cpu != self.cpu for task, _ in state.others)
 
     def may_stop(self, task: int, waiting: Others) -> bool:
         """Return whether the CPU may be left idle by `task`, one of `waiting`: all sleep, or it is moved away.
 
         What moves a running task is a stopper thread, which preempts it (kernel/sched/core.c, migration_cpu_stop).
         """
-        if all(self.sleeps(other) for other, _ in waiting):
+        if all(self.contexts.sleeps(other) for other, _ in waiting):
             return True
         task_struct = self.task_structs.values[self.tasks.values[task].task_struct]
         return self.scenario.cpus > 1 and self.layout.may_migrate(task_struct)
@@ -345,13 +351,9 @@ class KernelSystem(Contexts):
         where = self.tasks.values[task]
         return task if where.cpu == self.cpu else self.tasks(where._replace(cpu=self.cpu))
 
-    def flows_in(self, state: KernelState) -> list[tuple[int, int]]:
-        """Return the numbers of all flows in flight on this CPU, each with how many contexts are in it."""
-        tasks = self.tasks.values
-        flows = [(tasks[state.current].flow, 1), *((self.frames.values[frame].flow, 1) for frame in state.interrupts)]
-        waiting = [(tasks[task], number) for task, number in state.others]
-        flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
-        return [(flow, number) for flow, number in flows if flow != REST]
+    def activations(self, state: KernelState, body: str) -> int:
+        """Return how often the function `body` is active on this CPU."""
+        return self.monitor.activations(self.contexts, state, body)
 
 
 def _with(tasks: Others, task: int) -> Others:

@@ -1,7 +1,7 @@
 """Tell a run of the kernel as a reviewer would: who runs, which instruction, what it read and wrote."""
 
 from collections.abc import Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.names import task_name
@@ -16,6 +16,7 @@ from ctxrace.kernel.model.layout import (
     TASK_STRUCT_SIZE,
 )
 from ctxrace.kernel.model.state import EVENT, REST, Arrive, Idle, KernelState, Move, Resume, Start, SwitchThereAndBack
+from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.roster import Roster, column
 from ctxrace.kernel.rules.contexts import Level, arrival_reason
 from ctxrace.kernel.rules.preemption import Preemption
@@ -23,18 +24,7 @@ from ctxrace.kernel.rules.sleeping import BLOCKS
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import RegionKind, Touch
 
-if TYPE_CHECKING:
-    from ctxrace.kernel.model.system import KernelSystem
-
-__all__ = ["Narrator", "narrate", "outcome_of", "place_of"]
-
-
-def narrate(system: "KernelSystem", run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
-    """Return `run` as rows: events, and the turns between contexts."""
-    narrator = Narrator(system)
-    for state, step in run:
-        narrator.add(state, step)
-    return narrator.interleaving(run)
+__all__ = ["Narrator", "outcome_of", "place_of"]
 
 
 class Narrator:
@@ -45,7 +35,7 @@ class Narrator:
     accounted for, ``~`` before a task that begins and is preempted before its first event, the idle task ``idle``.
     """
 
-    def __init__(self, system: "KernelSystem", first: "Narrator | None" = None) -> None:
+    def __init__(self, system: KernelSystem, first: "Narrator | None" = None) -> None:
         """Tell what `system`'s CPU does; first: the narrator of the first CPU, where there are several."""
         self.system = system
         self.current: str | None = None  # the task that runs; None: the idle task
@@ -186,7 +176,7 @@ class Narrator:
         self.named[name] = group
         self.resting.take(name)
         self.current = name
-        move = self.system.first_move(task, self.system.role_of_task(group))
+        move = self.system.first_move(task, self.system.contexts.role_of_task(group))
         self._turn(kind, name, f"{reason}; runs {self.system.groups[group].entry}", self._notes(move))
         if move.flow == REST:
             self._finish(task)
@@ -218,7 +208,7 @@ class Narrator:
         left = self.system.preempted(state.current)
         assert left is not None
         self.waiting.put(self.current, left)
-        calls = self.system.calls_to_sleep(self.system.tasks.values[state.current].flow)
+        calls = self.system.contexts.calls_to_sleep(self.system.tasks.values[state.current].flow)
         if calls in BLOCKS:
             return f"task {self.current} sleeps, in {calls}()"
         if calls is not None and self.system.scenario.preemption in (Preemption.NONE, Preemption.VOLUNTARY):
@@ -270,7 +260,7 @@ class Narrator:
         system = self.system
         identity, order = system.identity(state.current), system.image.arch.byte_order
         accesses = []
-        for touch, _, _, found, _ in system.contents(state, touches):
+        for touch, _, _, found, _ in system.contexts.contents(state, touches):
             before = int.from_bytes(found, order) if touch.kind == "write" else None
             symbol, offset, name = place_of(system, touch.address, touch.size, identity)
             accesses.append(Access(touch.kind, symbol, offset, touch.size, touch.value, before, name))
@@ -286,7 +276,7 @@ def _contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[st
     return (*named, *interrupts, *(["idle"] if any(row.context == "idle" for row in rows) else []))
 
 
-def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> tuple[str, int, str]:
+def place_of(system: KernelSystem, address: int, size: int, identity: int) -> tuple[str, int, str]:
     """Return symbol, offset in it, and spelling in C of `size` bytes at `address`, while `identity` is current."""
     kind, at = system.layout.locate(address, identity)
     if kind is RegionKind.OWN and at in PREEMPT_COUNT:
@@ -308,16 +298,16 @@ def place_of(system: "KernelSystem", address: int, size: int, identity: int) -> 
     return symbol.name, offset, whose + system.image.place(symbol, offset, size)
 
 
-def outcome_of(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+def outcome_of(system: KernelSystem, run: Sequence[tuple[Any, Step]]) -> str:
     """Return what is true at the end of `run`, whose last step breaks something, as one sentence."""
     return "; ".join(_explain(system, run, broken) for broken in run[-1][1].broken)
 
 
-def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Property) -> str:
+def _explain(system: KernelSystem, run: Sequence[tuple[Any, Step]], broken: Property) -> str:
     state: KernelState = run[-1][1].state
     match broken.kind:
         case "exclusive":
-            times = system.monitor.activations(system, state, broken.subjects[0])
+            times = system.activations(state, broken.subjects[0])
             return f"{broken.subjects[0]} is active {'twice' if times == 2 else f'{times} times'} on one CPU"
         case "balanced":
             return f"the CPU is idle, and {_difference(system, state.shared, broken.subjects[0])}"
@@ -340,7 +330,7 @@ def _explain(system: "KernelSystem", run: Sequence[tuple[Any, Step]], broken: Pr
             )
 
 
-def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
+def _sleeps(system: KernelSystem, run: Sequence[tuple[Any, Step]]) -> str:
     state, _ = run[-1]
     move = system.move(state.current, state.top, state.shared)
     called = next(name for kind, name in move.outcome.notes if kind == "sleeps")
@@ -356,7 +346,7 @@ def _sleeps(system: "KernelSystem", run: Sequence[tuple[Any, Step]]) -> str:
     return f"WARNING: voluntary context switch within RCU read-side critical section: {where}"
 
 
-def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
+def _difference(system: KernelSystem, shared: int, variable: str) -> str:
     found: dict[str, None] = {}
     copies, order = system.layout.copies(variable), system.image.arch.byte_order
     for cpu, place in enumerate(copies):
@@ -375,7 +365,7 @@ def _difference(system: "KernelSystem", shared: int, variable: str) -> str:
     return " and ".join(told[:3]) + (f" and {len(told) - 3} more differ" if len(told) > 3 else "")
 
 
-def _piece_at(system: "KernelSystem", variable: str, at: int, end: int) -> tuple[int, int, str]:
+def _piece_at(system: KernelSystem, variable: str, at: int, end: int) -> tuple[int, int, str]:
     """Return start, size and name of the smallest piece of `variable` around byte `at` that has a name in C."""
     for size in (1, 2, 4, 8):
         start = at - at % size

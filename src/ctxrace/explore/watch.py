@@ -1,0 +1,79 @@
+"""Where a search stops: at its limits, or where the user ends it."""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ctxrace.core import limits as budget
+from ctxrace.core.errors import LimitReached
+
+__all__ = ["INTERRUPTED", "Limits", "Progress", "Watch", "undisturbed"]
+
+Progress = Callable[[int, float], None]
+"""Called now and then with the states visited and the seconds passed."""
+
+INTERRUPTED = "interrupted"
+"""Why a search ended that the user stopped."""
+
+_BETWEEN_REPORTS = 512  # which take less than a second even of states with many tasks, so that it can be ended soon
+_FOUND = 4  # times the limit: states that wait to be visited take memory, too
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where to stop. max_states: states to visit, or a quarter of those found; timeout: seconds. None: no limit."""
+
+    max_states: int | None = None
+    timeout: float | None = None
+
+
+class Watch:
+    """Keep a search within its limits, and report its progress. The time runs from the beginning of this."""
+
+    def __init__(self, limits: Limits, progress: Progress | None) -> None:
+        self.limits, self.progress = limits, progress
+        self.began = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return how long the search has run."""
+        return time.monotonic() - self.began
+
+    def limit(self, visited: int, found: int = 0) -> str:
+        """Return which limit forbids to visit another state, if one does, and report progress now and then.
+
+        visited: the states so far; found: those and the ones that wait, where they count.
+        """
+        most = self.limits.max_states
+        if most is not None:
+            if visited >= most:
+                return f"the limit of {most:,} states is reached"
+            if found > _FOUND * most and visited:
+                return f"the limit of {most:,} states is reached: {found:,} are found, {visited:,} of them visited"
+        if visited % _BETWEEN_REPORTS == 0:
+            if reason := budget.current().exhausted():
+                return reason
+            seconds = self.seconds()
+            if self.limits.timeout is not None and seconds >= self.limits.timeout:
+                return f"the timeout of {self.limits.timeout:g} s is over"
+            if self.progress is not None and visited:
+                self.progress(visited, seconds)
+        return ""
+
+
+def undisturbed(run: Callable[[], str]) -> str:
+    """Run a search without the garbage collector; return the limit that ended it, `INTERRUPTED` after Ctrl-C.
+
+    The limit is one that `run` returns, or one of the budget in force that a step raised.
+    """
+    collecting = gc.isenabled()
+    gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
+    try:
+        return run()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except LimitReached as limit:
+        return str(limit)
+    finally:
+        if collecting:
+            gc.enable()

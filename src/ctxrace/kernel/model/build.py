@@ -1,0 +1,55 @@
+"""The one place where the CPUs of a system are made."""
+
+from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
+from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
+from ctxrace.kernel.model.monitor import Monitor
+from ctxrace.kernel.model.smp import SmpSystem
+from ctxrace.kernel.model.state import Numbers
+from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.properties.demands import watched
+from ctxrace.kernel.rules.sleeping import Sleep
+from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
+from ctxrace.machine.flow import Machine
+from ctxrace.machine.image import Image
+
+__all__ = ["contexts_of", "one_cpu", "system_for"]
+
+
+def system_for(image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING) -> KernelSystem | SmpSystem:
+    """Return the system that explores `scenario` on its CPUs."""
+    if scenario.cpus == 1:
+        return one_cpu(image, scenario, assumed)
+    contexts = contexts_of(image, scenario, assumed)
+    monitor = Monitor(scenario.properties, contexts)
+    return SmpSystem([KernelSystem(each, monitor) for each in contexts])
+
+
+def one_cpu(
+    image: Image,
+    scenario: Scenario,
+    assumed: Assumptions = EVERYTHING,
+    *,
+    announced: Announced = NOTHING,
+    everywhere: bool = False,
+) -> KernelSystem:
+    """Return the system that explores `scenario`, which has one CPU. announced, everywhere: as in `Contexts`."""
+    contexts = contexts_of(image, scenario, assumed, announced=announced, everywhere=everywhere)
+    return KernelSystem(contexts[0], Monitor(scenario.properties, contexts))
+
+
+def contexts_of(
+    image: Image,
+    scenario: Scenario,
+    assumed: Assumptions = EVERYTHING,
+    *,
+    announced: Announced = NOTHING,
+    everywhere: bool = False,
+) -> tuple[Contexts, ...]:
+    """Return the contexts of each CPU of `scenario`; the other arguments are those of `Contexts`."""
+    noted = (watched(scenario.properties), CHECK_FUNCTION, Sleep, announced.functions, announced.results)
+    machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
+    numbers = Numbers()
+    return tuple(
+        Contexts(machine, scenario, numbers, assumed, cpu=cpu, announced=announced, everywhere=everywhere)
+        for cpu in range(scenario.cpus)
+    )
