@@ -1,0 +1,1 @@
+"""The BPF instruction set: what the bytes mean."""
