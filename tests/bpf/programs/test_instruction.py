@@ -63,7 +63,8 @@ def object_file(code: bytes) -> bytes:
     """The smallest ELF file that llvm-objdump disassembles."""
     names = b"\0.text\0.shstrtab\0"
     start = 64 + len(code) + len(names)
-    header = b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHIQQQIHHHHHH", 1, 247, 1, 0, 0, start, 0, 64, 0, 0, 64, 3, 2)
+    header = b"\x7fELF\x02\x01\x01" + bytes(9)
+    header += struct.pack("<HHIQQQIHHHHHH", 1, 247, 1, 0, 0, start, 0, 64, 0, 0, 64, 3, 2)
     sections = bytes(64)
     sections += struct.pack("<IIQQQQIIQQ", 1, 1, 6, 0, 64, len(code), 0, 0, 8, 0)
     sections += struct.pack("<IIQQQQIIQQ", 7, 3, 0, 0, 64 + len(code), len(names), 0, 0, 1, 0)
@@ -83,7 +84,8 @@ def test_every_form_is_spelled_as_llvm_spells_it(tmp_path: Path) -> None:
     code = b"".join(example(opcode, choice) for opcode in opcodes for _ in range(24))
     file = tmp_path / "all.o"
     file.write_bytes(object_file(code))
-    told = subprocess.run([str(NEWEST), "-d", "--mcpu=v4", str(file)], capture_output=True, text=True, check=True).stdout
+    words = [str(NEWEST), "-d", "--mcpu=v4", str(file)]
+    told = subprocess.run(words, capture_output=True, text=True, check=True).stdout
     mine = [(slot, str(instruction)) for slot, instruction in decode(code, ".text").items()]
     theirs = spelled(told)
     assert len(theirs) == 24 * len(opcodes)
@@ -91,7 +93,7 @@ def test_every_form_is_spelled_as_llvm_spells_it(tmp_path: Path) -> None:
 
 
 def test_how_many_opcodes_there_are() -> None:
-    """Counted by hand: 14 ALU operations × 4 less neg's two and end's one by register; 4 sizes of 4 accesses, 3 of 3."""
+    """By hand: 14 ALU operations × 4, less neg's two and end's one by register; 4 sizes of 4 accesses, 3 of 3."""
     assert len([f for f in FORMS.values() if f.kind is Kind.ALU]) == 14 * 4 - 3
     assert len([f for f in FORMS.values() if f.kind in (Kind.LOAD, Kind.STORE, Kind.ATOMIC, Kind.PACKET)]) == 16 + 9
     assert len([f for f in FORMS.values() if f.kind is Kind.BRANCH]) == 44

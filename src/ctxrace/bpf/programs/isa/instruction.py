@@ -4,7 +4,7 @@ The instruction set is that of Documentation/bpf/standardization/instruction-set
 kernel's own may_goto, addr_space_cast, load_acquire, store_release and gotox). The spelling is LLVM's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -107,7 +107,7 @@ _ATOMICS = {
 class Instruction:
     """One instruction.
 
-    index: its slot in the section; form: what the opcode says. imm: sign-extended 32 bits, or the 64 bits of a wide one.
+    index: its slot in the section; form: what the opcode says. imm: sign-extended 32 bits, or a wide one's 64 bits.
     """
 
     index: int
@@ -140,7 +140,8 @@ class Instruction:
         return self.index + 1 + (self.imm if self.form.name == "gotol" else self.off)
 
     def __str__(self) -> str:
-        return _SPELL[self.form.kind](self)
+        spell: Callable[[Instruction], str] = _SPELL[self.form.kind]
+        return spell(self)
 
 
 def decode(code: bytes, where: str) -> dict[int, Instruction]:
@@ -300,7 +301,7 @@ _SPELL = {
     Kind.LOAD: _spell_load,
     Kind.STORE: lambda x: f"*(u{x.form.bits} *){_place(x.dst, x.off)} = {_second(x)}",
     Kind.ATOMIC: _spell_atomic,
-    Kind.CONSTANT: lambda x: f"r{x.dst} = {x.imm:#x} ll",
+    Kind.CONSTANT: lambda x: f"r{x.dst} = {_hex(x.imm - (1 << 64) if x.imm >> 63 else x.imm)} ll",
     Kind.PACKET: _spell_packet,
     Kind.GOTO: _spell_goto,
     Kind.MAY_GOTO: _spell_goto,

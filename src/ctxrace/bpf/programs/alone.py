@@ -1,0 +1,348 @@
+"""One program, followed alone: every instruction that it may execute, with what it may touch there.
+
+It is an abstract interpretation with ranges. Loops are not unrolled: what changes in them becomes a range, so that the
+result covers every run, however long.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any
+
+from ctxrace.bpf.programs.choices import Choices, every
+from ctxrace.bpf.programs.execute import execute
+from ctxrace.bpf.programs.isa.instruction import Kind
+from ctxrace.bpf.programs.operands import Code, Doubt
+from ctxrace.bpf.programs.state import Env, Node, register
+from ctxrace.bpf.programs.values import (
+    Lost,
+    Pointer,
+    Region,
+    Scalar,
+    Space,
+    Spot,
+    Value,
+    origins_of,
+)
+
+__all__ = ["Access", "Graph", "NodeFacts", "follow_alone"]
+
+PATIENCE = 3  # visits of a loop's head before ranges are widened
+MOST_NODES = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """One touch of shared memory by an instruction.
+
+    kind: ``r``, ``w``, ``p`` or ``s`` as in `helpers`, ``a`` for an atomic operation, which reads and writes.
+    low, high: the bytes from `low` up to, not including, `high` that it may touch. exact: it touches all of them.
+    size: bytes at once, where it is one access. origins: the nodes that the value comes from; None where lost.
+    """
+
+    kind: str
+    region: Region
+    low: int
+    high: int
+    exact: bool
+    size: int
+    origins: frozenset[int] = frozenset()
+
+    @property
+    def writes(self) -> bool:
+        """Whether memory may be different afterwards."""
+        return self.kind in "wpa"
+
+    @property
+    def reads(self) -> bool:
+        """Whether what was there matters."""
+        return self.kind in "rsa"
+
+
+@dataclass(slots=True)
+class NodeFacts:
+    """What an instruction may do, in every run. used, set: locations of registers and stack bytes."""
+
+    successors: list[int] = field(default_factory=list)
+    used: set[int] = field(default_factory=set)
+    set_: set[int] = field(default_factory=set)
+    accesses: list[Access] = field(default_factory=list)
+    ends: bool = False
+    sleeps: bool = False
+
+
+@dataclass(slots=True)
+class Graph:
+    """A whole program. entry: its first node; envs: what every node finds; doubts: what is not followed, and where.
+
+    repeated: the nodes that one run may come through again. heads: those at which ranges were widened.
+    callbacks: functions that run later by themselves: their kind (``timer`` or ``wq``), section, slot and map.
+    """
+
+    entry: int
+    facts: dict[int, NodeFacts]
+    envs: dict[int, Env]
+    doubts: dict[tuple[Doubt, str], int]
+    repeated: frozenset[int] = frozenset()
+    heads: frozenset[int] = frozenset()
+    callbacks: tuple[tuple[str, str, int, str], ...] = ()
+
+
+class _Alone:
+    """The world of a program alone: shared memory holds anything, and everything that is touched is noted."""
+
+    def __init__(self, code: Code, choices: Choices, facts: NodeFacts, graph: Graph) -> None:
+        self.code, self.facts, self.graph = code, facts, graph
+        self.choose = choices.choose
+
+    def name(self, node: Node) -> Any:  # noqa: ANN401, ARG002 - a name would differ from turn to turn
+        return None
+
+    def doubt(self, node: Node, why: Doubt, what: str) -> None:
+        self.graph.doubts.setdefault((why, what), self.code.number(node))
+
+    def load(self, node: Node, spots: tuple[Spot, ...] | None, size: int) -> Value:
+        self._note(node, "r", spots, size, size)
+        return Scalar(0, (1 << 8 * size) - 1, None, frozenset((self.code.number(node),)))
+
+    def store(self, node: Node, spots: tuple[Spot, ...] | None, size: int, value: Value) -> None:
+        self._note(node, "w", spots, size, size, origins_of(value))
+
+    def atomic(
+        self, node: Node, spots: tuple[Spot, ...] | None, size: int, *_: object
+    ) -> Value:  # fmt: skip
+        self._note(node, "a", spots, size, size)
+        return Scalar(0, (1 << 8 * size) - 1, None, frozenset((self.code.number(node),)))
+
+    def copy(self, node: Node, kind: str, spots: tuple[Spot, ...] | None, low: int, high: int) -> None:
+        if high:
+            self._note(node, kind, spots, low, high)
+
+    def sleep(self, node: Node) -> None:  # noqa: ARG002
+        self.facts.sleeps = True
+
+    def _note(
+        self, node: Node, kind: str, spots: tuple[Spot, ...] | None, least: int, most: int,
+        origins: frozenset[int] = frozenset(),
+    ) -> None:  # fmt: skip
+        if spots is None:
+            self.doubt(node, Doubt.ADDRESS, self.code.object.function_at(node.section, node.slot))
+            return
+        for spot in spots:
+            limit = self._size(spot.region)
+            low, high = max(spot.low, 0), min(spot.high + most, limit)
+            if low < high:
+                exact = spot.low == spot.high and least == most and len(spots) == 1 and kind != "p"
+                size = most if least == most else 0
+                self.facts.accesses.append(Access(kind, spot.region, low, high, exact, size, origins))
+
+    def _size(self, region: Region) -> int:
+        found = self.code.object.maps.get(region.name.removesuffix(".inner"))
+        if found is not None and region.name.endswith(".inner"):
+            found = found.inner
+        return found.value_size if found is not None and found.value_size else 1 << 29
+
+
+def follow_alone(code: Code, section: str, slot: int, callback_of: str = "") -> Graph:
+    """Follow the program that begins at `slot` of `section`.
+
+    callback_of: for a timer's or a workqueue's callback, the map whose value it gets.
+    """
+    node = Node(0, section, slot)
+    env = Env()
+    env.set(register(0, 1), Pointer((Spot(Region(Space.CONTEXT, ""), 0, 0),)))
+    if callback_of:
+        place = Region(Space.ELEMENT, callback_of, ("?", -1))
+        env.set(register(0, 1), Pointer((Spot(Region(Space.MAP, callback_of), 0, 0),)))
+        env.set(register(0, 3), Pointer((Spot(place, 0, 0),)))
+    running = _Fixpoint(code, node, env)
+    running.run()
+    return running.graph()
+
+
+class _Fixpoint:
+    def __init__(self, code: Code, entry: Node, env: Env) -> None:
+        self.code, self.entry = code, code.number(entry)
+        self.envs: dict[int, Env] = {self.entry: env}
+        self.visits: dict[int, int] = {}
+        self.queue: list[tuple[tuple[int, ...], int]] = []
+        self.waiting: set[int] = set()
+        self.paths: dict[int, tuple[int, ...]] = {0: ()}
+        self.orders: dict[int, tuple[int, ...]] = {}
+        self.heads: set[int] = set()
+        self.thresholds = _thresholds(code)
+        self.found = Graph(self.entry, {}, self.envs, {})
+
+    def order(self, number: int) -> tuple[int, ...]:
+        """Return where a node comes in the order of the code: a callee between its call and what follows."""
+        known = self.orders.get(number)
+        if known is None:
+            node = self.code.nodes[number]
+            known = self.orders[number] = (*self.path(node.frame), node.slot)
+        return known
+
+    def path(self, frame: int) -> tuple[int, ...]:
+        if frame not in self.paths:
+            found = self.code.frames[frame]
+            self.paths[frame] = (*self.path(found.caller), found.back - 1)
+        return self.paths[frame]
+
+    def push(self, number: int) -> None:
+        if number not in self.waiting:
+            self.waiting.add(number)
+            heappush(self.queue, (self.order(number), number))
+
+    def run(self) -> None:
+        """Execute nodes until nothing changes any more."""
+        self.push(self.entry)
+        while self.queue:
+            _, number = heappop(self.queue)
+            self.waiting.discard(number)
+            for _, (after, env) in self.outcomes(number, NodeFacts()):
+                if after is not None:
+                    self.arrive(number, self.code.number(after), env)
+            if len(self.envs) > MOST_NODES:
+                self.found.doubts[Doubt.DEPTH, f"more than {MOST_NODES:,} instructions"] = number
+                return
+
+    def outcomes(self, number: int, facts: NodeFacts) -> Iterator[tuple[Any, tuple[Node | None, Env]]]:
+        node = self.code.nodes[number]
+
+        def once(choices: Choices) -> tuple[Node | None, Env]:
+            env = self.envs[number].copy()
+            after = execute(self.code, node, env, _Alone(self.code, choices, facts, self.found))
+            facts.used |= env.used
+            facts.set_ |= env.set_
+            return after, env
+
+        return every(once)
+
+    def arrive(self, source: int, target: int, env: Env) -> None:
+        """Join what an edge brings with what its target has."""
+        known = self.envs.get(target)
+        if known is None:
+            self.envs[target] = Env(env.values, env.slots, env.missing)
+            self.push(target)
+            return
+        joined = known.joined(env)
+        if joined.same(known):
+            return
+        if self.order(target) <= self.order(source):
+            self.visits[target] = self.visits.get(target, 0) + 1
+            if self.visits[target] > PATIENCE:
+                self.heads.add(target)
+                joined = self.widened(known, joined)
+        self.envs[target] = joined
+        self.push(target)
+
+    def widened(self, before: Env, after: Env) -> Env:
+        values = {at: self.wider(before.values[at], value) for at, value in after.values.items()}
+        slots = {at: (size, self.wider(before.slots[at][1], value)) for at, (size, value) in after.slots.items()}
+        return Env(values, slots, after.missing)
+
+    def wider(self, before: Value, after: Value) -> Value:
+        """Move the ends that have moved on to the next number that the code compares with."""
+        if before == after or isinstance(after, Lost):
+            return after
+        if isinstance(after, Scalar) and isinstance(before, Scalar):
+            ends = self.thresholds
+            low = after.low if after.low == before.low else ends[bisect_right(ends, after.low) - 1]
+            high = after.high if after.high == before.high else ends[bisect_left(ends, after.high)]
+            return after._replace(low=low, high=high)
+        if isinstance(after, Pointer) and isinstance(before, Pointer):
+            known = {spot.region: spot for spot in before.spots}
+            spots = tuple(self._wider_spot(known.get(spot.region, spot), spot) for spot in after.spots)
+            return after._replace(spots=spots)
+        return after
+
+    def _wider_spot(self, before: Spot, after: Spot) -> Spot:
+        low = after.low if after.low == before.low else -(1 << 32)
+        high = after.high if after.high == before.high else 1 << 32
+        return Spot(after.region, low, high)
+
+    def graph(self) -> Graph:
+        """Go over every node once more, now that it is known what it finds, and note what it does."""
+        found = self.found
+        found.doubts.clear()
+        for number in sorted(self.envs, key=self.order):
+            facts = found.facts[number] = NodeFacts()
+            for _, (after, _) in self.outcomes(number, facts):
+                if after is None:
+                    facts.ends = True
+                elif self.code.number(after) not in facts.successors:
+                    facts.successors.append(self.code.number(after))
+            facts.accesses = list(dict.fromkeys(facts.accesses))
+        found.repeated = _on_cycles(found.facts)
+        found.heads = frozenset(self.heads)
+        found.callbacks = tuple(dict.fromkeys(self.callbacks()))
+        return found
+
+    def callbacks(self) -> Iterator[tuple[str, str, int, str]]:
+        """Yield the functions that a timer or a workqueue is told to call."""
+        for number in self.envs:
+            node = self.code.nodes[number]
+            x = self.code.instruction(node)
+            if x.form.kind is not Kind.CALL:
+                continue
+            reference = self.code.reference(node)
+            kind = "wq" if reference and reference.name.startswith("bpf_wq_set_callback") else ""
+            if x.imm == 170 and not x.src and reference is None:
+                kind = "timer"
+            if kind:
+                env, depth = self.envs[number], self.code.frames[node.frame].depth
+                function, holder = env.get(register(depth, 2)), env.get(register(depth, 1))
+                if isinstance(function, Pointer) and isinstance(holder, Pointer):
+                    for spot in function.spots:
+                        if spot.region.space is Space.CODE:
+                            yield kind, spot.region.name, spot.region.key, holder.spots[0].region.name
+
+
+def _thresholds(code: Code) -> list[int]:
+    """Return where ranges may end: the numbers that the code compares with, and those of the types."""
+    found = {0, *((1 << bits) - 1 for bits in (7, 8, 15, 16, 31, 32, 63, 64))}
+    for instructions in code.object.code.values():
+        for x in instructions.values():
+            if x.form.kind is Kind.BRANCH and not x.form.register and x.imm >= 0:
+                found |= {x.imm, x.imm + 1, max(x.imm - 1, 0)}
+    return sorted(found)
+
+
+def _on_cycles(facts: dict[int, NodeFacts]) -> frozenset[int]:
+    """Return the nodes that lead back to themselves: Tarjan's algorithm, without recursion."""
+    index: dict[int, int] = {}
+    low: dict[int, int] = {}
+    stack: list[int] = []
+    on: set[int] = set()
+    found: set[int] = set()
+    for root in facts:
+        if root in index:
+            continue
+        work = [(root, iter(facts[root].successors))]
+        index[root] = low[root] = len(index)
+        stack.append(root)
+        on.add(root)
+        while work:
+            node, successors = work[-1]
+            for after in successors:
+                if after not in index:
+                    index[after] = low[after] = len(index)
+                    stack.append(after)
+                    on.add(after)
+                    work.append((after, iter(facts[after].successors)))
+                    break
+                if after in on:
+                    low[node] = min(low[node], index[after])
+            else:
+                work.pop()
+                if work:
+                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
+                if low[node] == index[node]:
+                    component = stack[stack.index(node):]
+                    del stack[len(stack) - len(component):]
+                    on.difference_update(component)
+                    if len(component) > 1 or node in facts[node].successors:
+                        found.update(component)
+    return frozenset(found)
+
+

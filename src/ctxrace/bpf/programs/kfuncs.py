@@ -1,0 +1,139 @@
+"""What kfuncs do to a program's memory: rows as in `helpers`.
+
+What a kfunc does to the kernel's own objects is none of a program's memory. Read in kernel/bpf/helpers.c,
+kernel/bpf/cpumask.c, kernel/bpf/map_iter.c, fs/bpf_fs_kfuncs.c and net/netfilter/nf_conntrack_bpf.c of Linux 7.0.
+"""
+
+from ctxrace.bpf.programs.helpers import routine
+
+__all__ = ["KFUNCS"]
+
+_KFUNC_ROWS = """
+bpf_preempt_disable !preempt_disable
+bpf_preempt_enable !preempt_enable
+bpf_local_irq_save !irq_save
+bpf_local_irq_restore !irq_restore
+bpf_rcu_read_lock
+bpf_rcu_read_unlock
+bpf_res_spin_lock !res_spin_lock
+bpf_res_spin_unlock !res_spin_unlock
+bpf_res_spin_lock_irqsave !res_spin_lock
+bpf_res_spin_unlock_irqrestore !res_spin_unlock
+bpf_throw !throw
+bpf_task_acquire =kernel
+bpf_task_release
+bpf_task_from_pid =kernel
+bpf_task_from_vpid =kernel
+bpf_task_get_cgroup1 =kernel
+bpf_task_under_cgroup
+bpf_cgroup_acquire =kernel
+bpf_cgroup_release
+bpf_cgroup_ancestor =kernel
+bpf_cgroup_from_id =kernel
+bpf_cpumask_create =kernel
+bpf_cpumask_acquire =kernel
+bpf_cpumask_release
+bpf_cpumask_first
+bpf_cpumask_first_zero
+bpf_cpumask_first_and
+bpf_cpumask_set_cpu
+bpf_cpumask_clear_cpu
+bpf_cpumask_test_cpu
+bpf_cpumask_test_and_set_cpu
+bpf_cpumask_test_and_clear_cpu
+bpf_cpumask_setall
+bpf_cpumask_clear
+bpf_cpumask_and
+bpf_cpumask_or
+bpf_cpumask_xor
+bpf_cpumask_equal
+bpf_cpumask_intersects
+bpf_cpumask_subset
+bpf_cpumask_empty
+bpf_cpumask_full
+bpf_cpumask_copy
+bpf_cpumask_any_distribute
+bpf_cpumask_any_and_distribute
+bpf_cpumask_weight
+bpf_rdonly_cast =kernel
+bpf_cast_to_kern_ctx =kernel
+bpf_obj_new_impl =kernel
+bpf_obj_drop_impl
+bpf_refcount_acquire_impl =kernel
+bpf_percpu_obj_new_impl =kernel
+bpf_percpu_obj_drop_impl
+bpf_get_file_xattr
+bpf_get_task_exe_file =kernel
+bpf_put_file
+bpf_path_d_path p2:3
+bpf_iter_num_new !iterator_new
+bpf_iter_num_next !iterator_next
+bpf_iter_num_destroy
+bpf_iter_task_new !iterator_new
+bpf_iter_task_next =kernel
+bpf_iter_task_destroy
+bpf_iter_task_vma_new !iterator_new
+bpf_iter_task_vma_next =kernel
+bpf_iter_task_vma_destroy
+bpf_iter_css_new !iterator_new
+bpf_iter_css_next =kernel
+bpf_iter_css_destroy
+bpf_iter_css_task_new !iterator_new
+bpf_iter_css_task_next =kernel
+bpf_iter_css_task_destroy
+bpf_iter_bits_new !iterator_new
+bpf_iter_bits_next !iterator_next
+bpf_iter_bits_destroy
+bpf_iter_kmem_cache_new !iterator_new
+bpf_iter_kmem_cache_next =kernel
+bpf_iter_kmem_cache_destroy
+bpf_get_kmem_cache =kernel
+bpf_dynptr_from_skb !private_dynptr3
+bpf_dynptr_from_xdp !private_dynptr3
+bpf_dynptr_is_null
+bpf_dynptr_is_rdonly
+bpf_dynptr_size
+bpf_dynptr_adjust
+bpf_ct_insert_entry =kernel
+bpf_ct_release
+bpf_ct_set_timeout
+bpf_ct_change_timeout
+bpf_ct_set_status
+bpf_ct_change_status
+bpf_skb_ct_lookup r2:3 r4:5 =kernel
+bpf_xdp_ct_lookup r2:3 r4:5 =kernel
+bpf_skb_ct_alloc r2:3 r4:5 =kernel
+bpf_xdp_ct_alloc r2:3 r4:5 =kernel
+bpf_sock_destroy
+bpf_skb_get_fou_encap
+bpf_skb_set_fou_encap
+bpf_skb_get_xfrm_info
+bpf_skb_set_xfrm_info
+bpf_xdp_metadata_rx_timestamp p2=8
+bpf_xdp_metadata_rx_hash p2=4 p3=4
+bpf_send_signal_task
+bpf_get_cgroup_id
+bpf_cgroup_rstat_updated
+cgroup_rstat_updated
+css_rstat_updated
+bpf_cgroup_rstat_flush sleeps
+cgroup_rstat_flush sleeps
+bpf_lookup_user_key =kernel
+bpf_lookup_system_key =kernel
+bpf_key_put
+bpf_kallsyms_lookup
+bpf_copy_from_user_str p1:2 sleeps
+bpf_copy_from_user_task_str p1:2 sleeps
+bpf_wq_init
+bpf_wq_set_callback_impl
+bpf_wq_set_callback
+bpf_wq_start
+tcp_slow_start
+tcp_cong_avoid_ai
+tcp_reno_cong_avoid
+tcp_reno_ssthresh
+tcp_reno_undo_cwnd
+"""
+
+KFUNCS = {line.split()[0]: routine(line.split()) for line in _KFUNC_ROWS.strip().splitlines()}
+"""The kfuncs, by name. One that is not here is not known."""
