@@ -26,7 +26,7 @@ from ctxrace.bpf.programs.values import (
     origins_of,
 )
 
-__all__ = ["Access", "Graph", "NodeFacts", "follow_alone"]
+__all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
 PATIENCE = 3  # visits of a loop's head before ranges are widened
 MOST_NODES = 200_000
@@ -62,21 +62,34 @@ class Access:
 
 @dataclass(slots=True)
 class NodeFacts:
-    """What an instruction may do, in every run. used, set: locations of registers and stack bytes."""
+    """What an instruction may do, in every run.
+
+    used, set_, touched: locations of registers and stack bytes that are read, written, and perhaps written.
+    """
 
     successors: list[int] = field(default_factory=list)
     used: set[int] = field(default_factory=set)
     set_: set[int] = field(default_factory=set)
+    touched: set[int] = field(default_factory=set)
     accesses: list[Access] = field(default_factory=list)
     ends: bool = False
     sleeps: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """Nodes that lead back to one another. heads: those to which it goes back; changed: the locations that it may set."""
+
+    nodes: frozenset[int]
+    heads: frozenset[int]
+    changed: frozenset[int]
 
 
 @dataclass(slots=True)
 class Graph:
     """A whole program. entry: its first node; envs: what every node finds; doubts: what is not followed, and where.
 
-    repeated: the nodes that one run may come through again. heads: those at which ranges were widened.
+    repeated: the nodes that one run may come through again.
     callbacks: functions that run later by themselves: their kind (``timer`` or ``wq``), section, slot and map.
     """
 
@@ -85,7 +98,7 @@ class Graph:
     envs: dict[int, Env]
     doubts: dict[tuple[Doubt, str], int]
     repeated: frozenset[int] = frozenset()
-    heads: frozenset[int] = frozenset()
+    loops: list[Loop] = field(default_factory=list)
     callbacks: tuple[tuple[str, str, int, str], ...] = ()
 
 
@@ -170,7 +183,6 @@ class _Fixpoint:
         self.waiting: set[int] = set()
         self.paths: dict[int, tuple[int, ...]] = {0: ()}
         self.orders: dict[int, tuple[int, ...]] = {}
-        self.heads: set[int] = set()
         self.thresholds = _thresholds(code)
         self.found = Graph(self.entry, {}, self.envs, {})
 
@@ -214,6 +226,7 @@ class _Fixpoint:
             after = execute(self.code, node, env, _Alone(self.code, choices, facts, self.found))
             facts.used |= env.used
             facts.set_ |= env.set_
+            facts.touched |= env.touched
             return after, env
 
         return every(once)
@@ -231,7 +244,6 @@ class _Fixpoint:
         if self.order(target) <= self.order(source):
             self.visits[target] = self.visits.get(target, 0) + 1
             if self.visits[target] > PATIENCE:
-                self.heads.add(target)
                 joined = self.widened(known, joined)
         self.envs[target] = joined
         self.push(target)
@@ -273,8 +285,16 @@ class _Fixpoint:
                 elif self.code.number(after) not in facts.successors:
                     facts.successors.append(self.code.number(after))
             facts.accesses = list(dict.fromkeys(facts.accesses))
-        found.repeated = _on_cycles(found.facts)
-        found.heads = frozenset(self.heads)
+        for loop in _loops(found.facts):
+            found.repeated |= loop
+            changed = frozenset().union(*(found.facts[number].set_ | found.facts[number].touched for number in loop))
+            back = (
+                after
+                for number in loop
+                for after in found.facts[number].successors
+                if after in loop and self.order(after) <= self.order(number)
+            )
+            found.loops.append(Loop(loop, frozenset(back), changed))
         found.callbacks = tuple(dict.fromkeys(self.callbacks()))
         return found
 
@@ -308,13 +328,12 @@ def _thresholds(code: Code) -> list[int]:
     return sorted(found)
 
 
-def _on_cycles(facts: dict[int, NodeFacts]) -> frozenset[int]:
-    """Return the nodes that lead back to themselves: Tarjan's algorithm, without recursion."""
+def _loops(facts: dict[int, NodeFacts]) -> Iterator[frozenset[int]]:
+    """Yield the sets of nodes that lead back to themselves: Tarjan's algorithm, without recursion."""
     index: dict[int, int] = {}
     low: dict[int, int] = {}
     stack: list[int] = []
     on: set[int] = set()
-    found: set[int] = set()
     for root in facts:
         if root in index:
             continue
@@ -342,7 +361,6 @@ def _on_cycles(facts: dict[int, NodeFacts]) -> frozenset[int]:
                     del stack[len(stack) - len(component):]
                     on.difference_update(component)
                     if len(component) > 1 or node in facts[node].successors:
-                        found.update(component)
-    return frozenset(found)
+                        yield frozenset(component)
 
 

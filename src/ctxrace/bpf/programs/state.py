@@ -53,12 +53,12 @@ def frame_of(location: int) -> int:
 
 
 class Env:
-    """Registers and stack slots by location, with a record of which are used and which are set.
+    """Registers and stack slots by location, with a record of which are used, set, or perhaps set (touched).
 
     A slot holds its size in bytes and its value. missing: what a location holds that has none.
     """
 
-    __slots__ = ("missing", "set_", "slots", "used", "values")
+    __slots__ = ("missing", "set_", "slots", "touched", "used", "values")
 
     def __init__(
         self, values: dict[int, Value] | None = None, slots: dict[int, tuple[int, Value]] | None = None,
@@ -69,6 +69,7 @@ class Env:
         self.missing = missing
         self.used: set[int] = set()
         self.set_: set[int] = set()
+        self.touched: set[int] = set()
 
     def copy(self) -> "Env":
         """Return the same, with an empty record."""
@@ -137,8 +138,7 @@ class Env:
     def smash(self, depth: int, offset: int, size: int, *, certain: bool) -> None:
         """Let `size` bytes of a stack hold nothing that is known. certain: whether all of them are written."""
         at = slot(depth, offset)
-        if certain:
-            self.set_.update(range(at, at + size))
+        (self.set_ if certain else self.touched).update(range(at, at + size))
         for start, length, value in list(self.overlapping(at, size)):
             del self.slots[start]
             if isinstance(value, Scalar) and value.low == value.high:  # what is left of it
