@@ -33,7 +33,7 @@ TOP = {"cli", "api", "__init__", "__main__"}
 
 LIBRARIES = {
     "pypcode": {"machine/lift.py"},
-    "elftools": {"machine/image.py", "machine/dwarf.py"},
+    "elftools": {"machine/image.py", "machine/dwarf.py", "bpf/programs/elf/container.py"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
 }

@@ -30,7 +30,7 @@ def example(opcode: int, random: random.Random) -> bytes:
         case Kind.ALU if form.name == "end":
             return encode(opcode, dst, imm=random.choice((16, 32, 64)))
         case Kind.ALU:
-            offsets = {"div": (0, 1), "mod": (0, 1)}.get(form.name, (0,))
+            offsets: tuple[int, ...] = {"div": (0, 1), "mod": (0, 1)}.get(form.name, (0,))
             if form.name == "mov" and form.register:
                 offsets = (0, 8, 16) if form.bits == 32 else (0, 8, 16, 32)
             imm = 0 if form.register or form.name == "neg" else imm

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ctxrace.bpf.programs.elf.btf import Btf, Type, TypeKind
 from ctxrace.bpf.programs.elf.container import Container
 from ctxrace.core.errors import ImageError
+from ctxrace.machine.btf import Btf, Type, TypeKind
 
 __all__ = ["Map", "MapType", "data_maps", "declared_maps", "legacy_maps"]
 
@@ -86,7 +86,8 @@ def map_type(number: int, name: str) -> MapType:
 
 def declared_maps(btf: Btf) -> Iterator[Map]:
     """Yield the maps that the section .maps declares."""
-    for section in btf.types:
+    for number in range(1, len(btf)):
+        section = btf[number]
         if section.kind is TypeKind.DATASEC and section.name == ".maps":
             for entry in section.members:
                 variable = btf[entry.type]
@@ -141,7 +142,8 @@ _DATA = (".data", ".bss", ".rodata", ".kconfig")
 
 def data_maps(container: Container, btf: Btf | None) -> Iterator[Map]:
     """Yield the sections of global data, each a map of one element, as libbpf loads them."""
-    types = {kind.name: number for number, kind in enumerate(btf.types) if kind.kind is TypeKind.DATASEC} if btf else {}
+    numbers = range(1, len(btf)) if btf else ()
+    types = {btf[n].name: n for n in numbers if btf and btf.kind(n) is TypeKind.DATASEC}
     for section in container.sections:
         if section.name.startswith(_DATA) and not section.executable and section.size:
             yield Map(

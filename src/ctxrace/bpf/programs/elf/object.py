@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from ctxrace.bpf.programs.elf.btf import Btf, Extension, Relocation, TypeKind, read_btf, read_extension
 from ctxrace.bpf.programs.elf.container import Container, Section, SymbolKind, read_container
+from ctxrace.bpf.programs.elf.extension import Extension, Relocation, read_extension
 from ctxrace.bpf.programs.elf.maps import Map, MapType, data_maps, declared_maps, legacy_maps
 from ctxrace.bpf.programs.isa.instruction import PSEUDO_CALL, SIZE, Instruction, Kind, decode
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
+from ctxrace.machine.btf import Btf, TypeKind
 
 __all__ = ["BpfObject", "Function", "Reference", "Target", "load_object", "variable_at"]
 
@@ -98,7 +99,7 @@ def load_object(path: Path) -> BpfObject:
 
 def _load(container: Container, path: str) -> BpfObject:
     section = container.named(".BTF")
-    btf = read_btf(section.data) if section else None
+    btf = Btf(section.data) if section else None
     extension = Extension({}, {})
     if btf and (found := container.named(".BTF.ext")):
         extension = read_extension(found.data, btf)

@@ -1,7 +1,7 @@
 """What a branch says about the values that it compares."""
 
+from ctxrace.bpf.programs.follow.values import Pointer, Scalar, Value
 from ctxrace.bpf.programs.isa.arithmetic import MASK32, MASK64, compare, sign_extend
-from ctxrace.bpf.programs.values import Pointer, Scalar, Value
 
 __all__ = ["Decision", "decide", "refine"]
 

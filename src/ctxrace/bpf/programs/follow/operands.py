@@ -10,9 +10,8 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from ctxrace.bpf.programs.elf.object import BpfObject, Reference
-from ctxrace.bpf.programs.isa.instruction import Instruction
-from ctxrace.bpf.programs.state import STACK_SIZE, Env, Frame, Node, register
-from ctxrace.bpf.programs.values import (
+from ctxrace.bpf.programs.follow.state import STACK_SIZE, Env, Frame, Node, register
+from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
     Lost,
     Pointer,
@@ -24,6 +23,7 @@ from ctxrace.bpf.programs.values import (
     constant,
     join,
 )
+from ctxrace.bpf.programs.isa.instruction import Instruction
 from ctxrace.core.errors import ExecutionError
 
 __all__ = ["Code", "Doubt", "Operands", "World"]

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ctxrace.bpf.programs.alone import Graph
-from ctxrace.bpf.programs.choices import Choices, every
-from ctxrace.bpf.programs.execute import execute
-from ctxrace.bpf.programs.memory import NOBODY, Memory, Pending, without_names
-from ctxrace.bpf.programs.pair import Topic
-from ctxrace.bpf.programs.relevance import END, Slice
-from ctxrace.bpf.programs.state import IRQ_OFF, PREEMPT_OFF, Env
-from ctxrace.bpf.programs.together import Effects, Together, Watched
-from ctxrace.bpf.programs.values import LOST, UNKNOWN, Lost, Pointer, Scalar, Value
+from ctxrace.bpf.programs.follow.alone import Graph
+from ctxrace.bpf.programs.follow.choices import Choices, every
+from ctxrace.bpf.programs.follow.execute import execute
+from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF, Env
+from ctxrace.bpf.programs.follow.values import LOST, UNKNOWN, Lost, Pointer, Scalar, Value
+from ctxrace.bpf.programs.meet.memory import NOBODY, Memory, Pending, without_names
+from ctxrace.bpf.programs.meet.pair import Topic
+from ctxrace.bpf.programs.meet.relevance import END, Slice
+from ctxrace.bpf.programs.meet.together import Effects, Together, Watched
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
@@ -79,7 +79,10 @@ class Rules:
 
 
 class PairSystem:
-    """The system of two programs, for one question."""
+    """The system of two programs, for one question.
+
+    broken: the property of each program; unsure: that it may be one of them. wanted: what can be violated at all.
+    """
 
     def __init__(
         self,
@@ -92,6 +95,8 @@ class PairSystem:
         self.watched, self.slices, self.rules = watched, slices, rules
         self._broken, self._unsure = broken, unsure
         self.properties: Sequence[Property] = tuple(dict.fromkeys((*broken, unsure)))
+        exposed = (side for side in (0, 1) if rules.arrivals[side] or rules.resumes[side])
+        self.wanted = frozenset(broken[side] for side in exposed) or frozenset(broken)
         self.events = tuple(frozenset(self._events(side)) for side in (0, 1))
         self._followed: dict[tuple[int, Invocation, Memory, Pending | None], list[_Outcome]] = {}
 
@@ -144,7 +149,8 @@ class PairSystem:
         begun = Invocation(first, *env)
         for way, found in enumerate(self._silent(side, begun)):
             if found is not None:
-                yield Step(Label("start", side, way), self._with(state._replace(running=side), side, found), switches, 0)
+                begun_now = self._with(state._replace(running=side), side, found)
+                yield Step(Label("start", side, way), begun_now, switches, 0)
 
     def _with(self, state: PairState, side: int, mine: Invocation | None) -> PairState:
         return state._replace(second=mine) if side else state._replace(first=mine)
@@ -163,9 +169,8 @@ class PairSystem:
                 after = after._replace(running=IDLE if other_now is None else 1 - side)
             if after.running == IDLE:
                 memory = memory._replace(owner=NOBODY, doubt=False)
-            yield Step(
-                Label("step", side, way), after._replace(memory=memory), 0, 1, self._judged(found.effects, after, memory)
-            )
+            broken = self._judged(found.effects, after, memory)
+            yield Step(Label("step", side, way), after._replace(memory=memory), 0, 1, broken)
 
     def _judged(self, effects: Effects, after: PairState, memory: Memory) -> tuple[Property, ...]:
         broken = [self._broken[side] for side in sorted(effects.broken)]

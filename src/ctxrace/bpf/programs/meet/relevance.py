@@ -7,7 +7,7 @@ to different relevant instructions is relevant itself, and so is whatever comput
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ctxrace.bpf.programs.alone import Graph
+from ctxrace.bpf.programs.follow.alone import Graph
 
 __all__ = ["END", "Slice", "slice_of"]
 

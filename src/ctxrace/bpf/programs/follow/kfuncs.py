@@ -4,7 +4,7 @@ What a kfunc does to the kernel's own objects is none of a program's memory. Rea
 kernel/bpf/cpumask.c, kernel/bpf/map_iter.c, fs/bpf_fs_kfuncs.c and net/netfilter/nf_conntrack_bpf.c of Linux 7.0.
 """
 
-from ctxrace.bpf.programs.helpers import routine
+from ctxrace.bpf.programs.follow.helpers import routine
 
 __all__ = ["KFUNCS"]
 

@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 
-from ctxrace.bpf.programs.calls import call_routine
-from ctxrace.bpf.programs.comparisons import decide, mirrored, refine
 from ctxrace.bpf.programs.elf.object import Reference, Target
-from ctxrace.bpf.programs.isa.instruction import PSEUDO_CALL, Kind
-from ctxrace.bpf.programs.kfuncs import KFUNCS
-from ctxrace.bpf.programs.operands import Code, Doubt, Operands, World
-from ctxrace.bpf.programs.state import Env, Node, register
-from ctxrace.bpf.programs.values import (
+from ctxrace.bpf.programs.follow.calls import call_routine
+from ctxrace.bpf.programs.follow.comparisons import decide, mirrored, refine
+from ctxrace.bpf.programs.follow.kfuncs import KFUNCS
+from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands, World
+from ctxrace.bpf.programs.follow.state import Env, Node, register
+from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
     Lost,
     Pointer,
@@ -23,6 +22,7 @@ from ctxrace.bpf.programs.values import (
     extend,
     swapped,
 )
+from ctxrace.bpf.programs.isa.instruction import PSEUDO_CALL, Kind
 
 __all__ = ["execute"]
 
@@ -173,7 +173,7 @@ def _call(o: Operands) -> Node | None:
     reference = o.code.reference(o.node)
     if reference is not None and reference.target is Target.FUNCTION:
         return o.enter(reference.name, reference.offset)
-    if o.x.src == PSEUDO_CALL:
+    if o.x.src == PSEUDO_CALL and reference is None:
         return o.enter(o.node.section, o.node.slot + 1 + o.x.imm)
     return call_routine(o, reference)
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ctxrace.bpf.programs.values import Lost, Pointer, Region, Scalar, Value, constant
+from ctxrace.bpf.programs.follow.values import Lost, Pointer, Region, Scalar, Value, constant
 
 __all__ = ["NOBODY", "Cell", "Memory", "Pending", "read_cell", "settled", "write_cell"]
 
 NOBODY = -1
-SMALL = 64  # numbers up to it, and down to its negative, are told apart however they come about
+SMALL = 8  # numbers up to it, and down to its negative, are told apart however they come about
 
 
 @dataclass(frozen=True, slots=True)

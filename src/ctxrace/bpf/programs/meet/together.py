@@ -1,12 +1,16 @@
 """The world in which two programs run together: what one instruction of one of them does to what is watched."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ctxrace.bpf.programs.alone import Graph
-from ctxrace.bpf.programs.choices import Choices
+from ctxrace.bpf.programs.follow.alone import Graph
+from ctxrace.bpf.programs.follow.choices import Choices
+from ctxrace.bpf.programs.follow.operands import Code, Doubt
+from ctxrace.bpf.programs.follow.state import Node
+from ctxrace.bpf.programs.follow.values import Region, Scalar, Spot, Value, constant
 from ctxrace.bpf.programs.isa.arithmetic import atomic
-from ctxrace.bpf.programs.memory import (
+from ctxrace.bpf.programs.meet.memory import (
     NOBODY,
     Cell,
     Memory,
@@ -17,24 +21,24 @@ from ctxrace.bpf.programs.memory import (
     untagged,
     write_cell,
 )
-from ctxrace.bpf.programs.operands import Code, Doubt
-from ctxrace.bpf.programs.pair import Aliases, Question, Topic
-from ctxrace.bpf.programs.state import Node
-from ctxrace.bpf.programs.values import Region, Scalar, Spot, Value, constant
+from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic
 
 __all__ = ["Effects", "Together", "Watched"]
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What a search watches. written: the regions that one of the programs writes; constants: numbers in the code."""
+    """What a search watches.
+
+    written: the bytes that one of the programs writes, by region; constants: numbers in the code.
+    """
 
     code: Code
     graphs: tuple[Graph, Graph]
     aliases: Aliases
     question: Question
     cells: tuple[Cell, ...]
-    written: frozenset[Region]
+    written: Mapping[Region, Sequence[tuple[int, int]]]
     constants: frozenset[int]
 
 
@@ -121,9 +125,10 @@ class Together:
         after: Value | None = None
         if operation == "xchg":
             after = operand
-        elif isinstance(before, Scalar) and isinstance(operand, Scalar) and before.low == before.high:
-            if operand.low == operand.high:
-                after = constant(atomic(operation, 8 * size, before.low, operand.low))
+        elif isinstance(before, Scalar) and isinstance(operand, Scalar) and (
+            (before.low, operand.low) == (before.high, operand.high)
+        ):  # fmt: skip
+            after = constant(atomic(operation, 8 * size, before.low, operand.low))
         self._write(number, target, after)
         return before
 
@@ -200,7 +205,8 @@ class Together:
             if cell.region == target.region and cell.low < target.high and target.low < cell.high:
                 found = read_cell(cell, self.cells[index], target.low, size) if target.certain else None
                 return None if found is None else untagged(found, self.side)
-        if target.certain and target.region not in self.watched.written:
+        written = self.watched.written.get(target.region, ())
+        if target.certain and not any(low < target.high and target.low < high for low, high in written):
             return Scalar(0, (1 << 8 * size) - 1, ("cell", (target.region, target.low, size)))
         return None
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
-from ctxrace.bpf.programs.choices import Choices, every
-from ctxrace.bpf.programs.execute import execute
-from ctxrace.bpf.programs.isa.instruction import Kind
-from ctxrace.bpf.programs.operands import Code, Doubt
-from ctxrace.bpf.programs.state import Env, Node, register
-from ctxrace.bpf.programs.values import (
+from ctxrace.bpf.programs.follow.choices import Choices, every
+from ctxrace.bpf.programs.follow.execute import execute
+from ctxrace.bpf.programs.follow.operands import Code, Doubt
+from ctxrace.bpf.programs.follow.state import Env, Node, register
+from ctxrace.bpf.programs.follow.values import (
     Lost,
     Pointer,
     Region,
@@ -25,6 +24,7 @@ from ctxrace.bpf.programs.values import (
     Value,
     origins_of,
 )
+from ctxrace.bpf.programs.isa.instruction import Kind
 
 __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
@@ -78,7 +78,7 @@ class NodeFacts:
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Nodes that lead back to one another. heads: those to which it goes back; changed: the locations that it may set."""
+    """Nodes that lead back to one another. heads: those to which it goes back; changed: the locations it may set."""
 
     nodes: frozenset[int]
     heads: frozenset[int]

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from ctxrace.bpf.programs.elf.maps import Map, MapType
 from ctxrace.bpf.programs.elf.object import Reference
-from ctxrace.bpf.programs.helpers import HELPERS, Routine
-from ctxrace.bpf.programs.kfuncs import KFUNCS
-from ctxrace.bpf.programs.operands import Doubt, Operands
-from ctxrace.bpf.programs.state import IRQ_OFF, PREEMPT_OFF, STACK_SIZE, Node, register
-from ctxrace.bpf.programs.values import (
+from ctxrace.bpf.programs.follow.helpers import HELPERS, Routine
+from ctxrace.bpf.programs.follow.kfuncs import KFUNCS
+from ctxrace.bpf.programs.follow.operands import Doubt, Operands
+from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF, STACK_SIZE, Node, register
+from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
     Pointer,
     Region,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ctxrace.bpf.programs.values import UNKNOWN, Lost, Scalar, Value, constant, join
+from ctxrace.bpf.programs.follow.values import UNKNOWN, Lost, Scalar, Value, constant, join
 
 __all__ = ["IRQ_OFF", "PREEMPT_OFF", "STACK_SIZE", "Env", "Frame", "Node", "frame_of", "register", "slot"]
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
-from ctxrace.bpf.programs.alone import Access, Graph
-from ctxrace.bpf.programs.operands import Code
-from ctxrace.bpf.programs.values import Region, Space
+from ctxrace.bpf.programs.follow.alone import Access, Graph
+from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.follow.values import Region, Space
 
 __all__ = ["Aliases", "Question", "Topic", "Touch", "questions", "touches"]
 
@@ -108,7 +109,7 @@ class Question:
     stores: tuple[frozenset[int], frozenset[int]] = field(default=(frozenset(), frozenset()))
 
 
-def questions(graphs: tuple[Graph, Graph], found: dict[Region, list[Touch]]) -> Iterator[Question]:
+def questions(found: dict[Region, list[Touch]]) -> Iterator[Question]:
     """Yield what there is to decide about the memory that two programs share."""
     for region in sorted(found, key=repr):
         group = found[region]
@@ -120,7 +121,7 @@ def _mixed(region: Region, group: list[Touch]) -> Iterator[Question]:
     """One question for each set of bytes with the same touches, where one program sends what the other writes."""
     ends = sorted({end for touch in group for end in (touch.access.low, touch.access.high)})
     classes: dict[tuple[tuple[int, int, str], ...], list[tuple[int, int]]] = {}
-    for low, high in zip(ends, ends[1:], strict=False):
+    for low, high in pairwise(ends):
         here = [touch for touch in group if touch.covers(low, high)]
         if any(
             first.access.kind == "s" and second.access.writes and first.side != second.side

@@ -1,0 +1,1 @@
+"""Two programs on one CPU: what both can reach, how they meet, and the system that an engine searches."""

@@ -1,0 +1,145 @@
+"""From a question about two programs to the system that answers it: which instructions and which values matter."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ctxrace.bpf.programs.follow.alone import Graph
+from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.follow.values import Region, constant
+from ctxrace.bpf.programs.isa.instruction import Kind
+from ctxrace.bpf.programs.meet.memory import Cell
+from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, initial_bytes
+from ctxrace.bpf.programs.meet.relevance import Slice, slice_of
+from ctxrace.bpf.programs.meet.together import Watched
+
+__all__ = ["Meeting", "constants_of", "prepare"]
+
+WIDEST = 16  # bytes of a cell; what is wider is data
+Place = tuple[Region, int, int]
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """Two programs that may meet. touches: all that they do to shared memory; shared: the part that both do.
+
+    asleep: whether one may come over the other only where it sleeps, so that those places matter.
+    constants: the numbers in the code.
+    """
+
+    code: Code
+    graphs: tuple[Graph, Graph]
+    aliases: Aliases
+    touches: dict[Region, list[Touch]]
+    shared: dict[Region, list[Touch]]
+    constants: frozenset[int]
+    asleep: bool = False
+
+
+def constants_of(code: Code) -> frozenset[int]:
+    """Return the numbers in the code of an object, as far as registers can hold them."""
+    found = set()
+    for instructions in code.object.code.values():
+        for x in instructions.values():
+            if x.form.kind is not Kind.CALL:
+                found |= {x.imm & ((1 << bits) - 1) for bits in (8, 16, 32, 64)}
+    return frozenset(found)
+
+
+def prepare(meeting: Meeting, question: Question) -> tuple[Watched, tuple[Slice, Slice]]:
+    """Return what the search for an answer watches, and the slices of both programs."""
+    running = _Preparing(meeting, question)
+    return running.run()
+
+
+class _Preparing:
+    def __init__(self, meeting: Meeting, question: Question) -> None:
+        self.meeting, self.question = meeting, question
+        self.touched: tuple[set[int], set[int]] = (set(), set())
+        self.executed: tuple[set[int], set[int]] = (set(), set())
+        self.cells: list[Place] = []
+
+    def run(self) -> tuple[Watched, tuple[Slice, Slice]]:
+        meeting, question = self.meeting, self.question
+        for side in (0, 1):
+            self.touched[side].update(_openings(meeting, side))
+            if meeting.asleep:
+                facts = meeting.graphs[side].facts
+                self.touched[side].update(number for number in facts if facts[number].sleeps)
+        for touch in meeting.touches.get(question.region, ()):
+            if touch.covers(question.low, question.high):
+                self.touched[touch.side].add(touch.node)
+                if not touch.exact:
+                    self.executed[touch.side].add(touch.node)
+        if question.topic is not Topic.UNMIXED:
+            self.add_cell((question.region, question.low, question.high))
+            for side in (0, 1):
+                self.executed[side].update(question.loads[side])
+        slices = self.slices()
+        while self.close(slices):
+            slices = self.slices()
+        return self.watched(), slices
+
+    def slices(self) -> tuple[Slice, Slice]:
+        first, second = (
+            slice_of(self.meeting.graphs[side], self.touched[side], self.executed[side]) for side in (0, 1)
+        )
+        return first, second
+
+    def close(self, slices: tuple[Slice, Slice]) -> bool:
+        """Turn what is loaded and matters into cells; return whether there are more of them."""
+        before = list(self.cells)
+        for side in (0, 1):
+            for number in slices[side].executed:
+                for access in self.meeting.graphs[side].facts[number].accesses:
+                    region, _ = self.meeting.aliases.of(side, access.region)
+                    low, high = access.low, access.high
+                    if access.kind in "ra" and access.size and high - low <= WIDEST and self.written(region, low, high):
+                        self.add_cell((region, low, high))
+        return self.cells != before
+
+    def written(self, region: Region, low: int, high: int) -> bool:
+        return any(touch.access.writes and touch.covers(low, high) for touch in self.meeting.touches.get(region, ()))
+
+    def add_cell(self, place: Place) -> None:
+        """Watch the value of some bytes, together with what overlaps them; all that write them are executed."""
+        region, low, high = place
+        for other in [other for other in self.cells if other[0] == region and other[1] < high and low < other[2]]:
+            self.cells.remove(other)
+            low, high = min(low, other[1]), max(high, other[2])
+        self.cells.append((region, low, high))
+        self.cells.sort(key=repr)
+        for touch in self.meeting.touches.get(region, ()):
+            if touch.covers(low, high) and touch.access.writes:
+                self.executed[touch.side].add(touch.node)
+
+    def watched(self) -> Watched:
+        meeting = self.meeting
+        cells = tuple(
+            Cell(region, low, high, constant(int.from_bytes(initial_bytes(meeting.code, region, low, high), "little")))
+            for region, low, high in self.cells
+        )
+        written = {
+            region: tuple((touch.access.low, touch.access.high) for touch in group if touch.access.writes)
+            for region, group in meeting.touches.items()
+        }
+        return Watched(
+            meeting.code, meeting.graphs, meeting.aliases, self.question, cells, written, meeting.constants
+        )
+
+
+def _openings(meeting: Meeting, side: int) -> Iterable[int]:
+    """Return the nodes at which a program may first touch what both reach."""
+    shared = {touch.node for group in meeting.shared.values() for touch in group if touch.side == side}
+    graph = meeting.graphs[side]
+    found: set[int] = set()
+    seen, work = {graph.entry}, [graph.entry]
+    while work:
+        number = work.pop()
+        if number in shared:
+            found.add(number)
+            continue
+        for after in graph.facts[number].successors:
+            if after not in seen:
+                seen.add(after)
+                work.append(after)
+    return found
