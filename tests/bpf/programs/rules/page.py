@@ -139,7 +139,7 @@ def changes() -> Iterator[str]:
 
 def distributions() -> Iterator[str]:
     for name, kernel in DISTRIBUTIONS.items():
-        yield f"{name:18}{spelled(kernel.version):>5}  {kernel.preemption:10}{rcu(kernel)}"
+        yield f"{name:20}{spelled(kernel.version):>5}  {kernel.preemption:10}{rcu(kernel)}"
 
 
 def rcu(kernel: Kernel) -> str:

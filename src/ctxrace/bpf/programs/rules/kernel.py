@@ -166,10 +166,17 @@ DISTRIBUTIONS = {
         _distribution("debian-13-arm64", (6, 12), Preemption.VOLUNTARY, preemptible_rcu=False),
         _distribution("debian-sid-amd64", (7, 2), Preemption.LAZY, preemptible_rcu=True),
         _distribution("debian-sid-arm64", (7, 2), Preemption.LAZY, preemptible_rcu=False),
+        _distribution("ubuntu-22.04-amd64", (5, 15), Preemption.VOLUNTARY, preemptible_rcu=False),
+        _distribution("ubuntu-24.04-amd64", (6, 8), Preemption.VOLUNTARY, preemptible_rcu=True),
+        _distribution("ubuntu-26.04-amd64", (7, 0), Preemption.LAZY, preemptible_rcu=True),
     )
 }
-"""Kernels as their distributions build them, read in the packages linux-config-5.10 (5.10.223-1), linux-config-6.1
-(6.1.176-1), linux-config-6.12 (6.12.117-1) and linux-config-7.2 (7.2.13-1), files config.*_none_amd64 and _arm64."""
+"""Kernels as their distributions build them and boot by default.
+
+Read in Debian's packages linux-config-5.10 (5.10.223-1), linux-config-6.1 (6.1.176-1), linux-config-6.12 (6.12.117-1)
+and linux-config-7.2 (7.2.13-1), files config.*_none_amd64 and _arm64; and in Ubuntu's linux-modules-5.15.0-204-generic,
+linux-modules-6.8.0-151-generic and linux-modules-7.0.0-44-generic.
+"""
 
 
 def parse_version(text: str) -> Version:
