@@ -12,14 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from ctxrace.bpf.claims import prepare, with_guard
-from ctxrace.bpf.guards import guard_path
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.claims.decide import decide
 from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.core.interleaving import Event
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.narrate.tell import narrate
-from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
 
@@ -42,7 +42,7 @@ def flagship(table: Table) -> None:
 def two_hundred_steps(table: Table) -> None:
     """Time a random walk of 200 claimed steps on the guard as merged, 3 tasks and all interrupts."""
     program = load(guard_path("arm64-merged"))
-    scenario = validate(override(program.scenario, tasks=["3"]), program.image)
+    scenario = validate(ScenarioChange.of(tasks=3).apply(program.scenario), program.image)
     system = one_cpu(program.image, scenario)
     rng, state, run, events = random.Random(1), system.initial(), [], 0
     while events < 200:

@@ -16,11 +16,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import Case, guard_path
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.explore.search import search
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.model.build import one_cpu
-from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
 
@@ -61,7 +62,7 @@ def whole_commands(table: Table) -> None:
 def search_rate(table: Table) -> None:
     """Time search and evaluator on the guard as merged: 3 tasks, all interrupts."""
     program = load(guard_path("arm64-merged"))
-    scenario = validate(override(program.scenario, tasks=["3"]), program.image)
+    scenario = validate(ScenarioChange.of(tasks=3).apply(program.scenario), program.image)
     states = 0
 
     def cold() -> None:
@@ -80,7 +81,7 @@ def search_rate(table: Table) -> None:
 def width(table: Table) -> None:
     """Time how many attempts the bytes of the guard as merged can hold: the proof, and the violation with one more."""
     for tasks, interrupts in ((256, ()), (257, ()), (255, ("nmi",))):
-        case = Case("arm64-merged", "full", tasks, ("exclusive",), caller=Caller(interrupts=interrupts))
+        case = Case("arm64-merged", ScenarioChange.of(tasks=tasks, only="exclusive"), Caller(interrupts=interrupts))
         began = time.perf_counter()
         (verdict,) = case.check().verdicts
         seconds = time.perf_counter() - began
@@ -90,7 +91,7 @@ def width(table: Table) -> None:
 
 def growth(table: Table) -> None:
     """Show how the states grow with the tasks."""
-    counts = [Case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 4, 8)]
+    counts = [Case("arm64-merged", ScenarioChange.of(tasks=n)).check().verdicts[0].states for n in (1, 2, 4, 8)]
     for tasks, count in zip((1, 2, 4, 8), counts, strict=True):
         table.add_row(f"arm64-merged, states with {tasks} tasks", f"{count:,}", f"{count / counts[0]:.2f} x")
 

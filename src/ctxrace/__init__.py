@@ -13,23 +13,41 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ctxrace.api import (
+        Answer,
+        Caller,
+        Changes,
+        ClaimResult,
         CtxraceError,
+        Event,
+        Interleaving,
         Limits,
         Outcome,
+        Preemption,
         Program,
         Property,
+        Rcu,
         Result,
+        Statement,
+        TaskCount,
         Verdict,
         balanced,
         check,
+        claim,
         compile,
         exclusive,
+        guards,
+        models,
         progress,
         recovers,
+        replay,
+        show,
+        thread,
     )
 
-__all__ = ["CtxraceError", "Limits", "Outcome", "Program", "Property", "Result", "Verdict", "balanced", "check",
-           "compile", "exclusive", "progress", "recovers"]  # fmt: skip
+__all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
+           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Verdict", "balanced",
+           "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay", "show",
+           "thread"]  # fmt: skip
 
 if not TYPE_CHECKING:
 

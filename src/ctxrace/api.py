@@ -1,59 +1,145 @@
-"""The functions and classes of `import ctxrace`."""
+"""The functions and classes of `import ctxrace`.
 
-from collections.abc import Iterable, Sequence
+Whatever changes a scenario is a keyword of `check`, `replay` and `show`: the fields of `ScenarioChange`, with the
+shorter forms that `Changes` lists.
+"""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Unpack
 
+from ctxrace.bpf.caller import ALONE, Caller
+from ctxrace.bpf.claims import prepare, with_guard
+from ctxrace.bpf.decided import decide_thread
+from ctxrace.bpf.guards.case import MODELS, Case, cases
+from ctxrace.bpf.guards.run import run
+from ctxrace.bpf.models import model_cases
+from ctxrace.claims.decide import decide
+from ctxrace.claims.parse import parse_claim
+from ctxrace.core.claim import Answer, ClaimResult
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.property import Property
+from ctxrace.core.schedule import Schedule
+from ctxrace.core.statement import Statement
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Limits
+from ctxrace.kernel.change import SCENARIO, Changes, ScenarioChange, TaskCount
 from ctxrace.kernel.check import check as _check
-from ctxrace.kernel.override import override
-from ctxrace.kernel.program import Program, load
-from ctxrace.kernel.scenario import balanced, exclusive, progress, recovers
+from ctxrace.kernel.check import explore
+from ctxrace.kernel.narrate.listing import listing
+from ctxrace.kernel.option import command_words
+from ctxrace.kernel.program import BUILD, DEFAULT_ARCH, Build, Program
+from ctxrace.kernel.replay import replay as _replay
+from ctxrace.kernel.rules.preemption import Preemption, Rcu
+from ctxrace.kernel.scenario import balanced, exclusive, progress, recovers, validate
 
-__all__ = ["CtxraceError", "Limits", "Outcome", "Program", "Property", "Result", "Verdict", "balanced", "check",
-           "compile", "exclusive", "progress", "recovers"]  # fmt: skip
+__all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
+           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Verdict", "balanced",
+           "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay", "show",
+           "thread"]  # fmt: skip
 
 
 def compile(
-    path: str | Path, *, arch: str = "arm64", cc: str | None = None, optimize: str | None = None,
-    flags: Sequence[str] = (),
+    path: str | Path, *, arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
+    flags: Sequence[str] = (), preemption: Preemption | str | None = None, rcu: Rcu | str | None = None,
+    cpus: int | None = None,
 ) -> Program:  # fmt: skip
     """Compile and load a C file (or load an object file or an ELF executable).
 
     cc: a compiler's command line, None for the clang that comes with ctxrace; optimize: ``-O0`` to ``-Os``;
-    flags: more for the compiler. Raises `CtxraceError`.
+    flags: more for the compiler. preemption, rcu, cpus: of the kernel that it is compiled for, None for what the file
+    declares; its scenario has them, too. Raises `CtxraceError`.
     """
-    return load(path, arch=arch, cc=cc, optimize=optimize, flags=flags)
+    change = ScenarioChange.of(preemption=preemption, rcu=rcu, cpus=cpus)
+    program = _build(arch, cc, optimize, flags).load(path, change)
+    return replace(program, scenario=change.apply(program.scenario), change=change)
 
 
-def check(
-    program: Program,
-    *,
-    tasks: int | str | Sequence[str] = (),
-    softirq: str | None = None,
-    hardirq: str | None = None,
-    nmi: str | None = None,
-    preemption: str | None = None,
-    attempts: int | None = None,
-    properties: Iterable[Property] = (),
-    limits: Limits | None = None,
-) -> Result:
-    """Decide the properties of the program's scenario, changed by what is given.
+def check(program: Program, *, limits: Limits | None = None, **changes: Unpack[Changes]) -> Result:
+    """Decide the properties of the program's scenario, changed by what is given; limits: where to stop.
 
-    tasks: how many, or ``"2:entry"``, or several of those; softirq, hardirq, nmi: an entry, or ``"none"``;
-    preemption: ``none`` or ``full``; attempts: how often each context begins at most; properties: instead of the
-    declared ones; limits: where to stop. Raises `CtxraceError` where program and scenario do not fit.
+    Raises `CtxraceError` where program and scenario do not fit.
     """
-    scenario = override(
-        program.scenario,
-        tasks=[str(tasks)] if isinstance(tasks, int | str) else tasks,
-        softirq=[softirq] if softirq else (),
-        hardirq=[hardirq] if hardirq else (),
-        nmi=[nmi] if nmi else (),
-        preemption=preemption,
-        attempts=None if attempts is None else str(attempts),
-        properties=properties,
-    )
-    return _check(program, scenario, limits=limits)
+    change = ScenarioChange.of(**changes)
+    words = _words(program, change)
+    command, again = shlex.join(["ctxrace", "check", *words]), shlex.join(["ctxrace", "replay", *words])
+    return _check(program, change.apply(program.scenario), limits=limits, command=command, replay=again)
+
+
+def replay(program: Program, schedule: str, **changes: Unpack[Changes]) -> tuple[Interleaving, tuple[Property, ...]]:
+    """Run a schedule again: return its interleaving, and the properties that its last step violates.
+
+    schedule: `Interleaving.schedule`. Raises `CtxraceError` where it was made for other code or another scenario.
+    """
+    return _replay(program, Schedule.parse(schedule), ScenarioChange.of(**changes).apply(program.scenario))
+
+
+def show(program: Program, *, limits: Limits | None = None, **changes: Unpack[Changes]) -> list[Event]:
+    """Return the instructions that the program's contexts can reach; the notes of each say why it is an event.
+
+    Empty notes: it is none, in the states that `limits` allows to visit.
+    """
+    scenario = validate(ScenarioChange.of(**changes).apply(program.scenario), program.image)
+    system, _ = explore(program, scenario, limits, everything=True)
+    return listing(system.cpus[0])
+
+
+def claim(path: str | Path, *, guard: str | None = None, limits: Limits | None = None) -> ClaimResult:
+    """Execute the claim in the file `path`, of `guard` in the place of the one that it names.
+
+    Raises `CtxraceError` for a claim that cannot be read or executed.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CtxraceError(f"cannot read the claim {path}: {error}") from error
+    asked = parse_claim(text, str(path))
+    return decide(*prepare(asked if guard is None else with_guard(asked, guard)), limits=limits)
+
+
+def guards(
+    *names: str, callers: Sequence[Caller] = (ALONE,), preemptions: Sequence[Preemption | str] = MODELS,
+    arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
+    limits: Limits | None = None, jobs: int = 1, **changes: Unpack[Changes],
+) -> list[Result]:  # fmt: skip
+    """Decide BPF's recursion guards, all of the architecture where none is named.
+
+    callers: who calls them; preemptions: under which models. jobs: how many at a time, in processes of their own.
+    Raises `CtxraceError` for what does not exist, or does not fit together.
+    """
+    wanted = [Preemption(model) for model in preemptions]
+    build = _build(arch, cc, optimize, ())
+    change = ScenarioChange.of(**changes)
+    return run(cases(names, wanted, change, callers=callers, build=build, limits=limits), jobs)
+
+
+def models(
+    *names: str, cc: str | None = None, optimize: str | None = None, limits: Limits | None = None, jobs: int = 1
+) -> dict[Case, Result]:
+    """Decide BPF's recursion guards under every preemption model and RCU flavour, on one CPU and on two (arm64)."""
+    wanted = list(model_cases(names, build=_build(DEFAULT_ARCH, cc, optimize, ()), limits=limits))
+    results = {result.command: result for result in run(wanted, jobs)}
+    return {case: results[case.command] for case in wanted if case.command in results}
+
+
+def thread(*, limits: Limits | None = None, jobs: int = 1) -> list[Statement]:
+    """Check the statements of the thread about BPF's recursion guard."""
+    return decide_thread(jobs, limits)
+
+
+def _build(arch: str, cc: str | None, optimize: str | None, flags: Sequence[str]) -> Build:
+    given = {"arch": arch, "cc": cc, "optimize": optimize}
+    read = {one.name: one.read(value) for one in BUILD if (value := given[one.name]) is not None}
+    return Build(**read, flags=tuple(flags))
+
+
+def _words(program: Program, change: ScenarioChange) -> list[str]:
+    """Return what to type after ``ctxrace check`` for `program`, its scenario changed."""
+    build = program.build or Build()
+    flags = ["--", *build.flags] if build.flags else []
+    both = {name: value for name in ScenarioChange.__slots__ if (value := getattr(change, name)) is not None}
+    changed = replace(program.change, **both)
+    return [program.name, *command_words(SCENARIO, changed), *command_words(BUILD, build), *flags]

@@ -7,29 +7,34 @@ from contextlib import suppress
 import pytest
 
 from ctxrace.bpf.caller import ALONE, Caller
-from ctxrace.bpf.guards import Case, cases, run
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Progress
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import Scenario
+
+from .guard_cases import cases, guard_case
 
 
 @pytest.mark.parametrize(
     ("caller", "arch", "told"),
     [
         (Caller("kprobe"), "arm64", "no trampoline 'kprobe'; ctxrace has: bare, fentry, fexit, fmod_ret, raw_tp"),
-        (Caller(sleepable=True), "arm64", "--sleepable does not go with --trampoline bare.*fentry, fexit, fmod_ret"),
-        (Caller("raw_tp", sleepable=True), "arm64", "--sleepable does not go with --trampoline raw_tp"),
-        (Caller(programs=2), "arm64", "--programs 2 does not go with --trampoline bare"),
-        (Caller(rcu="non-preemptible"), "arm64", "--rcu does not go with --trampoline bare"),
-        (Caller(defines=("BPF_STATS",)), "arm64", "-D does not go with --trampoline bare"),
-        (Caller("fentry", 3), "arm64", "3 programs are not modelled; ctxrace has: 1, 2"),
-        (Caller("fentry", rcu="tasks"), "arm64", "'tasks'.*ctxrace has: preemptible, non-preemptible"),
+        (Caller(sleepable=True), "arm64", "sleepable does not go with trampoline='bare'.*fentry, fexit, fmod_ret"),
+        (Caller("raw_tp", sleepable=True), "arm64", "sleepable does not go with trampoline='raw_tp'"),
+        (Caller(programs=2), "arm64", "programs=2 does not go with trampoline='bare'"),
+        (Caller(rcu=Rcu.NON_PREEMPTIBLE), "arm64", "rcu does not go with trampoline='bare'"),
+        (Caller(defines=("BPF_STATS",)), "arm64", "define does not go with trampoline='bare'"),
+        (Caller("fentry", 3), "arm64", "the number of programs is 3"),
+        (Caller("fentry", rcu="tasks"), "arm64",  # type: ignore[arg-type]
+         "'tasks'.*ctxrace has: preemptible, non-preemptible"),
         (Caller("fentry", interrupts=("irq",)), "arm64", "no interrupt 'irq'; ctxrace has: softirq, hardirq, nmi"),
-        (Caller("fentry", sleepable=True, interrupts=("nmi",)), "arm64", "--interrupts nmi does not go with"),
-        (Caller("fentry", defines=("FOO=1",)), "arm64", "-D FOO=1 means nothing.*ctxrace has: BPF_UNCHECKED"),
+        (Caller("fentry", sleepable=True, interrupts=("nmi",)), "arm64", "interrupts='nmi' does not go with sleepable"),
+        (Caller("fentry", defines=("FOO=1",)), "arm64", "define='FOO=1' is not known; ctxrace has: BPF_UNCHECKED"),
     ],
 )
 def test_what_does_not_fit_together_is_an_error_that_lists_what_exists(caller: Caller, arch: str, told: str) -> None:
@@ -47,8 +52,8 @@ def test_an_architecture_without_trampolines_says_what_it_has(monkeypatch: pytes
 
 
 def test_commands_name_everything() -> None:
-    caller = Caller("fexit", 2, False, "non-preemptible", ("hardirq", "nmi"), ("BPF_STATS",))
-    case = Case("arm64-v1", "full", caller=caller, properties=("balanced",))
+    caller = Caller("fexit", 2, False, Rcu.NON_PREEMPTIBLE, ("hardirq", "nmi"), ("BPF_STATS",))
+    case = guard_case("arm64-v1", "full", caller=caller, only=("balanced",))
     options = (
         "--preemption full --trampoline fexit --programs 2 --rcu non-preemptible --interrupts hardirq,nmi "
         "-D BPF_STATS --property balanced"
@@ -60,7 +65,7 @@ def test_commands_name_everything() -> None:
 
 
 def test_reports_say_what_the_name_does_not() -> None:
-    case = Case("arm64-v1", "full", caller=Caller("fentry", 2, rcu="non-preemptible", defines=("BPF_STATS",)))
+    case = guard_case("arm64-v1", "full", caller=Caller("fentry", 2, rcu=Rcu.NON_PREEMPTIBLE, defines=("BPF_STATS",)))
     result = case.check()
     assert result.case == "arm64-v1 fentry x2"
     assert result.rcu == "non-preemptible"
@@ -69,7 +74,7 @@ def test_reports_say_what_the_name_does_not() -> None:
 
 def test_interrupts_are_the_nmi_for_trampolines_and_all_for_the_guard_alone() -> None:
     def levels(caller: Caller) -> tuple[str, ...]:
-        return Case("arm64-v1", "full", caller=caller).load()[1].levels
+        return guard_case("arm64-v1", "full", caller=caller).load()[1].levels
 
     assert levels(ALONE) == ("softirq", "hardirq", "nmi")
     assert levels(Caller("fentry")) == ("nmi",)
@@ -86,7 +91,8 @@ def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.Monk
 
     really = Case.decide
     monkeypatch.setattr(Case, "decide", decide)
-    wanted = cases(["generic", "arm64-merged", "plain-int"], ["full"], arch="x86-64", callers=[Caller("fentry")])
+    guards, callers = ["generic", "arm64-merged", "plain-int"], [Caller("fentry")]
+    wanted = cases(guards, [Preemption.FULL], arch="x86-64", callers=callers)
     results = list(run(wanted, 1))
     assert searched == ["generic", "arm64-merged"]  # __this_cpu_inc_return() is the same xadd
     assert [(result.case, result.command) for result in results] == [(case.label, case.command) for case in wanted]
@@ -101,7 +107,7 @@ def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPat
         return Result(case.label, case.arch, program.compiler, "full", 2, (), (verdict,), case.command)
 
     monkeypatch.setattr(Case, "decide", decide)
-    wanted = cases(["arm64-v1", "arm64-merged"], ["full"], callers=[Caller("fentry")])
+    wanted = cases(["arm64-v1", "arm64-merged"], [Preemption.FULL], callers=[Caller("fentry")])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     try:
         results = run(wanted, 1)

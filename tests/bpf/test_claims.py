@@ -7,16 +7,19 @@ from pathlib import Path
 import pytest
 
 from ctxrace.bpf.claims import prepare, with_guard
-from ctxrace.bpf.guards import Case, cases, guard_path
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.claims.decide import decide
 from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
+
+from .guard_cases import cases
 
 CLAIMS = Path(__file__).parent.parent.parent / "examples" / "claims"
 
@@ -81,7 +84,7 @@ def confirmed(case: Case) -> int:
     """Return how many violations of `case` are confirmed as claims."""
     path = guard_path(case.guard)
     program = load(path)
-    scenario = override(program.scenario, tasks=["2"], preemption=case.preemption)
+    scenario = ScenarioChange.of(tasks=2, preemption=case.preemption).apply(program.scenario)
     number = 0
     for verdict in check(program, scenario).verdicts:
         if verdict.interleaving is None:

@@ -5,11 +5,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ctxrace.bpf.guards import GUARDS, Case, cases, guard_path, run
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.known import GUARDS, guard_path
+from ctxrace.bpf.guards.run import run
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.program import load
 from ctxrace.report.text import render_result, render_table
+
+from .guard_cases import cases, guard_case
 
 KINDS = ("exclusive", "balanced", "recovers", "progress")
 HOLDS = "hhhh"
@@ -87,19 +91,19 @@ def test_with_one_task_only_interrupts_can_break_anything(case: Case) -> None:
 
 @pytest.mark.parametrize("key", COUNTS, ids="-".join)
 def test_state_counts_are_exact(key: tuple[str, str]) -> None:
-    verdict = Case(*key).check().verdicts[0]
+    verdict = guard_case(*key).check().verdicts[0]
     assert (verdict.states, verdict.transitions) == COUNTS[key]
 
 
 def test_states_of_merged_grow_linearly_with_the_tasks() -> None:
-    states = [Case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 3, 4)]
+    states = [guard_case("arm64-merged", "full", tasks=n).check().verdicts[0].states for n in (1, 2, 3, 4)]
     assert states == [19_754, 45_166, 70_578, 95_990]
 
 
 def test_v1_breaks_in_as_many_events_as_worked_out_by_hand() -> None:
     # A: ldrb 0 | B: ldrb 0, strb 1, ldr 1 and enters | A: strb 1, ldr 1 and enters: 2 switches, 6 events.
     # The leak: each of two attempts is ldrb, strb, ldr (refused), ldrb, strb, and one decrement is lost.
-    result = Case("arm64-v1", "full").check()
+    result = guard_case("arm64-v1", "full").check()
     found = {v.property.kind: (v.interleaving.switches, len(v.interleaving.events)) for v in result.verdicts
              if v.interleaving}  # fmt: skip
     assert found == {"exclusive": (2, 6), "balanced": (3, 10), "recovers": (3, 10), "progress": (3, 10)}
@@ -108,7 +112,7 @@ def test_v1_breaks_in_as_many_events_as_worked_out_by_hand() -> None:
 def test_without_a_bound_no_exit_counts_its_byte_round_and_both_run() -> None:
     # A runs the body; each of B's refused attempts adds 1 for ever. After 255 the byte is 0 again, and one more
     # attempt reads 1: five events for each attempt, with that of A 5 + 256 * 5 = 1285.
-    result = Case("no-exit", "full", properties=("exclusive",), attempts="unlimited").check()
+    result = guard_case("no-exit", "full", only=("exclusive",), attempts="unlimited").check()
     found = result.verdicts[0]
     assert found.outcome is Outcome.VIOLATED
     assert found.interleaving is not None
@@ -116,7 +120,7 @@ def test_without_a_bound_no_exit_counts_its_byte_round_and_both_run() -> None:
 
 
 def test_what_is_bounded_says_so() -> None:
-    result = Case("no-exit", "none").check()
+    result = guard_case("no-exit", "none").check()
     assert any("at most once" in note for note in result.notes)
 
 
@@ -135,7 +139,7 @@ def test_every_guard_has_a_file_that_compiles_without_a_word() -> None:
 def test_unknown_names_are_errors_that_list_what_exists() -> None:
     with pytest.raises(ScenarioError, match="no guard 'v2'; ctxrace has: generic-lse"):
         cases(["v2"])
-    with pytest.raises(ScenarioError, match="no preemption model 'some'; ctxrace has: none, voluntary, full, lazy, rt"):
-        cases(preemptions=["some"])
+    with pytest.raises(ScenarioError, match=r"unknown preemption model 'some' .*has: none, voluntary, full, lazy, rt"):
+        guard_case("arm64-v1", "some")
     with pytest.raises(ScenarioError, match="no property 'fair' in this scenario; it has: exclusive"):
-        Case("arm64-v1", "full", properties=("fair",)).check()
+        guard_case("arm64-v1", "full", only=("fair",)).check()

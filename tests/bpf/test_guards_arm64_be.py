@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 from tests.bpf.test_guards import COUNTS, EXPECTED, letters, needed
 
-from ctxrace.bpf.guards import Case, cases, guard_path
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.errors import ImageError, ScenarioError
 from ctxrace.kernel.check import check
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.program import load
+
+from .guard_cases import cases, guard_case
 
 GCC = "aarch64-linux-gnu-gcc"
 
@@ -23,7 +25,7 @@ def test_the_table_is_that_of_arm64(cc: str | None) -> None:
 
 @pytest.mark.parametrize("key", [key for key in COUNTS if key[1] == "full"], ids="-".join)
 def test_states_are_those_of_arm64(key: tuple[str, str]) -> None:
-    verdict = Case(*key, arch="arm64-be").check().verdicts[0]
+    verdict = guard_case(*key, arch="arm64-be").check().verdicts[0]
     assert (verdict.states, verdict.transitions) == COUNTS[key]
 
 
@@ -31,7 +33,7 @@ def test_interleavings_tell_the_same_values() -> None:
     # Of a variable of four bytes: a value read in the wrong order would be 1 << 24.
     told = []
     for arch in ("arm64", "arm64-be"):
-        verdicts = Case("plain-int", "full", arch=arch).check().verdicts
+        verdicts = guard_case("plain-int", "full", arch=arch).check().verdicts
         found = [verdict.interleaving for verdict in verdicts if verdict.interleaving]
         told.append([(run.outcome, run.switches, [event.accesses for event in run.events]) for run in found])
     assert len(told[0]) == 4
@@ -40,7 +42,7 @@ def test_interleavings_tell_the_same_values() -> None:
 
 def test_four_bytes_read_at_once_are_one_number() -> None:
     # Both have set active[0]: the ldr that looks at all four finds 2 in the byte at the lowest address.
-    result = Case("arm64-v1", "full", properties=("progress",), arch="arm64-be").check()
+    result = guard_case("arm64-v1", "full", only=("progress",), arch="arm64-be").check()
     assert result.verdicts[0].interleaving is not None
     wide = {access for event in result.verdicts[0].interleaving.events for access in event.accesses if access.size == 4}
     assert {(access.name, access.value) for access in wide} == {("active", 2 << 24)}

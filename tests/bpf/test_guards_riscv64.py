@@ -6,12 +6,14 @@ import pytest
 from tests.bpf.test_guards import COUNTS as COUNTS_OF_ARM64
 from tests.bpf.test_guards import HOLDS, letters, needed
 
-from ctxrace.bpf.guards import GUARDS_OF, Case, cases, guard_path
+from ctxrace.bpf.guards.known import GUARDS_OF, guard_path
 from ctxrace.core.errors import ExecutionError, ImageError, ScenarioError
 from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.riscv64 import RISCV64
+
+from .guard_cases import cases, guard_case
 
 # Guard, preemption model, verdict of exclusive, balanced, recovers, progress. With two tasks, softirq, hardirq and NMI.
 EXPECTED = {
@@ -63,7 +65,7 @@ def test_the_table(cc: str | None, optimize: str) -> None:
 
 @pytest.mark.parametrize("key", COUNTS, ids="-".join)
 def test_state_counts_are_exact(key: tuple[str, str]) -> None:
-    verdict = Case(*key, arch="riscv64").check().verdicts[0]
+    verdict = guard_case(*key, arch="riscv64").check().verdicts[0]
     assert (verdict.states, verdict.transitions) == COUNTS[key]
 
 
@@ -71,7 +73,7 @@ def test_state_counts_are_exact(key: tuple[str, str]) -> None:
 @pytest.mark.parametrize(("guard", "like"), [("generic-amo", "generic-lse"), ("generic-lrsc", "generic-llsc")])
 def test_the_same_events_are_the_same_states_as_on_arm64(guard: str, like: str, preemption: str) -> None:
     # Finding the variable reads the CPU's number and its offset, which nobody changes: no events.
-    verdict = Case(guard, preemption, arch="riscv64").check().verdicts[0]
+    verdict = guard_case(guard, preemption, arch="riscv64").check().verdicts[0]
     assert (verdict.states, verdict.transitions) == COUNTS_OF_ARM64[like, preemption]
 
 
@@ -79,7 +81,7 @@ def test_v1_breaks_as_worked_out_by_hand() -> None:
     # Like arm64, where the look is one ldr, but it is four lbu here: A: lbu 0 | B: lbu 0, sb 1, four lbu and enters |
     # A: sb 1, four lbu and enters: 2 switches, 12 events. The leak is two attempts with a look each: arm64's 10
     # events, and 3 loads more for each look.
-    result = Case("arm64-v1", "full", arch="riscv64").check()
+    result = guard_case("arm64-v1", "full", arch="riscv64").check()
     found = {
         verdict.property.kind: (verdict.interleaving.switches, len(verdict.interleaving.events))
         for verdict in result.verdicts

@@ -3,11 +3,13 @@
 import pytest
 from tests.bpf.test_guards import HOLDS, letters, needed
 
-from ctxrace.bpf.guards import GUARDS_OF, Case, cases, guard_path
+from ctxrace.bpf.guards.known import GUARDS_OF, guard_path
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.x86_64 import X86_64
+
+from .guard_cases import cases, guard_case
 
 # Guard, preemption model, verdict of exclusive, balanced, recovers, progress.
 # With two or three tasks, softirq, hardirq and NMI.
@@ -57,14 +59,14 @@ def test_three_tasks_find_nothing_that_two_do_not() -> None:
 
 @pytest.mark.parametrize("key", COUNTS, ids="-".join)
 def test_state_counts_are_exact(key: tuple[str, str]) -> None:
-    verdict = Case(*key, arch="x86-64").check().verdicts[0]
+    verdict = guard_case(*key, arch="x86-64").check().verdicts[0]
     assert (verdict.states, verdict.transitions) == COUNTS[key]
 
 
 def test_neither_runs_in_as_many_events_as_worked_out_by_hand() -> None:
     # If B were done before A looks, A would enter. So both look before either takes back, 6 events with 3 switches:
     # A: incb | B: incb, movl (refused) | A: movl (refused), decb | B: decb.
-    result = Case("arm64-v1", "full", properties=("progress",), arch="x86-64").check()
+    result = guard_case("arm64-v1", "full", only=("progress",), arch="x86-64").check()
     found = result.verdicts[0]
     assert found.outcome is Outcome.VIOLATED
     assert found.interleaving is not None
@@ -78,7 +80,7 @@ def test_neither_runs_in_as_many_events_as_worked_out_by_hand() -> None:
 
 
 def test_the_command_of_a_case_names_the_architecture() -> None:
-    case = Case("generic", "full", arch="x86-64")
+    case = guard_case("generic", "full", arch="x86-64")
     assert case.command == "ctxrace bpf --guard generic --preemption full --arch x86-64"
     assert case.check().arch == "x86-64"
 
@@ -99,6 +101,6 @@ def test_unknown_names_are_errors_that_list_what_exists() -> None:
 
 def test_plain_bytes_are_torn_where_the_compiler_does_not_fuse_them() -> None:
     # Nothing makes it one instruction: -O0 loads, adds and stores, and then x86-64 is as broken as arm64.
-    found = {guard: letters(Case(guard, "full", arch="x86-64", optimize="-O0").check())
+    found = {guard: letters(guard_case(guard, "full", arch="x86-64", optimize="-O0").check())
              for guard in ("generic", "arm64-v1", "arm64-merged")}  # fmt: skip
     assert found == {"generic": HOLDS, "arm64-v1": "vvvv", "arm64-merged": HOLDS}

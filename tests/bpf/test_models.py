@@ -26,7 +26,8 @@ from functools import cache
 import pytest
 
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import Case, cases, run
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import UNPINNED, cells, model_cases
 from ctxrace.bpf.specification import COMPILED, EXCLUSIVE, Specification, State, schedule
 from ctxrace.bpf.specification.code import body, dec, inc_return
@@ -35,8 +36,12 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import search
+from ctxrace.kernel.change import TaskCount
 from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.report.models import render_models
+
+from .guard_cases import cases, guard_case
 
 GUARD = {file: guard for guard, files in COMPILED.items() for file in files}
 KEYS = model_cases()
@@ -88,11 +93,11 @@ def specified(case: Case, *, fifo: int = 0, entry_window: bool = False) -> Lengt
     system = Specification(
         GUARD[case.guard],
         case.preemption,
-        case.tasks + fifo,
+        sum(count.count for count in case.change.tasks or (TaskCount(2),)) + fifo,
         interrupts,
         sleepable=case.caller.sleepable,
         rcu_preemptible=case.caller.rcu == "preemptible",
-        cpus=case.cpus,
+        cpus=case.change.cpus or 1,
         migrate_disable=UNPINNED not in case.caller.defines,
         fifo=fifo,
         entry_window=entry_window,
@@ -134,9 +139,9 @@ def test_the_table_is_pinned(golden: Callable[[str, str], None]) -> None:
 def test_debians_kernel_for_arm64() -> None:
     # 7.2: PREEMPT_LAZY without PREEMPT_RCU.
     def outcome(guard: str, sleepable: bool) -> str:
-        caller = Caller("fentry", 1, sleepable, "non-preemptible", None if sleepable else ())
-        return str(decided()[next(c for c in KEYS if (c.guard, c.preemption, c.caller, c.cpus) ==
-                                  (guard, "lazy", caller, 1))].outcome)  # fmt: skip
+        caller = Caller("fentry", 1, sleepable, Rcu.NON_PREEMPTIBLE, None if sleepable else ())
+        return str(decided()[next(c for c in KEYS if (c.guard, c.preemption, c.caller, c.change.cpus) ==
+                                  (guard, "lazy", caller, None))].outcome)  # fmt: skip
 
     assert [outcome("arm64-v1", sleepable) for sleepable in (False, True)] == ["holds", "violated"]
     assert [outcome("arm64-merged", sleepable) for sleepable in (False, True)] == ["holds", "holds"]
@@ -150,7 +155,7 @@ def test_a_real_time_task_tears_its_victims_increment_only_if_it_blocks(
     guard: str, tasks: int, fifo: int, sleepable: bool
 ) -> None:
     caller = Caller("fentry", sleepable=sleepable, interrupts=None if sleepable else ())
-    case = Case(guard, "full", tasks, caller=caller, fifo_tasks=fifo)
+    case = guard_case(guard, "full", tasks, caller=caller, fifo_tasks=fifo)
     found = by_kind(case.check())
     assert found == specified(case, fifo=fifo)
     assert bool(found) == (guard == "arm64-v1" and (tasks, sleepable) != (1, False))
@@ -160,13 +165,13 @@ def test_a_real_time_task_tears_its_victims_increment_only_if_it_blocks(
 @pytest.mark.parametrize(("preemption", "tasks"), [("none", 2), ("full", 2), ("full", 1)])
 def test_the_entry_window_changes_no_verdict(guard: str, preemption: str, tasks: int) -> None:
     caller = Caller("fentry", interrupts=("hardirq", "nmi"))
-    plain, window = (Case(guard, preemption, tasks, caller=caller, entry_window=on) for on in (False, True))
+    plain, window = (guard_case(guard, preemption, tasks, caller=caller, entry_window=on) for on in (False, True))
     found = by_kind(window.check())
     assert found == by_kind(plain.check()) == specified(window, entry_window=True)
 
 
 def test_commands_name_the_machine() -> None:
-    case = Case("arm64-v1", "lazy", 1, caller=Caller("fentry", defines=(UNPINNED,)), cpus=2, entry_window=True,
+    case = guard_case("arm64-v1", "lazy", 1, caller=Caller("fentry", defines=(UNPINNED,)), cpus=2, entry_window=True,
                 fifo_tasks=3)  # fmt: skip
     assert case.command == (
         "ctxrace bpf --guard arm64-v1 --preemption lazy --trampoline fentry -D BPF_NO_MIGRATE_DISABLE --tasks 1 "
@@ -175,8 +180,8 @@ def test_commands_name_the_machine() -> None:
 
 
 def test_rt_has_preemptible_rcu_only() -> None:
-    with pytest.raises(ScenarioError, match="--preemption rt does not go with --rcu non-preemptible: PREEMPT_RT has"):
-        cases(["arm64-v1"], ["rt"], callers=[Caller("fentry", rcu="non-preemptible")])
+    with pytest.raises(ScenarioError, match="preemption='rt' does not go with rcu='non-preemptible': PREEMPT_RT has"):
+        cases(["arm64-v1"], [Preemption.RT], callers=[Caller("fentry", rcu=Rcu.NON_PREEMPTIBLE)])
     with pytest.raises(ScenarioError, match="no guard 'v1'; ctxrace has: generic-lse"):
         model_cases(["v1"])
 
@@ -184,5 +189,5 @@ def test_rt_has_preemptible_rcu_only() -> None:
 @pytest.mark.parametrize("arch", ["x86-64", "riscv64"])
 def test_one_cpu_where_more_are_not_modelled(arch: str) -> None:
     trampoline = {"x86-64": "fentry", "riscv64": "raw_tp"}[arch]
-    with pytest.raises(ScenarioError, match=f"more than one is not modelled on {arch}: .*; pass --cpus 1"):
-        Case("arm64-v1", "full", arch=arch, caller=Caller(trampoline), cpus=2).check()
+    with pytest.raises(ScenarioError, match=f"more than one is not modelled on {arch}: .*; pass cpus=1"):
+        guard_case("arm64-v1", "full", arch=arch, caller=Caller(trampoline), cpus=2).check()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.bpf.test_guards import needed
 
-from ctxrace.bpf.guards import load_guard
+from ctxrace.bpf.guards.load import load_guard
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load

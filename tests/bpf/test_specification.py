@@ -8,8 +8,7 @@ from math import inf
 
 import pytest
 
-from ctxrace.bpf.guards import GUARDS as FILES
-from ctxrace.bpf.guards import Case
+from ctxrace.bpf.guards.known import GUARDS as FILES
 from ctxrace.bpf.specification import COMPILED, EXCLUSIVE, GUARDS, INTERRUPTS, PROGRESS, Specification, State
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Event, Interleaving, Turn
@@ -17,6 +16,8 @@ from ctxrace.explore.expand import follow
 from ctxrace.explore.search import Exploration, search
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level
 from ctxrace.report.text import render_interleaving
+
+from .guard_cases import guard_case
 
 # States and transitions with 2 and with 3 tasks under full preemption, each context making one attempt. SPIN and
 # another explorer count the same.
@@ -77,7 +78,7 @@ def test_verdicts_and_lengths_are_those_of_the_machine_code(guard: str, preempti
     mine = {broken.kind: length(system.narrate(run)) for broken, run in found.runs.items()}
     assert guard != "atomic" or mine == {}
     for file in COMPILED[guard]:
-        verdicts = Case(file, preemption, tasks=tasks).check().verdicts
+        verdicts = guard_case(file, preemption, tasks=tasks).check().verdicts
         assert {verdict.property.kind for verdict in verdicts} == {wanted.kind for wanted in system.properties}
         theirs = {v.property.kind: length(v.interleaving) for v in verdicts if v.interleaving is not None}
         assert theirs == mine
@@ -88,7 +89,7 @@ def test_the_machine_codes_interleavings_happen_here(guard: str, preemption: str
     # Who takes each event is taken over; what it reads, writes, enters and breaks must follow.
     system = Specification(guard, preemption, tasks)
     (file,) = COMPILED[guard]
-    for verdict in Case(file, preemption, tasks=tasks).check().verdicts:
+    for verdict in guard_case(file, preemption, tasks=tasks).check().verdicts:
         if verdict.interleaving is not None:
             run = follow(system, [system.names.index(event.context) for event in verdict.interleaving.events])
             told = system.narrate(run)

@@ -6,16 +6,23 @@ import pytest
 from tests.bpf.test_guards import needed
 
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import GUARDS_OF, Case, load_guard, run
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.known import GUARDS_OF
+from ctxrace.bpf.guards.load import load_guard
+from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.override import override
+from ctxrace.kernel.program import Build
 from ctxrace.kernel.replay import replay
+from ctxrace.kernel.rules.preemption import Rcu
 from ctxrace.kernel.scenario import balanced, progress, recovers
 from ctxrace.report.grid import render_grid
+
+from .guard_cases import guard_case
 
 ARCHS = ("arm64", "x86-64")
 TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
@@ -66,7 +73,7 @@ def test_two_programs(name: str, some: bool, golden: Callable[[str, str], None])
 @pytest.mark.parametrize("trampoline", [*TRAMPOLINES, "raw_tp"])
 def test_a_trampoline_adds_no_event_to_the_shortest_interleavings(guard: str, trampoline: str) -> None:
     # What enter and exit do besides is private, so that the guard alone says what the shortest way is.
-    alone, called = (Case(guard, "full", caller=caller).check() for caller in (Caller(), Caller(trampoline)))
+    alone, called = (guard_case(guard, "full", caller=caller).check() for caller in (Caller(), Caller(trampoline)))
     assert lengths(called) == lengths(alone)
 
 
@@ -74,7 +81,8 @@ def test_a_trampoline_adds_no_event_to_the_shortest_interleavings(guard: str, tr
 def test_where_rcu_is_not_preemptible_only_sleepable_programs_race(arch: str) -> None:
     # As Debian's 7.2 kernel is configured: rcu_read_lock() turns preemption off, which rcu_read_lock_trace() does not.
     def found(guard: str, sleepable: bool) -> str:
-        return letters(Case(guard, "full", arch=arch, caller=Caller("fentry", 1, sleepable, "non-preemptible")).check())
+        caller = Caller("fentry", 1, sleepable, Rcu.NON_PREEMPTIBLE)
+        return letters(guard_case(guard, "full", arch=arch, caller=caller).check())
 
     assert [found("arm64-v1", False), found("arm64-merged", False), found("arm64-merged", True)] == [".", ".", "."]
     assert found("arm64-v1", True) == {"arm64": "ebrp", "x86-64": "p"}[arch]
@@ -85,13 +93,13 @@ def test_where_rcu_is_not_preemptible_only_sleepable_programs_race(arch: str) ->
                                                  ("no-exit", "brp")])  # fmt: skip
 def test_a_tracepoint_uses_the_guard_inline(arch: str, guard: str, expected: dict[str, str] | str) -> None:
     wanted = expected if isinstance(expected, str) else expected[arch]
-    assert letters(Case(guard, "full", arch=arch, caller=Caller("raw_tp")).check()) == wanted
+    assert letters(guard_case(guard, "full", arch=arch, caller=Caller("raw_tp")).check()) == wanted
 
 
 @pytest.mark.parametrize("sleepable", [False, True])
 @pytest.mark.parametrize("guard", ["arm64-v1", "arm64-merged"])
 def test_without_preemption_others_run_only_where_a_program_sleeps(guard: str, sleepable: bool) -> None:
-    assert letters(Case(guard, "none", caller=Caller("fentry", sleepable=sleepable)).check()) == "."
+    assert letters(guard_case(guard, "none", caller=Caller("fentry", sleepable=sleepable)).check()) == "."
 
 
 # Recursion: the program calls the function that it is attached to.
@@ -105,8 +113,9 @@ def decide(
     tasks: str = "2",
     attempts: str | None = None,
 ) -> Result:
-    program = load_guard(guard, arch, caller)
-    return check(program, override(program.scenario, tasks=[tasks], properties=properties, attempts=attempts))
+    program = load_guard(guard, caller, Build(arch))
+    change = ScenarioChange.of(tasks=tasks, properties=properties or None, attempts=attempts)
+    return check(program, change.apply(program.scenario))
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -193,7 +202,7 @@ def test_fmod_ret_skips_the_function_and_the_next_program_where_one_returns_some
 @pytest.mark.parametrize("caller", [Caller(name, number, sleeps) for name in TRAMPOLINES
                                     for number, sleeps in ((1, True), (2, False))], ids=str)  # fmt: skip
 def test_every_violation_replays(arch: str, caller: Caller) -> None:
-    case = Case("arm64-v1", "full", arch=arch, caller=caller)
+    case = guard_case("arm64-v1", "full", arch=arch, caller=caller)
     program, scenario = case.load()
     found = [verdict for verdict in case.check().verdicts if verdict.interleaving is not None]
     assert len(found) == caller.programs * {"arm64": 4, "x86-64": 1}[arch]
@@ -207,7 +216,7 @@ def test_every_violation_replays(arch: str, caller: Caller) -> None:
 @pytest.mark.parametrize(("arch", "cc"), [("arm64", "aarch64-linux-gnu-gcc"), ("x86-64", "x86_64-linux-gnu-gcc")])
 def test_gcc_says_the_same(arch: str, cc: str) -> None:
     needed(cc)
-    found = {g: letters(Case(g, "full", arch=arch, cc=cc, caller=Caller("fmod_ret", 2)).check())
+    found = {g: letters(guard_case(g, "full", arch=arch, cc=cc, caller=Caller("fmod_ret", 2)).check())
              for g in ("arm64-v1", "arm64-merged")}  # fmt: skip
     assert found == {"arm64-v1": {"arm64": "ebrp", "x86-64": "p"}[arch], "arm64-merged": "."}
 
@@ -217,13 +226,13 @@ def test_gcc_says_the_same(arch: str, cc: str) -> None:
                                     Caller("raw_tp", 2)], ids=str)  # fmt: skip
 def test_everything_compiles_without_a_word(arch: str, caller: Caller) -> None:
     flags = ["-Wall", "-Wextra", "-Wno-unused-parameter"]
-    assert load_guard("arm64-merged", arch, caller, flags=flags).messages == ""
+    assert load_guard("arm64-merged", caller, Build(arch, flags=tuple(flags))).messages == ""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("optimize", ["-O1", "-O3", "-Os"])
 def test_the_table_is_the_same_at_every_level(optimize: str) -> None:
-    plain, other = system_cases(), system_cases(optimize=optimize)
+    plain, other = system_cases(), system_cases(build=Build(optimize=optimize))
     assert [letters(r) for r in run(other, 2)] == [letters(r) for r in run(plain, 2)]
 
 
@@ -233,6 +242,7 @@ def test_the_table_is_the_same_at_every_level(optimize: str) -> None:
 def test_softirqs_and_hardirqs_find_nothing_that_an_nmi_does_not(arch: str, trampoline: str) -> None:
     def found(interrupts: tuple[str, ...]) -> dict[str, str]:
         caller = Caller(trampoline, interrupts=interrupts)
-        return {guard: letters(Case(guard, "full", arch=arch, caller=caller).check()) for guard in GUARDS_OF[arch]}
+        cases = {guard: guard_case(guard, "full", arch=arch, caller=caller) for guard in GUARDS_OF[arch]}
+        return {guard: letters(case.check()) for guard, case in cases.items()}
 
     assert found(("softirq", "hardirq", "nmi")) == found(("nmi",))

@@ -13,18 +13,19 @@ import pytest
 
 import ctxrace.bpf
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import BEYOND, Case, guard_path
+from ctxrace.bpf.guards.known import BEYOND, guard_path
 from ctxrace.cli.main import main
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Verdict
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.replay import replay
 from ctxrace.report.text import render_result
 
+from .guard_cases import guard_case
 from .test_specification_width import BOUND, BYTE
 
 LEVELS = ("softirq", "hardirq", "nmi")
@@ -93,8 +94,8 @@ def narrow(folder: Path, guard: str, bits: int, arch: str = "arm64") -> Program:
 
 
 def exclusive(program: Program, tasks: int, interrupts: tuple[str, ...]) -> Verdict:
-    given = {level: ["attempt" if level in interrupts else "none"] for level in LEVELS}
-    scenario = select(override(program.scenario, tasks=[str(tasks)], **given), ["exclusive"])  # type: ignore[arg-type]
+    given = {level: "attempt" if level in interrupts else "none" for level in LEVELS}
+    scenario = ScenarioChange.read({"tasks": tasks, "only": "exclusive", **given}).apply(program.scenario)
     (verdict,) = check(program, scenario).verdicts
     if verdict.interleaving is not None:  # what is printed replays
         schedule = Schedule.parse(verdict.interleaving.schedule)
@@ -104,7 +105,7 @@ def exclusive(program: Program, tasks: int, interrupts: tuple[str, ...]) -> Verd
 
 def of_case(guard: str, tasks: int, interrupts: tuple[str, ...] = (), arch: str = "arm64") -> Verdict:
     caller = Caller(interrupts=interrupts)
-    case = Case(guard, "full", tasks, ("exclusive",), arch=arch, caller=caller)
+    case = guard_case(guard, "full", tasks, ("exclusive",), arch=arch, caller=caller)
     return case.check().verdicts[0]
 
 
@@ -198,7 +199,7 @@ def test_256_tasks_and_one_interrupt_of_any_level_do_not(guard: str, level: str)
 
 
 def test_an_interleaving_of_257_tasks_can_be_read(golden: Callable[[str, str], None]) -> None:
-    text = render_result(Case("arm64-merged", "full", 257, ("exclusive",), caller=Caller(interrupts=())).check())
+    text = render_result(guard_case("arm64-merged", "full", 257, ("exclusive",), caller=Caller(interrupts=())).check())
     assert "254 more tasks do the same, C to T255" in text
     golden("width-257.txt", text)
 

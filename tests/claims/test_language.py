@@ -121,7 +121,7 @@ def test_a_byte_order_mark_is_passed_over() -> None:
 def test_interrupts_are_none_or_some(tmp_path: Path) -> None:
     (tmp_path / "x.c").write_text(SOURCE)
     for options in ("interrupts none, nmi irq", "nmi irq, interrupts none"):
-        with pytest.raises(ScenarioError, match=r"c.txt: --nmi none contradicts --nmi irq"):
+        with pytest.raises(ScenarioError, match=r"c.txt: nmi none contradicts nmi irq"):
             load_system(parse_claim(f"system x.c, {options}\n1. idle", str(tmp_path / "c.txt")))
     _, scenario = load_system(parse_claim("system x.c, interrupts none, nmi none\n1. idle", str(tmp_path / "c.txt")))
     assert scenario.handlers == ()

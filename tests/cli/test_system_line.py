@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.cli.callers import TrampolineOptions
+from ctxrace.bpf.caller import Caller
 from ctxrace.cli.main import main
-from ctxrace.cli.options import ScenarioOptions
-from ctxrace.cli.system_line import BuildOptions, system_line
+from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
-
-NOBODY = TrampolineOptions(None, None, None, None, None, None)
+from ctxrace.kernel.change import UNCHANGED, ScenarioChange
+from ctxrace.kernel.program import Build
+from ctxrace.kernel.rules.preemption import Rcu
 
 SOURCE = """
 #include <ctxrace/kernel.h>
@@ -24,22 +24,23 @@ CTXRACE_ATTEMPTS(2);
 
 
 def test_every_option_that_a_claim_knows_is_said() -> None:
-    caller = TrampolineOptions(["fexit"], 2, True, None, "softirq,nmi", ["BPF_STATS"])
-    given = ScenarioOptions(
-        tasks=["3"], fifo_tasks=["1"], nmi=["none"], preemption="lazy", rcu="non-preemptible", attempts="2"
-    )
-    build = BuildOptions("x86-64", "gcc", "3", ["-DA", "-DB=1 2", "-I", "a folder", "-g"])
-    assert system_line("generic-byte", caller, given, build) == (
-        "bpf generic-byte, trampoline fexit, programs 2, sleepable, interrupts softirq nmi, define BPF_STATS, "
-        "preemption lazy, rcu non-preemptible, attempts 2, tasks 3, fifo-tasks 1, nmi none, "
+    caller = Caller("fexit", 2, False, Rcu.NON_PREEMPTIBLE, ("softirq", "nmi"), ("BPF_STATS",))
+    change = ScenarioChange.of(tasks=3, fifo_tasks=1, nmi="none", preemption="lazy", attempts=2)
+    build = Build("x86-64", "gcc", "-O3", ("-DA", "-DB=1 2", "-I", "a folder", "-g"))
+    assert system_line("generic-byte", caller, change, build) == (
+        "bpf generic-byte, trampoline fexit, programs 2, rcu non-preemptible, interrupts softirq nmi, "
+        "define BPF_STATS, tasks 3, fifo-tasks 1, nmi none, preemption lazy, attempts 2, "
         "arch x86-64, cc gcc, -O3, -DA, -D'B=1 2', -I 'a folder', -g"
     )
-    assert system_line("guard.c", NOBODY, ScenarioOptions(), BuildOptions("arm64", None, None, ())) == "guard.c"
+    assert system_line("arm64-v1", Caller("fentry", sleepable=True), UNCHANGED, Build()) == (
+        "bpf arm64-v1, trampoline fentry, sleepable"
+    )
+    assert system_line("guard.c", None, UNCHANGED, Build()) == "guard.c"
 
 
 def test_a_comma_is_refused() -> None:
     with pytest.raises(ScenarioError, match=r"'-DLIST=1,2' cannot stand on the system line of a claim"):
-        system_line("guard.c", NOBODY, ScenarioOptions(), BuildOptions("arm64", None, None, ["-DLIST=1,2"]))
+        system_line("guard.c", None, UNCHANGED, Build(flags=("-DLIST=1,2",)))
 
 
 @pytest.mark.parametrize(

@@ -285,8 +285,8 @@ def test_a_directory_is_named(tmp_path: Path, cache: Path, name: str) -> None:
 def test_options_for_a_compiler_are_refused_for_machine_code(tmp_path: Path, cache: Path, linked: bytes) -> None:
     path = tmp_path / "good.elf"
     path.write_bytes(linked)
-    assert "-O3 is for C files" in message(ToolchainError, lambda: load(path, optimize="-O3", cache=cache))
-    assert "--cc is for C files" in message(ToolchainError, lambda: load(path, cc="clang", cache=cache))
+    assert "optimize='-O3' is for C files" in message(ScenarioError, lambda: load(path, optimize="-O3", cache=cache))
+    assert "cc='clang' is for C files" in message(ScenarioError, lambda: load(path, cc="clang", cache=cache))
     assert isinstance(check(load(path, cache=cache)), Result)
 
 

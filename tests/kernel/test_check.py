@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from ctxrace.bpf.guards import guard_path
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.override import override
 from ctxrace.kernel.program import load
 
 # The body is broken at once; the check only where the other task comes between write and read.
@@ -82,6 +82,6 @@ def test_ctrl_c_while_a_forecast_is_made_keeps_what_was_found() -> None:
         raise KeyboardInterrupt
 
     program = load(guard_path("generic-llsc"))
-    scenario = override(program.scenario, tasks=["30"])
+    scenario = ScenarioChange.of(tasks=30).apply(program.scenario)
     result = check(program, scenario, limits=Limits(1), progress=ctrl_c)
     assert {verdict.reason for verdict in result.verdicts} == {"the limit of 1 states is reached"}

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.bpf.guards import guard_path
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import INTERRUPTED, Exploration, Limits
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check, explore
 from ctxrace.kernel.forecast import SMALL, forecast, roughly
-from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import Scenario, Tasks
 
@@ -95,8 +95,8 @@ def test_roughly() -> None:
 
 def test_a_forecast_comes_true_and_comes_early(tmp_path: Path) -> None:
     program = load(guard_path("generic-byte"), cache=tmp_path)
-    none = {level: ["none"] for level in ("softirq", "hardirq", "nmi")}
-    scenario = select(override(program.scenario, tasks=["100"], **none), ["exclusive"])  # type: ignore[arg-type]
+    change = ScenarioChange.of(tasks=100, softirq="none", hardirq="none", nmi="none", only="exclusive")
+    scenario = change.apply(program.scenario)
     expected: list[str] = []
     result = check(program, scenario, limits=Limits(max_states=50), expect=expected.append)
     (verdict,) = result.verdicts

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.bpf.guards import Case, cases, guard_path
+from ctxrace.bpf.guards.case import Case, cases
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule, Stint
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.override import override, select
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.replay import replay
 from ctxrace.kernel.scenario import Scenario
@@ -61,10 +62,10 @@ def round_trip(program: Program, scenario: Scenario) -> int:
     return replayed
 
 
-@pytest.mark.parametrize("case", cases(tasks=2), ids=lambda case: f"{case.guard}-{case.preemption}")
+@pytest.mark.parametrize("case", cases(), ids=lambda case: f"{case.guard}-{case.preemption}")
 def test_every_violation_of_a_guard_replays(case: Case) -> None:
     program = load(guard_path(case.guard))
-    scenario = override(program.scenario, tasks=["2"], preemption=case.preemption)
+    scenario = ScenarioChange.of(tasks=2, preemption=case.preemption).apply(program.scenario)
     expected = {"arm64-v1-full": 4, "no-exit-none": 3, "no-exit-full": 3, "plain-int-full": 4, "early-return-none": 1,
                 "early-return-full": 4}  # fmt: skip
     assert round_trip(program, scenario) == expected.get(f"{case.guard}-{case.preemption}", 0)
@@ -77,7 +78,7 @@ def test_a_schedule_replays_on_another_architecture() -> None:
 
 def test_a_long_schedule_replays() -> None:
     program = load(guard_path("no-exit"))
-    scenario = select(override(program.scenario, attempts="unlimited"), ["exclusive"])
+    scenario = ScenarioChange.of(attempts="unlimited", only="exclusive").apply(program.scenario)
     assert round_trip(program, scenario) == 1
 
 
@@ -106,7 +107,7 @@ def test_a_schedule_for_other_code_is_refused(racy: tuple[Program, Schedule]) ->
 def test_a_schedule_for_another_scenario_is_refused(racy: tuple[Program, Schedule]) -> None:
     program, schedule = racy
     with pytest.raises(ScenarioError, match="made for another scenario"):
-        replay(program, schedule, override(program.scenario, preemption="none"))
+        replay(program, schedule, ScenarioChange.of(preemption="none").apply(program.scenario))
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,9 @@ import pytest
 from ctxrace.core.errors import ScenarioError, ToolchainError
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.program import Program, configuration, load
+from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.replay import replay
 
 from .cases import Build
@@ -36,7 +37,7 @@ def build(tmp_path: Path) -> Build:
         path = tmp_path / "case.c"
         head = f"#define CTXRACE_LSE {lse}\n#include <ctxrace/kernel.h>\n"
         path.write_text(f"{head}{text}\nCTXRACE_CPUS({cpus});", encoding="utf-8")
-        return load(path, cache=tmp_path, flags=[*configuration(cpus=str(cpus)), *flags], **options)
+        return load(path, cache=tmp_path, flags=[*ScenarioChange.of(cpus=cpus).configuration, *flags], **options)
 
     return compile_text
 
@@ -226,6 +227,7 @@ def test_bad_numbers_of_cpus(build: Build) -> None:
         check(build("int x; void e(void) { x++; } CTXRACE_TASKS(1, e);", arch="x86-64"))
 
 
+RT = ScenarioChange.of(preemption="rt").configuration
 SOFTIRQ = """
     int other;
     void task(void) { WRITE_ONCE(other, 1); }
@@ -242,7 +244,7 @@ SOFTIRQ = """
 
 def test_each_cpu_serves_a_softirq_on_rt(build: Build) -> None:
     serve = "-DSERVE=WRITE_ONCE(count, READ_ONCE(count) + 1); WRITE_ONCE(count, READ_ONCE(count) - 1);"
-    program = build(SOFTIRQ + ONCE, serve, *configuration(preemption="rt"))
+    program = build(SOFTIRQ + ONCE, serve, *RT)
     # Each on its CPU: load and store of the one, the load that begins its decrement, the second one's load, which is of
     # 1; the first one's store, and what is left of the second one: a store, a load, a store. No switch is needed.
     (count, mine) = check(program).verdicts
@@ -251,12 +253,12 @@ def test_each_cpu_serves_a_softirq_on_rt(build: Build) -> None:
 
 
 def test_a_softirq_on_rt_stays_on_its_cpu(build: Build) -> None:
-    program = build(SOFTIRQ + ONCE, "-DSERVE=this_cpu_inc(mine); this_cpu_dec(mine);", *configuration(preemption="rt"))
+    program = build(SOFTIRQ + ONCE, "-DSERVE=this_cpu_inc(mine); this_cpu_dec(mine);", *RT)
     assert {verdict.outcome for verdict in check(program).verdicts} == {Outcome.HOLDS}
 
 
 def test_two_tasks_of_a_cpu_serve_a_softirq_on_rt_and_not_more(build: Build) -> None:
     serve = "-DSERVE=int n = this_cpu_inc_return(mine); ctxrace_check(n <= LIMIT); this_cpu_dec(mine);"
     for limit, expected in ((1, Outcome.VIOLATED), (2, Outcome.HOLDS)):
-        program = build(SOFTIRQ + ONCE, serve, f"-DLIMIT={limit}", *configuration(preemption="rt"))
+        program = build(SOFTIRQ + ONCE, serve, f"-DLIMIT={limit}", *RT)
         assert check(program).verdicts[-1].outcome is expected

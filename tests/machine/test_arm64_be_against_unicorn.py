@@ -13,7 +13,7 @@ from tests.machine.cases import GROUPS, HEADER
 from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
 from tests.machine.test_evaluate_against_unicorn import SIGNED_EXTREME, is_general, is_unpredictable
 
-from ctxrace.bpf.guards import GUARDS_OF, guard_path
+from ctxrace.bpf.guards.known import GUARDS_OF, guard_path
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.arm64 import ARM64

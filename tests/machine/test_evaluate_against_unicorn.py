@@ -15,7 +15,7 @@ from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
 
 import ctxrace.bpf
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import load_guard
+from ctxrace.bpf.guards.load import load_guard
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.arm64 import ARM64
@@ -101,7 +101,7 @@ def test_every_instruction_of_the_guards(optimize: str, cc: str | None, cache: P
 
 @pytest.mark.parametrize("caller", [Caller("fentry", 2), Caller("fexit", 2), Caller("fmod_ret", 2)], ids=str)
 def test_every_instruction_of_the_trampolines(caller: Caller) -> None:
-    text = load_guard("arm64-merged", "arm64", caller).image.section(".text")
+    text = load_guard("arm64-merged", caller).image.section(".text")
     assert text is not None
     comparison = Comparison(text.data)
     for offset in range(0, len(text.data), 4):

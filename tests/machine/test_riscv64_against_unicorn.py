@@ -13,7 +13,7 @@ import pytest
 from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagreements
 from tests.machine.emulator_riscv64 import CODE, TRAPS, Comparison, random_state
 
-from ctxrace.bpf.guards import GUARDS_OF, guard_path
+from ctxrace.bpf.guards.known import GUARDS_OF, guard_path
 from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.riscv64 import RISCV64

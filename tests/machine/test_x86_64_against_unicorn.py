@@ -10,9 +10,10 @@ from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagree
 from tests.machine.emulator_x86_64 import CODE, FLAGS, GENERAL, Comparison, State, random_state
 
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import GUARDS_OF, guard_path, load_guard
+from ctxrace.bpf.guards.known import GUARDS_OF, guard_path
+from ctxrace.bpf.guards.load import load_guard
 from ctxrace.core.errors import ExecutionError
-from ctxrace.kernel.program import load
+from ctxrace.kernel.program import Build, load
 from ctxrace.machine.arch.x86_64 import X86_64
 
 STATES = 25  # for each case, and where there are thousands:
@@ -180,7 +181,7 @@ def test_every_instruction_of_the_guards(optimize: str, cc: str | None, tmp_path
 
 @pytest.mark.parametrize("caller", [Caller("fentry", 2), Caller("fexit", 2), Caller("fmod_ret", 2)], ids=str)
 def test_every_instruction_of_the_trampolines(caller: Caller) -> None:
-    text = load_guard("arm64-merged", "x86-64", caller).image.section(".text")
+    text = load_guard("arm64-merged", caller, Build("x86-64")).image.section(".text")
     assert text is not None
     comparison = Comparison(text.data)
     address = text.address

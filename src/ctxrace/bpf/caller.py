@@ -1,17 +1,20 @@
-"""Who calls a guard: nobody but the attempt itself, a trampoline, or a tracepoint; and how that is compiled."""
+"""The caller of a guard: the attempt itself, a trampoline, or a tracepoint; and how that is compiled."""
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.override import override
-from ctxrace.kernel.program import configuration
+from ctxrace.core.setting import Setting
+from ctxrace.kernel.change import ScenarioChange, read_rcu
+from ctxrace.kernel.option import Option, command_words
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
-from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario
+from ctxrace.kernel.rules.preemption import Rcu
+from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.arch import architecture
 
-__all__ = ["ALONE", "CALLERS", "DEFINES", "MUTANTS", "Caller", "trampolines_of"]
+__all__ = ["ALONE", "CALLER", "CALLERS", "DEFINES", "MUTANTS", "Caller", "trampolines_of"]
 
 _DEFINE_OF = {"fentry": "BPF_FENTRY", "fexit": "BPF_FEXIT", "fmod_ret": "BPF_FMOD_RET", "raw_tp": "BPF_RAW_TP"}
 _TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
@@ -21,7 +24,7 @@ CALLERS = ("bare", *_DEFINE_OF)
 
 DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN",
            "BPF_NO_MIGRATE_DISABLE")  # fmt: skip
-"""What system/attach.h understands besides, and no other option says."""
+"""The extra BPF_* defines of system/attach.h, which no other option stands for."""
 
 MUTANTS = {"no-exit": ("-DBPF_SKIP_EXIT",), "early-return": ("-DBPF_SKIP_EXIT",)}
 """The guards whose trampoline is wrong, and how: it is assembled apart from the guard's file, which says the same."""
@@ -41,7 +44,7 @@ class Caller:
     trampoline: str = "bare"
     programs: int = 1
     sleepable: bool = False
-    rcu: str = RCU_FLAVOURS[0]
+    rcu: Rcu = Rcu.PREEMPTIBLE
     interrupts: tuple[str, ...] | None = None
     defines: tuple[str, ...] = ()
 
@@ -58,19 +61,14 @@ class Caller:
 
     @property
     def options(self) -> list[str]:
-        """What to type for it."""
-        words = ["--trampoline", self.trampoline] if self != ALONE else []
-        words += ["--programs", str(self.programs)] if self.programs != 1 else []
-        words += ["--sleepable"] if self.sleepable else []
-        words += ["--rcu", self.rcu] if self.rcu != RCU_FLAVOURS[0] else []
-        words += ["--interrupts", ",".join(self.interrupts) or "none"] if self.interrupts is not None else []
-        return words + [word for name in self.defines for word in ("-D", name)]
+        """What to type for it; nothing for the guard by itself."""
+        return [] if self == ALONE else list(command_words(CALLER, self))
 
     def flags(self, guard: str) -> list[str]:
         """Return what the compiler is told."""
         flags = [f"-D{_DEFINE_OF[self.trampoline]}={self.programs}"] if self.trampoline != "bare" else []
         flags += ["-DBPF_SLEEPABLE"] if self.sleepable else []
-        flags += configuration(rcu=self.rcu) if flags else ()
+        flags += ScenarioChange(rcu=self.rcu).configuration if flags else ()
         flags += MUTANTS.get(guard, ()) if flags else ()
         return flags + [f"-D{name}" for name in self.defines]
 
@@ -83,47 +81,38 @@ class Caller:
         wanted: Sequence[str] = self.interrupts if self.interrupts is not None else ("nmi",)
         if (self.interrupts is None and self.trampoline == "bare") or self.sleepable:
             return declared
-        masked = {level: ["none"] for level in INTERRUPT_NAMES if level not in wanted}
-        return override(declared, **masked)  # type: ignore[arg-type]
+        return replace(declared, handlers=tuple(one for one in declared.handlers if str(one.level) in wanted))
 
     def check(self, arch: str) -> None:
         """Raise `ScenarioError`, with what exists, for what does not fit together."""
         known = [name for name in CALLERS if name not in _TRAMPOLINES or name in trampolines_of(arch)]
-        if self.trampoline not in CALLERS:
-            raise ScenarioError(f"no trampoline {self.trampoline!r}; ctxrace has: {', '.join(CALLERS)}")
+        _trampoline(self.trampoline)
+        _programs(self.programs)
+        read_rcu(self.rcu)
+        _interrupts(self.interrupts or ("none",))
+        _defines(self.defines)
         if self.trampoline not in known:
             raise ScenarioError(
                 f"no trampoline {self.trampoline!r} on {arch}; it has: {', '.join(known)}; "
                 f"trampolines exist for: {', '.join(sorted(path.stem for path in _FOLDER.glob('*.S')))}"
             )
-        configuration(rcu=self.rcu)
-        if self.programs not in (1, 2):
-            raise ScenarioError(f"{self.programs} programs are not modelled; ctxrace has: 1, 2")
+        trampoline = Setting("trampoline", self.trampoline)
         if self.sleepable and self.trampoline not in _TRAMPOLINES:
             raise ScenarioError(
-                f"--sleepable does not go with --trampoline {self.trampoline}: a trampoline calls such a program; "
+                Setting("sleepable"), " does not go with ", trampoline, ": a trampoline calls such a program; "
                 f"name one of: {', '.join(_TRAMPOLINES)}"
-            )
+            )  # fmt: skip
         if self.sleepable and self.interrupts:
             raise ScenarioError(
-                f"--interrupts {','.join(self.interrupts)} does not go with --sleepable: "
-                "a program that sleeps is attached only to what may sleep; leave it out"
-            )
-        if self.trampoline == "bare" and (self.programs != 1 or self.rcu != RCU_FLAVOURS[0] or self.defines):
-            given = "--programs 2" if self.programs != 1 else "--rcu" if self.rcu != RCU_FLAVOURS[0] else "-D"
+                Setting("interrupts", ",".join(self.interrupts)), " does not go with ", Setting("sleepable"),
+                ": a program that sleeps is attached only to what may sleep; leave it out"
+            )  # fmt: skip
+        if self.trampoline == "bare" and (self.programs != 1 or self.rcu != Rcu.PREEMPTIBLE or self.defines):
+            given = Setting("programs", 2) if self.programs != 1 else Setting("define" if self.defines else "rcu")
             raise ScenarioError(
-                f"{given} does not go with --trampoline bare, which is the guard by itself; name one of: "
+                given, " does not go with ", trampoline, ", which is the guard by itself; name one of: "
                 f"{', '.join(name for name in known if name != 'bare')}"
-            )
-        self._check_lists()
-
-    def _check_lists(self) -> None:
-        for level in self.interrupts or ():
-            if level not in INTERRUPT_NAMES:
-                raise ScenarioError(f"no interrupt {level!r}; ctxrace has: {', '.join(INTERRUPT_NAMES)}, or none")
-        for define in self.defines:
-            if define.partition("=")[0] not in DEFINES:
-                raise ScenarioError(f"-D {define} means nothing to a trampoline; ctxrace has: {', '.join(DEFINES)}")
+            )  # fmt: skip
 
 
 ALONE = Caller()
@@ -133,3 +122,49 @@ ALONE = Caller()
 def trampolines_of(arch: str) -> tuple[str, ...]:
     """Return the kinds of trampolines that exist on `arch`."""
     return _TRAMPOLINES if (_FOLDER / f"{architecture(arch).name}.S").exists() else ()
+
+
+def _trampoline(name: object) -> str:
+    if name not in CALLERS:
+        raise ScenarioError(f"no trampoline {name!r}; ctxrace has: {', '.join(CALLERS)}")
+    return str(name)
+
+
+def _programs(value: object) -> int:
+    if str(value) not in ("1", "2"):
+        raise ScenarioError(f"the number of programs is {value!r} (", Setting("programs"), "); it must be 1 or 2")
+    return int(str(value))
+
+
+def _interrupts(value: str | Sequence[str]) -> tuple[str, ...]:
+    levels = re.split(r"[\s,]+", value.strip()) if isinstance(value, str) else list(value)
+    if levels == ["none"]:
+        return ()
+    for level in levels:
+        if level not in INTERRUPT_NAMES:
+            raise ScenarioError(f"no interrupt {level!r}; ctxrace has: {', '.join(INTERRUPT_NAMES)}, or none")
+    return tuple(dict.fromkeys(levels))
+
+
+def _defines(value: str | Sequence[str]) -> tuple[str, ...]:
+    names = (value,) if isinstance(value, str) else tuple(value)
+    for name in names:
+        if name.partition("=")[0] not in DEFINES:
+            raise ScenarioError(Setting("define", name), f" is not known; ctxrace has: {', '.join(DEFINES)}")
+    return names
+
+
+CALLER = (
+    Option("trampoline", "NAME", f"who calls the guard: {', '.join(CALLERS)}", _trampoline),
+    Option("programs", "1|2", "how many programs are attached; default: 1", _programs,
+           lambda number: [number] if number != 1 else []),
+    Option("sleepable", "", "the programs block in their middle", bool,
+           lambda sleepable: [True] if sleepable else [], off="--non-sleepable"),
+    Option("rcu", "FLAVOUR", "preemptible or non-preemptible; default: preemptible", read_rcu,
+           lambda rcu: [rcu] if rcu != Rcu.PREEMPTIBLE else []),
+    Option("interrupts", "LIST|none", "whose handlers reach the guard: softirq,hardirq,nmi", _interrupts,
+           lambda levels: [levels or ("none",)]),
+    Option("define", "NAME", f"one more thing about the call: {', '.join(DEFINES)}", _defines, list, field="defines",
+           flag="-D", repeated=True),
+)  # fmt: skip
+"""The options of `Caller`."""

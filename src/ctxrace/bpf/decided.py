@@ -75,7 +75,7 @@ def _command(asked: Asked) -> str:
 
 def _last(asked: Asked) -> int:
     if isinstance(asked, Checked):
-        return -asked.case.tasks
+        return -sum(count.count for count in asked.case.change.tasks or ())
     return -10 if isinstance(asked, Executed) else 0
 
 

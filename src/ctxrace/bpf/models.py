@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ctxrace.bpf.caller import Caller
-from ctxrace.bpf.guards import Case, guard_path
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
-from ctxrace.kernel.rules.preemption import Preemption
-from ctxrace.kernel.scenario import RCU_FLAVOURS
+from ctxrace.kernel.change import ScenarioChange
+from ctxrace.kernel.program import Build
+from ctxrace.kernel.rules.preemption import Preemption, Rcu
 
 __all__ = ["DEFAULT_GUARDS", "UNPINNED", "Place", "cells", "model_cases"]
 
@@ -22,27 +24,27 @@ UNPINNED = "BPF_NO_MIGRATE_DISABLE"
 class Place:
     """Where attempts are made: a part of the table.
 
-    title: what it is called. cpus: how many. pinned: whether enter calls migrate_disable().
-    columns: the preemption model, the tasks and the interrupts of each column, with what it is called.
+    title: what it is called. cpus: how many, None for one. pinned: whether enter calls migrate_disable().
+    columns: the preemption model, the tasks (None: two) and the interrupts of each column, with what it is called.
     sleepable: whether programs that sleep are there, too.
     """
 
     title: str
-    cpus: int
+    cpus: int | None
     pinned: bool
-    columns: tuple[tuple[str, str, int, tuple[str, ...]], ...]
+    columns: tuple[tuple[str, Preemption, int | None, tuple[str, ...]], ...]
     sleepable: bool = True
 
 
-_MODELS = tuple((str(model), str(model), 2, ()) for model in Preemption)
+_MODELS = tuple((str(model), model, None, ()) for model in Preemption)
 PLACES = (
-    Place("1 CPU", 1, True, _MODELS),
+    Place("1 CPU", None, True, _MODELS),
     Place(
-        "1 CPU, with an interrupt; rt: 1 task and a softirq, which is a task there", 1, True,
+        "1 CPU, with an interrupt; rt: 1 task and a softirq, which is a task there", None, True,
         (
-            ("rt, softirq", str(Preemption.RT), 1, ("softirq",)),
-            ("none, nmi", str(Preemption.NONE), 2, ("nmi",)),
-            ("full, nmi", str(Preemption.FULL), 2, ("nmi",)),
+            ("rt, softirq", Preemption.RT, 1, ("softirq",)),
+            ("none, nmi", Preemption.NONE, None, ("nmi",)),
+            ("full, nmi", Preemption.FULL, None, ("nmi",)),
         ),
         sleepable=False,
     ),
@@ -53,9 +55,7 @@ PLACES = (
 Keys = dict[Case, tuple[Place, tuple[str, str], str]]
 
 
-def model_cases(
-    guards: Sequence[str] = (), *, cc: str | None = None, optimize: str | None = None, limits: Limits | None = None
-) -> Keys:
+def model_cases(guards: Sequence[str] = (), *, build: Build | None = None, limits: Limits | None = None) -> Keys:
     """Return a case for each cell, with its part of the table, its row and its column.
 
     PREEMPT_RT has preemptible RCU only, so that there is no cell for rt without it. Raises `ScenarioError` for a guard
@@ -67,15 +67,15 @@ def model_cases(
     for place in PLACES:
         for guard in dict.fromkeys(guards or DEFAULT_GUARDS):
             for sleepable in (False, True) if place.sleepable else (False,):
-                for rcu in RCU_FLAVOURS:
+                for rcu in Rcu:
                     row = (guard, f"{'sleepable' if sleepable else 'non-sleepable'}, {rcu}")
                     for column, model, tasks, interrupts in place.columns:
-                        if model == Preemption.RT and rcu != RCU_FLAVOURS[0]:
+                        if model is Preemption.RT and rcu is not Rcu.PREEMPTIBLE:
                             continue
                         defines = () if place.pinned else (UNPINNED,)
                         caller = Caller("fentry", 1, sleepable, rcu, None if sleepable else interrupts, defines)
-                        case = Case(guard, model, tasks, caller=caller, cc=cc, optimize=optimize,
-                                    limits=limits or Limits(), cpus=place.cpus)  # fmt: skip
+                        change = ScenarioChange.of(preemption=model, tasks=tasks, cpus=place.cpus)
+                        case = Case(guard, change, caller, build or Build(), limits or Limits())
                         found[case] = (place, row, column)
     return found
 

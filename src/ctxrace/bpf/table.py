@@ -1,11 +1,16 @@
 """The whole system as one table: guard by architecture, trampoline, sleepable or not, and how many programs."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ctxrace.bpf.caller import Caller, trampolines_of
-from ctxrace.bpf.guards import GUARDS_OF, Case, cases
+from ctxrace.bpf.guards.case import Case, cases
+from ctxrace.bpf.guards.known import GUARDS_OF
 from ctxrace.core.verdict import Result
 from ctxrace.explore.search import Limits
+from ctxrace.kernel.change import UNCHANGED, ScenarioChange
+from ctxrace.kernel.program import Build
+from ctxrace.kernel.rules.preemption import Preemption
 
 __all__ = ["cells", "system_cases"]
 
@@ -13,27 +18,24 @@ __all__ = ["cells", "system_cases"]
 def system_cases(
     archs: Sequence[str] = (),
     programs: Sequence[int] = (1,),
+    change: ScenarioChange = UNCHANGED,
     *,
-    tasks: int = 2,
-    cc: str | None = None,
-    optimize: str | None = None,
+    build: Build | None = None,
     limits: Limits | None = None,
 ) -> list[Case]:
     """Return a case for each cell of the table: under full preemption, as what holds there holds under all models.
 
-    archs: none for all that have trampolines; programs: how many are attached.
-    The cases of one trampoline follow one another.
+    archs: none for all that have trampolines; programs: how many are attached. build: its architecture counts for
+    nothing. The cases of one trampoline follow one another.
     """
     found = []
     for arch in archs or GUARDS_OF:
+        of_arch = replace(build or Build(), arch=arch)
         for trampoline in trampolines_of(arch):
             for sleepable in (False, True):
                 for number in programs:
                     callers = [Caller(trampoline, number, sleepable)]
-                    found += cases(
-                        preemptions=["full"], tasks=tasks, cc=cc, optimize=optimize, limits=limits, arch=arch,
-                        callers=callers,
-                    )  # fmt: skip
+                    found += cases((), [Preemption.FULL], change, callers=callers, build=of_arch, limits=limits)
     return found
 
 

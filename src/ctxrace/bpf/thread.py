@@ -6,7 +6,9 @@ The thread is the review of "bpf: arm64: Optimize recursion detection by not usi
 from dataclasses import dataclass
 
 from ctxrace.bpf.caller import ALONE, Caller
-from ctxrace.bpf.guards import Case
+from ctxrace.bpf.guards.case import Case
+from ctxrace.kernel.change import ScenarioChange
+from ctxrace.kernel.rules.preemption import Rcu
 
 __all__ = ["COMPILERS", "THREAD", "Asked", "Barrier", "Checked", "Executed", "Said"]
 
@@ -63,14 +65,14 @@ BOT, AUTHOR, PROPOSED = "the review bot", "the patch's author", "a counter-propo
 _UNREACHABLE = "; outcome unreachable"
 
 
-def _case(guard: str, kind: str, caller: Caller = ALONE, tasks: int = 2, preemption: str = "full") -> Case:
+def _case(guard: str, kind: str, caller: Caller = ALONE, tasks: int | None = None, preemption: str = "full") -> Case:
     """Return the case of `kind`, empty for every property, of `guard`."""
-    return Case(guard, preemption, tasks, (kind,) if kind else (), caller=caller)
+    return Case(guard, ScenarioChange.of(preemption=preemption, tasks=tasks, only=kind or None), caller)
 
 
 def _rcu(about: str, guard: str, kind: str, expected: str, *, sleepable: bool, preemptible: bool,
          preemption: str = "full") -> Checked:  # fmt: skip
-    rcu = "preemptible" if preemptible else "non-preemptible"
+    rcu = Rcu.PREEMPTIBLE if preemptible else Rcu.NON_PREEMPTIBLE
     caller = Caller("fentry", sleepable=sleepable, rcu=rcu)
     return Checked(about, _case(guard, kind, caller, preemption=preemption), expected)
 

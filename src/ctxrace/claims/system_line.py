@@ -1,92 +1,98 @@
-"""The claim's system line: a C file and what is changed of its scenario."""
+"""The claim's system line: a C file, how it is compiled, and what is changed of its scenario."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ctxrace.claims.syntax import Claim
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.override import override
-from ctxrace.kernel.program import Program, configuration, load
+from ctxrace.kernel.change import SCENARIO, ScenarioChange
+from ctxrace.kernel.option import Option, as_system_word
+from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["Options", "load_system", "options_of", "scenario_of"]
+__all__ = ["Options", "load_system", "options_of", "read_words", "scenario_of"]
 
-_CONTEXTS = (*INTERRUPT_NAMES, "preemption", "attempts", "tasks", "fifo-tasks")
+_OPTIONS = {option.word: option for option in (*SCENARIO, *BUILD) if option.in_claims and not option.joined}
+_NO_INTERRUPTS = "interrupts none"
 _KNOWN = ("preemption full", "-O3", "-DNAME", "arch x86-64", "cc COMMAND", "tasks 3", "fifo-tasks 1", "attempts 1",
-          "nmi ENTRY", "nmi none", "interrupts none", "rcu non-preemptible")  # fmt: skip
+          "nmi ENTRY", "nmi none", _NO_INTERRUPTS, "rcu non-preemptible")  # fmt: skip
 
 
-@dataclass
+@dataclass(frozen=True)
 class Options:
-    """The words of a system line. contexts: as `override` takes them."""
+    """What a system line says after its commas."""
 
-    arch: str = "arm64"
-    cc: str | None = None
-    optimize: str | None = None
-    flags: list[str] = field(default_factory=list)
-    contexts: dict[str, list[str]] = field(default_factory=dict)
-    rcu: str | None = None
-
-    @property
-    def configuration(self) -> tuple[str, ...]:
-        """What the compiler is told of the kernel's configuration."""
-        return configuration(preemption=self.contexts.get("preemption", [None])[-1], rcu=self.rcu)
+    build: Build
+    change: ScenarioChange
 
 
 def options_of(claim: Claim) -> Options:
     """Return what the system line of `claim` says after its commas; raise `ScenarioError` for an unknown word."""
-    options = Options()
-    for said in claim.options:
-        word, _, rest = said.partition(" ")
-        if said.startswith("-O"):
-            options.optimize = said
-        elif said.startswith("-"):
-            options.flags += shlex.split(said)
-        elif word == "arch" and rest:
-            options.arch = rest
-        elif word == "cc" and rest:
-            options.cc = rest
-        elif word == "rcu" and rest:
-            options.rcu = rest
-        elif said == "interrupts none":
-            for level in INTERRUPT_NAMES:
-                _add(options, level, "none")
-        elif word in _CONTEXTS and rest:
-            _add(options, word, rest)
+    words: list[str] = []
+    flags: list[str] = []
+    optimize = None
+    for text in claim.options:
+        if text.startswith("-O"):
+            optimize = text
+        elif text.startswith("-"):
+            flags += shlex.split(text)
+        elif text == _NO_INTERRUPTS:
+            words += [f"{level} none" for level in INTERRUPT_NAMES]
         else:
-            raise ScenarioError(
-                f"{claim.file}: {said!r} on the system line is not understood; there are: {', '.join(_KNOWN)}"
-            )
-    return options
-
-
-def _add(options: Options, word: str, said: str) -> None:
-    known = options.contexts.setdefault(word, [])
-    if said not in known:
-        known.append(said)
-
-
-def scenario_of(claim: Claim, declared: Scenario, contexts: dict[str, list[str]]) -> Scenario:
-    """Return the declared scenario with what the claim changes of it; named tasks are as many as there are names."""
-    given: dict[str, Sequence[str] | str | None] = {}
-    for name, values in contexts.items():
-        given[name.replace("-", "_")] = values[-1] if name in ("preemption", "attempts") else values
-    names = [name for line in claim.tasks for name in line.names]
-    if names and "tasks" not in contexts and not any(line.entry for line in claim.tasks):
-        given["tasks"] = [str(len(names))]
+            words.append(text)
+    given = read_words(claim, words, _OPTIONS, _KNOWN)
     try:
-        return override(declared, **given)  # type: ignore[arg-type]
+        made = {option.name: option.read(given[option.name]) for option in BUILD if option.name in given}
+        return Options(Build(optimize=optimize, flags=tuple(flags), **made), ScenarioChange.read(given))
     except ScenarioError as error:
-        raise ScenarioError(f"{claim.file}: {error}") from None
+        raise _placed(claim, error) from None
+
+
+def read_words(claim: Claim, words: Iterable[str], options: dict[str, Option], known: Sequence[str]) -> dict[str, Any]:
+    """Return the text of each option in `words`, by its name: of a repeated one a list, of a switch True.
+
+    known: examples for the error. Raises `ScenarioError` for a word that is no option, or contradicts an earlier one.
+    """
+    given: dict[str, Any] = {}
+    for text in words:
+        word, _, rest = text.partition(" ")
+        option = options.get(word)
+        if option is None or bool(option.metavar) is not bool(rest):
+            raise ScenarioError(
+                f"{claim.file}: {text!r} on the system line is not understood; there are: {', '.join(known)}"
+            )
+        if option.repeated:
+            given[option.name] = list(dict.fromkeys([*given.get(option.name, []), rest]))
+        elif given.setdefault(option.name, rest or True) != (rest or True):
+            raise ScenarioError(f"{claim.file}: the system line says {word} twice: {given[option.name]}, {rest}")
+    return given
+
+
+def scenario_of(claim: Claim, declared: Scenario, change: ScenarioChange) -> Scenario:
+    """Return the declared scenario with what the claim changes of it; named tasks are as many as there are names."""
+    names = [name for line in claim.tasks for name in line.names]
+    try:
+        if names and change.tasks is None and not any(line.entry for line in claim.tasks):
+            change = replace(change, tasks=ScenarioChange.of(tasks=len(names)).tasks)
+        return change.apply(declared)
+    except ScenarioError as error:
+        raise _placed(claim, error) from None
 
 
 def load_system(claim: Claim) -> tuple[Program, Scenario]:
     """Compile the C file of `claim`, which lies beside it, and return it with the claim's scenario."""
     options = options_of(claim)
-    path = Path(claim.file).parent / claim.system
-    flags = [*options.configuration, *options.flags]
-    program = load(path, arch=options.arch, cc=options.cc, optimize=options.optimize, flags=flags)
-    return program, scenario_of(claim, program.scenario, options.contexts)
+    try:
+        program = options.build.load(Path(claim.file).parent / claim.system, options.change)
+    except ScenarioError as error:
+        raise _placed(claim, error) from None
+    return program, scenario_of(claim, program.scenario, options.change)
+
+
+def _placed(claim: Claim, error: ScenarioError) -> ScenarioError:
+    """Return `error` with the place of the claim, in the words of a system line."""
+    return ScenarioError(f"{claim.file}: {error.spelled(as_system_word)}")

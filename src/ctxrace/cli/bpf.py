@@ -2,28 +2,24 @@
 
 import shlex
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
-from ctxrace.bpf.guards import Case, cases, run
+from ctxrace.bpf.guards.case import MODELS, Case, cases
+from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.callers import (
-    Defines,
-    Interrupts,
-    Programs,
-    Sleepable,
-    TrampolineOptions,
-    Trampolines,
-    callers_of,
-)
+from ctxrace.cli.callers import callers_of
 from ctxrace.cli.output import exit_status, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
-from ctxrace.explore.search import Limits
+from ctxrace.kernel.change import ScenarioChange
+from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
+from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result, render_table
@@ -31,6 +27,9 @@ from ctxrace.report.text import render_result, render_table
 __all__ = ["app"]
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
+
+_OF_FILES = ("exclusive", "balanced", "recovers", "progress")
+"""Options that name what a guard's own file declares."""
 
 _SYSTEM = "the whole system, called by the trampoline's machine code"
 _SYSTEM_REMARKS = (
@@ -40,66 +39,37 @@ _SYSTEM_REMARKS = (
 
 
 @app.callback()
+@opt.with_groups
 def bpf(
     context: typer.Context,
-    guard: Annotated[list[str] | None, typer.Option("--guard", metavar="NAME")] = None,
-    trampoline: Trampolines = None,
-    programs: Programs = None,
-    sleepable: Sleepable = None,
-    rcu: opt.Rcu = None,
-    interrupts: Interrupts = None,
-    define: Defines = None,
-    preemption: Annotated[
-        list[str] | None,
-        typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: none and full"),
+    change: Annotated[ScenarioChange, opt.CHANGE_GROUP.but("preemption", *INTERRUPT_NAMES, *_OF_FILES)],
+    caller: Annotated[Mapping[str, Any], opt.CALLER_GROUP.but("trampoline")],
+    trampolines: Annotated[tuple[str, ...], opt.CALLER_GROUP.each("trampoline")],
+    models: Annotated[tuple[Preemption, ...], opt.CHANGE_GROUP.each("preemption")],
+    build: opt.BuildOptions,
+    limits: opt.LimitOptions,
+    jobs: opt.Jobs,
+    json: opt.Json,
+    guard: Annotated[
+        list[str] | None, typer.Option("--guard", metavar="NAME", help="default: all", rich_help_panel="Guard")
     ] = None,
-    wanted: opt.PropertyOption = None,
-    tasks: Annotated[int, typer.Option("--tasks", min=1, metavar="N")] = 2,
-    fifo_tasks: Annotated[
-        int, typer.Option("--fifo-tasks", min=0, metavar="N", help="so many more, which no task preempts")
-    ] = 0,
-    cpus: Annotated[
-        int, typer.Option("--cpus", min=1, metavar="N", help="how many CPUs, between which tasks migrate")
-    ] = 1,
-    entry_window: opt.EntryWindow = False,
-    attempts: opt.Attempts = None,
-    arch: Annotated[str | None, typer.Option("--arch", metavar="NAME", help="the architecture")] = None,
-    cc: opt.Cc = None,
-    optimize: opt.Optimize = None,
-    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
-    timeout: opt.Timeout = None,
-    jobs: opt.Jobs = opt.DEFAULT_JOBS,
-    json: opt.Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Check BPF's recursion guards, by themselves and as called by trampolines; tell what is violated.
 
     Example: ctxrace bpf --guard arm64-v1 --trampoline fexit --sleepable --preemption full
     """
-    # long because every option is a parameter
     if context.invoked_subcommand:
         _no_options_before(context)
         return
-    given = TrampolineOptions(trampoline, programs, sleepable, rcu, interrupts, define)
-    limits, level = Limits(max_states, timeout), opt.level_of(optimize)
-    chosen = cases(
-        guard or (),
-        preemption or (),
-        tasks=tasks,
-        properties=wanted or (),
-        cc=cc,
-        optimize=level,
-        attempts=attempts,
-        limits=limits,
-        arch=arch or "arm64",
-        callers=callers_of(given, arch or "arm64"),
-        cpus=cpus,
-        entry_window=entry_window,
-        fifo_tasks=fifo_tasks,
-    )
+    callers = callers_of(caller, trampolines, change, build.arch)
+    narrowed = guard or models or trampolines or caller or replace(change, tasks=None)
+    change = replace(change, rcu=None)  # which is the callers' now
+    chosen = cases(guard or (), models or MODELS, change, callers=callers, build=build, limits=limits)
     whole: list[Case] = []
-    narrowed = guard or preemption or wanted or attempts or given.any or cpus != 1 or entry_window or fifo_tasks
     if not narrowed:
-        whole = system_cases([arch] if arch else (), tasks=tasks, cc=cc, optimize=level, limits=limits)
+        source = context.get_parameter_source("arch")
+        archs = [build.arch] if source is not None and source.name == "COMMANDLINE" else []
+        whole = system_cases(archs, change=change, build=build, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs))
     if json:

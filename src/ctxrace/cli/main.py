@@ -28,7 +28,9 @@ def main(arguments: list[str] | None = None) -> None:
     except CtxraceError as error:
         if isinstance(error, ToolchainError) and error.output:
             sys.stderr.write(error.output.rstrip("\n") + "\n")
-        print(f"ctxrace: {error}", file=sys.stderr)
+        from ctxrace.cli.options import flag
+
+        print(f"ctxrace: {error.spelled(flag)}", file=sys.stderr)
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         print("ctxrace: interrupted", file=sys.stderr)

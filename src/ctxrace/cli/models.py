@@ -5,12 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards import run
+from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.output import exit_status, unfinished, write
 from ctxrace.cli.progress import searching
-from ctxrace.explore.search import Limits
+from ctxrace.kernel.program import Build
 from ctxrace.report.json import to_json
 from ctxrace.report.models import render_models
 
@@ -26,23 +26,21 @@ REMARKS = (
 )
 
 
+@opt.with_groups
 def models(
+    build: Annotated[Build, opt.BUILD_GROUP.but("arch")],
+    limits: opt.LimitOptions,
+    jobs: opt.Jobs,
+    json: opt.Json,
     guard: Annotated[
         list[str] | None, typer.Option("--guard", metavar="NAME", help=f"default: {', '.join(DEFAULT_GUARDS)}")
     ] = None,
-    cc: opt.Cc = None,
-    optimize: opt.Optimize = None,
-    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
-    timeout: opt.Timeout = None,
-    jobs: opt.Jobs = opt.DEFAULT_JOBS,
-    json: opt.Json = False,
 ) -> None:
     """Check guards under every preemption model and RCU flavour, on one CPU and on two (arm64).
 
     Example: ctxrace bpf models --guard arm64-v1 --guard plain-int
     """
-    limits = Limits(max_states, timeout)
-    keys = model_cases(guard or (), cc=cc, optimize=opt.level_of(optimize), limits=limits)
+    keys = model_cases(guard or (), build=build, limits=limits)
     with searching(f"exploring {len(keys)} cases"):
         results = list(run(list(keys), jobs))
     if json:

@@ -1,150 +1,86 @@
-"""Options that several verbs share, and what they make of them."""
+"""The command line's options, made from the tables of the values that they set.
+
+A verb has one parameter for a group of options: `Change`, `BuildOptions`, `LimitOptions`, ... In its place,
+`with_groups` shows typer each option of the group, and hands the verb the one value that they make.
+"""
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, get_args
 
 import typer
 
+from ctxrace.bpf.caller import CALLER
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.override import override, parse_property, select
-from ctxrace.kernel.program import Program, configuration, load
-from ctxrace.kernel.scenario import Scenario
+from ctxrace.core.setting import Setting
+from ctxrace.explore.search import Limits
+from ctxrace.kernel.change import SCENARIO, ScenarioChange
+from ctxrace.kernel.option import Option, as_flag
+from ctxrace.kernel.program import BUILD, Build, Program
+from ctxrace.kernel.scenario import parse_number
 
-__all__ = ["DEFAULT_JOBS", "DEFAULT_MAX_STATES", "UNCHANGED", "ScenarioOptions", "level_of", "load_program",
-           "scenario_of", "with_scenario_options"]  # fmt: skip
+__all__ = ["BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs", "Json", "LimitOptions",
+           "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
 
 DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
-DEFAULT_JOBS = os.cpu_count() or 1
-
-File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
-Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
-Cc = Annotated[
-    str | None,
-    typer.Option("--cc", metavar="COMMAND", help="the compiler, default: clang from pip"),
-]
-Optimize = Annotated[
-    str | None,
-    typer.Option("-O", metavar="LEVEL", help="0, 1, 2, 3, s, z or g, default: 2"),
-]
-Arch = Annotated[
-    str,
-    typer.Option("--arch", metavar="NAME", help="the architecture"),
-]
-TaskOption = Annotated[
-    list[str] | None,
-    typer.Option("--tasks", metavar="[N:]ENTRY|N", help="N tasks that run ENTRY"),
-]
-Softirq = Annotated[
-    list[str] | None,
-    typer.Option("--softirq", metavar="ENTRY|none", help="what a softirq runs"),
-]
-Hardirq = Annotated[
-    list[str] | None,
-    typer.Option("--hardirq", metavar="ENTRY|none", help="what a hard irq runs"),
-]
-Nmi = Annotated[
-    list[str] | None,
-    typer.Option("--nmi", metavar="ENTRY|none", help="what an NMI runs"),
-]
-Cpus = Annotated[
-    str | None,
-    typer.Option("--cpus", metavar="N", help="how many CPUs, between which tasks migrate; default: 1"),
-]
-FifoTasks = Annotated[
-    list[str] | None,
-    typer.Option("--fifo-tasks", metavar="[N:]ENTRY|N", help="the same, but no task preempts these"),
-]
-PreemptionOption = Annotated[
-    str | None,
-    typer.Option("--preemption", metavar="MODEL", help="none, voluntary, full, lazy or rt, default: full"),
-]
-Rcu = Annotated[
-    str | None,
-    typer.Option("--rcu", metavar="FLAVOUR", help="preemptible or non-preemptible, default: preemptible"),
-]
-EntryWindow = Annotated[
-    bool,
-    typer.Option("--entry-window", help="interrupts also run their entries before they are counted"),
-]
-Attempts = Annotated[
-    str | None,
-    typer.Option("--attempts", metavar="N|unlimited", help="how often each context begins its entry"),
-]
-Exclusive = Annotated[
-    list[str] | None,
-    typer.Option("--exclusive", metavar="BODY", help="BODY is never active twice"),
-]
-Balanced = Annotated[
-    list[str] | None,
-    typer.Option("--balanced", metavar="VARIABLE", help="idle: VARIABLE is as at the start"),
-]
-Recovers = Annotated[
-    list[str] | None,
-    typer.Option("--recovers", metavar="ENTRY,BODY", help="idle: one more ENTRY runs BODY"),
-]
-ProgressOption = Annotated[
-    list[str] | None,
-    typer.Option("--progress", metavar="ENTRY,BODY", help="between idle moments with an ENTRY, BODY ran"),
-]
-PropertyOption = Annotated[
-    list[str] | None,
-    typer.Option("--property", metavar="NAME", help="decide only this one, for example exclusive"),
-]
-MaxStates = Annotated[
-    int,
-    typer.Option("--max-states", min=1, metavar="N", help="stop after so many states"),
-]
-Timeout = Annotated[
-    float | None,
-    typer.Option("--timeout", min=0.0, metavar="SECONDS", help="stop after so long"),
-]
-Jobs = Annotated[
-    int,
-    typer.Option("--jobs", min=1, show_default=False, help="processes, default: one for each CPU"),
-]
-Json = Annotated[bool, typer.Option("--json", help="print ctxrace-result/1 instead of text")]
 
 
-class ScenarioOptions(NamedTuple):
-    """What the user typed of the scenario, for the verbs that `with_scenario_options` gives these options to."""
+@dataclass(frozen=True)
+class Group:
+    """Options that make one value. panel: their heading in ``--help``, where an option has none of its own."""
 
-    tasks: TaskOption = None
-    softirq: Softirq = None
-    hardirq: Hardirq = None
-    nmi: Nmi = None
-    fifo_tasks: FifoTasks = None
-    cpus: Cpus = None
-    preemption: PreemptionOption = None
-    rcu: Rcu = None
-    entry_window: EntryWindow = False
-    attempts: Attempts = None
-    exclusive: Exclusive = None
-    balanced: Balanced = None
-    recovers: Recovers = None
-    progress: ProgressOption = None
-    wanted: PropertyOption = None
+    panel: str
+    options: tuple[Option, ...]
+    make: Callable[[Mapping[str, Any]], Any]
+
+    def but(self, *names: str) -> "Group":
+        """Return the group without the options of these names."""
+        return replace(self, options=tuple(option for option in self.options if option.name not in names))
+
+    def each(self, name: str) -> "Group":
+        """Return the group of this option alone, given as often as one likes: its value is all of theirs."""
+        (option,) = (option for option in self.options if option.name == name)
+        repeated = replace(option, repeated=True)
+        return Group(self.panel, (repeated,), lambda given: tuple(map(option.read, given.get(name, ()))))
+
+    def parameters(self) -> list[Parameter]:
+        """Return its options as parameters of a function that typer reads."""
+        return [_parameter(option, option.panel or self.panel) for option in self.options]
+
+    def value(self, words: dict[str, Any]) -> Any:  # noqa: ANN401 - what `make` returns
+        """Take its options out of `words`, and return what they make; raise `ScenarioError` for a wrong word."""
+        given = {option.name: words.pop(option.name) for option in self.options}
+        return self.make({name: word for name, word in given.items() if word is not None and word != []})
 
 
-UNCHANGED = ScenarioOptions()
-"""The scenario as it is declared."""
+def _parameter(option: Option, panel: str) -> Parameter:
+    typed = f"{option.typed}/{option.off}" if option.off else option.typed
+    kind: Any = list[str] | None if option.repeated else str | None if option.metavar else bool | None
+    shown = typer.Option(typed, metavar=option.metavar or None, help=option.help, rich_help_panel=panel)
+    return Parameter(option.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, shown])
 
 
-def with_scenario_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return `verb` with an option for each field of `ScenarioOptions` in the place of its parameter ``given``.
+def with_groups(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return `verb` with the options of each `Group` in the place of the parameter that it annotates.
 
     Typer reads options off a function's signature, so that is what changes.
     """
-    hints = get_type_hints(ScenarioOptions, include_extras=True)
-    defaults = ScenarioOptions._field_defaults
-    shared = [Parameter(name, Parameter.KEYWORD_ONLY, default=defaults[name], annotation=hints[name]) for name in hints]
-    own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in signature(verb).parameters.values()]
-    parameters = [one for each in own for one in (shared if each.name == "given" else [each])]
+    groups: dict[str, Group] = {}
+    parameters: list[Parameter] = []
+    for one in signature(verb, eval_str=True).parameters.values():
+        group = next((each for each in get_args(one.annotation) if isinstance(each, Group)), None)
+        if group is None:
+            parameters.append(one.replace(kind=Parameter.KEYWORD_ONLY))
+        else:
+            groups[one.name] = group
+            parameters += group.parameters()
 
     def with_options(**words: Any) -> None:  # noqa: ANN401 - of each option its own type
-        verb(given=ScenarioOptions(*(words.pop(name) for name in ScenarioOptions._fields)), **words)
+        values = {name: group.value(words) for name, group in groups.items()}
+        verb(**values, **words)
 
     with_options.__doc__, with_options.__name__ = verb.__doc__, verb.__name__
     with_options.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -152,43 +88,99 @@ def with_scenario_options(verb: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def load_program(
-    file: str,
-    arch: str,
-    cc: str | None,
-    optimize: str | None,
-    flags: Sequence[str] | None,
-    *,
-    given: ScenarioOptions = UNCHANGED,
-) -> Program:
-    """Compile and load `file`, and hand the compiler's own messages on to the user.
+# The groups
 
-    given: of which preemption, rcu and cpus are for the headers.
-    """
-    level = level_of(optimize)
-    configured = configuration(preemption=given.preemption, rcu=given.rcu, cpus=given.cpus)
-    program = load(file, arch=arch, cc=cc, optimize=level, flags=[*configured, *(flags or ())])
+
+def _read(options: Sequence[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.field or one.name: one.read(given[one.name]) for one in options if one.name in given}
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise ScenarioError(Setting("timeout", text), " is no number of seconds")
+    return seconds
+
+
+def _states(text: str) -> int:
+    return parse_number("states", text, Setting("max_states"), digits=18)
+
+
+LIMITS = (
+    Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states),
+    Option("timeout", "SECONDS", "stop after so long", _seconds),
+)
+"""The options of `Limits`."""
+
+
+def _jobs(text: str) -> int:
+    return parse_number("processes", text, Setting("jobs"))
+
+
+JOBS = Option("jobs", "N", "processes; default: one for each CPU", _jobs)
+JSON = Option("json", "", "print JSON instead of text, errors too", bool)
+
+ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, JSON)
+"""Every option that a value is made of."""
+
+CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
+BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**_read(BUILD, given)))
+CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER, given)).but("rcu")
+"""The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
+
+Change = Annotated[ScenarioChange, CHANGE_GROUP]
+BuildOptions = Annotated[Build, BUILD_GROUP]
+CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
+LimitOptions = Annotated[
+    Limits, Group("Limits", LIMITS, lambda given: Limits(**({"max_states": DEFAULT_MAX_STATES} | _read(LIMITS, given))))
+]
+Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
+Json = Annotated[bool, Group("Output", (JSON,), lambda given: bool(given.get("json")))]
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
+Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
+
+
+# What verbs make of them
+
+
+def compiled(context: typer.Context, build: Build, flags: Sequence[str] | None) -> Build:
+    """Return `build` with the flags that stand after ``--``; raise `ScenarioError` for words that stand before it."""
+    flags = flags or ()
+    words: Sequence[str] = context.obj
+    behind = words[words.index("--") + 1 :] if "--" in words else []
+    if len(flags) > len(behind):
+        raise ScenarioError(
+            f"{flags[0]!r} is a second file, and one is taken at a time; run the command once for each, or write flags "
+            "for the compiler after --"
+        )
+    return replace(build, flags=tuple(flags))
+
+
+def announced(program: Program) -> Program:
+    """Hand the compiler's own messages on to the user, and return `program`."""
     sys.stderr.write(program.messages)
     return program
 
 
-def level_of(optimize: str | None) -> str | None:
-    """Return the compiler's flag for the optimisation level that a user typed; raise `ScenarioError` for another."""
-    if optimize is None:
-        return None
-    if optimize not in ("0", "1", "2", "3", "s", "z", "g"):
-        raise ScenarioError(f"-O takes 0, 1, 2, 3, s, z or g, got {optimize!r}")
-    return f"-O{optimize}"
+def without(words: Sequence[str], options: Sequence[Option]) -> list[str]:
+    """Return the words of a command line without `options` and their values; what stands after ``--`` stays."""
+    kept: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            return [*kept, word, *rest]
+        option = next((one for one in options if word.partition("=")[0] in (one.typed, one.off)), None)
+        if option is None:
+            kept.append(word)
+        elif option.metavar and "=" not in word:
+            next(rest, None)
+    return kept
 
 
-def scenario_of(declared: Scenario, given: ScenarioOptions) -> Scenario:
-    """Return the declared scenario with what the options say in its place."""
-    kinds = ("exclusive", "balanced", "recovers", "progress")
-    texts = {kind: getattr(given, kind) or () for kind in kinds}
-    properties = [parse_property(kind, text) for kind in kinds for text in texts[kind]]
-    changed = {
-        name: value
-        for name, value in given._asdict().items()
-        if value is not None and name not in (*kinds, "wanted", "rcu")
-    }
-    return select(override(declared, properties=properties, **changed), given.wanted or ())
+def flag(setting: Setting) -> str:
+    """Return `setting` as it is typed."""
+    return as_flag(setting, ALL)

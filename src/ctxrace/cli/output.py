@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
-from ctxrace.report.text import WIDTH, print_report
+from ctxrace.report.text import WIDTH, print_report, render_result
 
-__all__ = ["exit_status", "unfinished", "write"]
+__all__ = ["exit_status", "print_result", "unfinished", "write"]
 
 _STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
 
@@ -17,6 +18,14 @@ _STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
 def write(text: str) -> None:
     """Print a report on standard output, in colour on a terminal."""
     print_report(text, Console(file=sys.stdout, highlight=False))
+
+
+def print_result(result: Result, *, json: bool) -> None:
+    """Print one result on standard output."""
+    if json:
+        sys.stdout.write(to_json([result]))
+    else:
+        write(render_result(result))
 
 
 def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()) -> str:

@@ -2,72 +2,46 @@
 
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from ctxrace.bpf.guards.known import is_guard
+from ctxrace.bpf.guards.load import load_guard
 from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
-from ctxrace.cli.callers import (
-    Defines,
-    Interrupts,
-    Programs,
-    Sleepable,
-    TrampolineOptions,
-    Trampolines,
-    load_program,
-)
+from ctxrace.cli.callers import caller_of
 from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import write
-from ctxrace.cli.system_line import BuildOptions, system_line
+from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
-from ctxrace.explore.search import Limits
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.text import render_interleaving
 
-__all__ = ["replay", "without_limits"]
+__all__ = ["replay"]
 
-_LIMITS = ("--max-states", "--timeout")
 _OF_CLAIMS = ("guard", "mail", "json", "max_states", "timeout")
 
 
-def without_limits(words: Sequence[str]) -> Iterator[str]:
-    """Return the words of a command line without the options that only end a search early."""
-    skip = False
-    for word in words:
-        if skip:
-            skip = False
-        elif word in _LIMITS:
-            skip = True
-        elif not word.startswith(tuple(f"{name}=" for name in _LIMITS)):
-            yield word
-
-
-@opt.with_scenario_options
+@opt.with_groups
 def replay(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; for a schedule as for check, or a guard")],
+    change: opt.Change,
+    caller: opt.CallerOptions,
+    build: opt.BuildOptions,
+    limits: opt.LimitOptions,
+    json: opt.Json,
     schedule: Annotated[
         str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
     ] = None,
-    flags: opt.Flags = None,
-    trampoline: Trampolines = None,
-    programs: Programs = None,
-    sleepable: Sleepable = None,
-    interrupts: Interrupts = None,
-    define: Defines = None,
-    given: opt.ScenarioOptions = opt.UNCHANGED,
-    arch: opt.Arch = "arm64",
-    cc: opt.Cc = None,
-    optimize: opt.Optimize = None,
     guard: Annotated[str | None, typer.Option("--guard", metavar="NAME", help="ask the claim of this guard")] = None,
     claim: Annotated[bool, typer.Option("--claim", help="print the schedule's interleaving as a claim")] = False,
     mail: Annotated[bool, typer.Option("--mail", help="of a claim: a plain-text reply")] = False,
-    json: Annotated[bool, typer.Option("--json", help="of a claim: print ctxrace-claim/1")] = False,
-    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
-    timeout: opt.Timeout = None,
+    flags: opt.Flags = None,
 ) -> None:
     """Execute the claim FILE; or replay a schedule on the same machine code and scenario.
 
@@ -76,12 +50,22 @@ def replay(
     _refuse_misplaced(context, file, of_claim=schedule is None)
     if schedule is None:
         again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
-        raise typer.Exit(replay_claim(file, guard, Limits(max_states, timeout), again, mail, json))
-    caller = TrampolineOptions(trampoline, programs, sleepable, given.rcu, interrupts, define)
-    program = load_program(file, caller, arch, cc, optimize, flags, given.preemption, given.cpus)
-    scenario = opt.scenario_of(program.scenario, given)
+        raise typer.Exit(replay_claim(file, guard, limits, again, mail, json))
+    build = opt.compiled(context, build, flags)
+    if is_guard(file):
+        called = caller_of(caller, change)
+        change = replace(change, rcu=None)  # which is the caller's now
+        program = load_guard(file, called, build, change)
+    else:
+        if caller:
+            typed = Setting(next(iter(caller)))
+            raise ScenarioError(
+                f"{file} is no guard of ctxrace bpf; leave out ", typed, " and its like, which need one"
+            )
+        called, program = None, build.load(file, change)
+    scenario = change.apply(opt.announced(program).scenario)
     if claim:
-        about = system_line(file, caller, given, BuildOptions(arch, cc, optimize, flags or ()))
+        about = system_line(file, called, change, build)
         sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
         raise typer.Exit
     told, broken = run_again(program, Schedule.parse(schedule), scenario)

@@ -1,9 +1,12 @@
 """``ctxrace show``: the instructions of a program, which of them are events, and why."""
 
+from dataclasses import replace
+
+import typer
+
 from ctxrace.cli import options as opt
 from ctxrace.cli.output import write
 from ctxrace.cli.progress import searching
-from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.narrate.listing import listing
 from ctxrace.kernel.scenario import validate
@@ -11,21 +14,27 @@ from ctxrace.report.listing import render_listing
 
 __all__ = ["show"]
 
+_ENOUGH = 100_000  # states: what is an event is seen early
 
+
+@opt.with_groups
 def show(
+    context: typer.Context,
     file: opt.File,
+    change: opt.Change,
+    build: opt.BuildOptions,
+    limits: opt.LimitOptions,
     flags: opt.Flags = None,
-    arch: opt.Arch = "arm64",
-    cc: opt.Cc = None,
-    optimize: opt.Optimize = None,
-    max_states: opt.MaxStates = 100_000,
-    timeout: opt.Timeout = None,
 ) -> None:
-    """Show the instructions that FILE's contexts can reach, which are events, and why."""
-    program = opt.load_program(file, arch, cc, optimize, flags)
-    scenario = validate(program.scenario, program.image)
+    """Show the instructions that FILE's contexts can reach, which are events, and why.
+
+    Example: ctxrace show guard.c --arch x86-64
+    """
+    program = opt.announced(opt.compiled(context, build, flags).load(file, change))
+    scenario = validate(change.apply(program.scenario), program.image)
+    if limits.max_states == opt.DEFAULT_MAX_STATES:
+        limits = replace(limits, max_states=_ENOUGH)
     with searching(f"exploring {file}") as shown:
-        limits = Limits(max_states, timeout)
         system, exploration = explore(program, scenario, limits, shown, everything=True)
     remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
     write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark))

@@ -1,4 +1,4 @@
-"""``ctxrace bpf claims``: what was said in the thread, and what is so."""
+"""``ctxrace bpf claims``: check each statement in the thread."""
 
 import sys
 from typing import Annotated
@@ -8,26 +8,25 @@ import typer
 from ctxrace.bpf.decided import decide_thread
 from ctxrace.cli import options as opt
 from ctxrace.cli.progress import searching
-from ctxrace.explore.search import Limits
 from ctxrace.report.thread import render_thread, thread_to_json
 
 __all__ = ["claims"]
 
 
+@opt.with_groups
 def claims(
-    max_states: opt.MaxStates = opt.DEFAULT_MAX_STATES,
-    timeout: opt.Timeout = None,
-    jobs: opt.Jobs = opt.DEFAULT_JOBS,
+    limits: opt.LimitOptions,
+    jobs: opt.Jobs,
+    json: opt.Json,
     mail: Annotated[bool, typer.Option("--mail", help="fit for a mail: ASCII, 72 columns; it always is")] = False,
-    json: Annotated[bool, typer.Option("--json", help="print ctxrace-thread/1 instead of text")] = False,
 ) -> None:
-    """Decide the statements of the thread about BPF's recursion guard, each with the command that shows it.
+    """Check the statements of the thread about BPF's recursion guard, each with the command that shows it.
 
     Example: ctxrace bpf claims
     """
     del mail  # there is one layout
     with searching("deciding the thread"):
-        statements = decide_thread(jobs, Limits(max_states, timeout))
+        statements = decide_thread(jobs, limits)
     sys.stdout.write(thread_to_json(statements) if json else render_thread(statements))
     facts = [fact for statement in statements for fact in statement.facts]
     unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)

@@ -4,6 +4,10 @@ Every message says, in lower case: what happened, the value, where, the likely c
 The command line prints it after ``ctxrace:`` and exits with 2; nothing here is ever a traceback.
 """
 
+from collections.abc import Callable
+
+from ctxrace.core.setting import Setting
+
 __all__ = [
     "CtxraceError",
     "ExecutionError",
@@ -15,7 +19,20 @@ __all__ = [
 
 
 class CtxraceError(Exception):
-    """Something in the input cannot be checked. The message names it and says what to do."""
+    """Something in the input cannot be checked. The message names it and says what to do.
+
+    A message is made of text and of settings. As text, it spells the settings as Python does.
+    """
+
+    def __init__(self, *parts: str | Setting) -> None:
+        super().__init__(*parts)
+
+    def __str__(self) -> str:
+        return self.spelled(str)
+
+    def spelled(self, spell: Callable[[Setting], str]) -> str:
+        """Return the message, each of its settings in the words of `spell`."""
+        return "".join(spell(part) if isinstance(part, Setting) else str(part) for part in self.args)
 
 
 class ToolchainError(CtxraceError):

@@ -1,18 +1,24 @@
 """From a file to a program that can be checked: compiled the way the kernel compiles, linked, loaded."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ctxrace.core.errors import ScenarioError, ToolchainError
+from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
+from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.model.layout import linker_script
-from ctxrace.kernel.rules.preemption import Preemption
-from ctxrace.kernel.scenario import RCU_FLAVOURS, Scenario, declared_scenario
+from ctxrace.kernel.option import Option
+from ctxrace.kernel.scenario import Scenario, declared_scenario
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
 
-__all__ = ["INCLUDE", "Program", "configuration", "fits_together", "load"]
+__all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "Build", "Program", "is_source", "load"]
+
+DEFAULT_ARCH = "arm64"
+_SOURCES = (".c", ".i", ".S", ".s")
+_LEVELS = ("0", "1", "2", "3", "s", "z", "g")
 
 INCLUDE = Path(__file__).parent / "include"
 """The directory of ``<ctxrace/kernel.h>``."""
@@ -23,7 +29,8 @@ class Program:
     """Hold what is checked.
 
     name: the file as the user spelled it; compiler: who made the machine code, and how hard it optimised.
-    messages: what the compiler printed, unchanged; scenario: what the source declares.
+    messages: what the compiler printed, unchanged; scenario: what the source declares, with `change`.
+    build: how it was made.
     """
 
     name: str
@@ -31,35 +38,57 @@ class Program:
     compiler: str
     messages: str
     scenario: Scenario
+    build: "Build | None" = None
+    change: ScenarioChange = UNCHANGED
 
 
-def configuration(
-    *, preemption: str | None = None, rcu: str | None = None, cpus: str | None = None
-) -> tuple[str, ...]:
-    """Return the compiler's flags that make the headers those of a kernel that is configured so (ctxrace/config.h).
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Say how machine code is made.
 
-    None: what the source says. Raises `ScenarioError` for a flavour of RCU that does not exist.
+    arch: the architecture. cc: a compiler's command line, None for the clang that comes with ctxrace.
+    optimize: ``-O0`` to ``-Os``, None for ``-O2``. flags: more for the compiler.
     """
-    flags = []
-    if preemption == Preemption.RT:
-        flags.append("-DCTXRACE_PREEMPT_RT=1")
-    if rcu is not None:
-        if rcu not in RCU_FLAVOURS:
-            raise ScenarioError(f"unknown flavour of RCU {rcu!r} (--rcu); ctxrace has: {', '.join(RCU_FLAVOURS)}")
-        fits_together(preemption, rcu)
-        flags.append(f"-DCTXRACE_PREEMPT_RCU={int(rcu == RCU_FLAVOURS[0])}")
-    if cpus is not None and cpus != "1":
-        flags.append("-DCTXRACE_SMP=1")
-    return tuple(flags)
+
+    arch: str = DEFAULT_ARCH
+    cc: str | None = None
+    optimize: str | None = None
+    flags: tuple[str, ...] = ()
+
+    def load(self, path: str | Path, change: ScenarioChange = UNCHANGED, *, cache: Path | None = None) -> Program:
+        """Compile and load `path` as `load` does, its headers configured as `change` says. Raises `CtxraceError`."""
+        if change.configuration and not is_source(path):
+            settings = [(name, getattr(change, name)) for name in ("rcu", "cpus", "preemption")]
+            given = next(Setting(name, str(value)) for name, value in settings if value is not None)
+            raise ScenarioError(
+                given, f" is for the headers of C files, and {path} is taken as machine code; leave it out"
+            )
+        flags = [*change.configuration, *self.flags]
+        program = load(path, arch=self.arch, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
+        return replace(program, build=self)
 
 
-def fits_together(preemption: str | None, rcu: str) -> None:
-    """Raise `ScenarioError` for a preemption model that does not exist with a flavour of RCU."""
-    if preemption == Preemption.RT and rcu != RCU_FLAVOURS[0]:
-        raise ScenarioError(
-            f"--preemption rt does not go with --rcu {rcu}: PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig); "
-            "leave out --rcu, or take another model (full)"
-        )
+def _level(value: object) -> str:
+    """Return the compiler's flag for an optimisation level, as ``3`` or ``-O3``."""
+    level = str(value).removeprefix("-O")
+    if level not in _LEVELS:
+        raise ScenarioError(Setting("optimize"), f" takes {', '.join(_LEVELS[:-1])} or {_LEVELS[-1]}, got {level!r}")
+    return f"-O{level}"
+
+
+BUILD = (
+    Option("arch", "NAME", "the architecture; default: arm64", str,
+           lambda arch: [] if arch == DEFAULT_ARCH else [arch]),
+    Option("cc", "COMMAND", "the compiler; default: clang from pip", str),
+    Option("optimize", "LEVEL", "0, 1, 2, 3, s, z or g; default: 2", _level,
+           lambda level: [level.removeprefix("-O")], flag="-O"),
+)  # fmt: skip
+"""The options of `Build`, but for the flags, which stand at the end of a command line."""
+
+
+def is_source(path: str | Path) -> bool:
+    """Return whether `path` is compiled; what is not is taken as machine code."""
+    return Path(path).suffix in _SOURCES
 
 
 def load(
@@ -81,7 +110,7 @@ def load(
     """
     path = Path(path)
     target = architecture(arch)
-    if path.suffix in (".c", ".i", ".S", ".s"):
+    if is_source(path):
         compiler = find_compiler(cc, target, cache=cache)
         build = compile_c(
             path,
@@ -97,8 +126,8 @@ def load(
         made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
     else:
         if cc or optimize or flags or more:
-            given = "--cc" if cc else optimize or (*flags, *more)[0]
-            raise ToolchainError(f"{given} is for C files, and {path} is taken as machine code; leave it out")
+            given = Setting("cc", cc) if cc else Setting("optimize", optimize) if optimize else str((*flags, *more)[0])
+            raise ScenarioError(given, f" is for C files, and {path} is taken as machine code; leave it out")
         made_by, messages, linked = "not known", "", path
         if path.suffix == ".o":
             build = link_object(path, target, linker_script(target), cache)

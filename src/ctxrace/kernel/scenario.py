@@ -5,20 +5,21 @@ section `.ctxrace`: the kind, its words, then file:line.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.properties.demands import Balanced, Exclusive, Progress, Recovers
 from ctxrace.kernel.rules.contexts import Level
-from ctxrace.kernel.rules.preemption import Preemption
+from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.machine.image import Image
 
 __all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declared_scenario", "exclusive", "progress",
            "recovers", "validate"]  # fmt: skip
 
 CHECK_FUNCTION = "ctxrace_check_failed"
-RCU_FLAVOURS = ("preemptible", "non-preemptible")
 MOST_CPUS = 8
 MOST_TASKS = 1_000_000
 
@@ -53,8 +54,8 @@ class Scenario:
 
     attempts: how often each context begins its entry at most; None: no limit.
     entry_window: whether interrupts also call their entries where they are not accounted for.
-    statistics: variables that are left out of states, because nothing hangs on them.
-    rcu: whether RCU is ``preemptible`` where the code was compiled; rt: whether it was compiled for PREEMPT_RT.
+    statistics: variables that are left out of states, because no branch depends on them.
+    rcu: the flavour of RCU that the code was compiled for; rt, smp: whether for PREEMPT_RT, for several CPUs.
     """
 
     tasks: tuple[Tasks, ...] = ()
@@ -65,8 +66,9 @@ class Scenario:
     attempts: int | None = None
     entry_window: bool = False
     statistics: tuple[str, ...] = ()
-    rcu: str = "preemptible"
+    rcu: str = str(Rcu.PREEMPTIBLE)
     rt: bool = False
+    smp: bool = field(default=False, repr=False)  # no schedule depends on it
 
     @property
     def interrupts(self) -> tuple[Handler, ...]:
@@ -171,7 +173,8 @@ def declared_scenario(image: Image) -> Scenario:
             names = dict.fromkeys((*scenario.statistics, words[0]))
             scenario = replace(scenario, statistics=tuple(names))
         elif kind == "compiled":
-            scenario = replace(scenario, rcu=words[1]) if words[0] == "rcu" else replace(scenario, rt=True)
+            compiled: dict[str, Any] = {"rcu": words[1]} if words[0] == "rcu" else {words[1]: True}
+            scenario = replace(scenario, **compiled)
         elif kind in _PROPERTIES:
             wanted = make_property(kind, words)
             if wanted not in scenario.properties:
@@ -198,21 +201,24 @@ def make_property(kind: str, subjects: Iterable[str]) -> Property:
     return _PROPERTIES[kind](*subjects)
 
 
-def parse_preemption(word: str, where: str) -> Preemption:
+def parse_preemption(word: object, where: str | Setting) -> Preemption:
     """Return the preemption model called `word`; `where` it stands is for the error."""
     try:
-        return Preemption(word)
+        return Preemption(str(word))
     except ValueError:
         known = ", ".join(Preemption)
-        raise ScenarioError(f"unknown preemption model {word!r} ({where}); ctxrace has: {known}") from None
+        raise ScenarioError(f"unknown preemption model {word!r} (", where, f"); ctxrace has: {known}") from None
 
 
-def parse_number(what: str, word: str, where: str) -> int:
-    """Return the positive number `word`; `what` it counts and `where` it stands are for the error."""
-    digits = word.strip("()uUlL")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) < 10 and int(digits) > 0):
-        raise ScenarioError(f"the number of {what} is {word!r} ({where}); it must be a number from 1 on")
-    return int(digits)
+def parse_number(what: str, word: object, where: str | Setting, digits: int = 9) -> int:
+    """Return the positive number `word`, an int or its text; `what` it counts and `where` it stands are for the error.
+
+    A number in C may have parentheses and a suffix. digits: how many it has at most.
+    """
+    number = str(word).strip("()uUlL") if isinstance(word, int | str) and not isinstance(word, bool) else ""
+    if not (number.isascii() and number.isdecimal() and len(number) <= digits and int(number) > 0):
+        raise ScenarioError(f"the number of {what} is {word!r} (", where, "); it must be a number from 1 on")
+    return int(number)
 
 
 def validate(scenario: Scenario, image: Image) -> Scenario:
@@ -222,7 +228,8 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
     """
     if not scenario.entries:
         raise ScenarioError(
-            f"no scenario is declared in {image.name}; add for example CTXRACE_TASKS(2, entry); or pass --tasks 2:entry"
+            f"no scenario is declared in {image.name}; add for example CTXRACE_TASKS(2, entry); or pass ",
+            Setting("tasks", "2:entry"),
         )
     if scenario.cpus > 1:
         _validate_cpus(scenario, image)
@@ -260,7 +267,14 @@ def _validate_cpus(scenario: Scenario, image: Image) -> None:
     if image.arch.one_cpu_because:
         raise ScenarioError(
             f"{scenario.cpus} CPUs are declared, and more than one is not modelled on {image.arch.name}: "
-            f"{image.arch.one_cpu_because}; pass --cpus 1"
+            f"{image.arch.one_cpu_because}; pass ",
+            Setting("cpus", 1),
+        )
+    if not scenario.smp and image.contents(".ctxrace"):
+        raise ScenarioError(
+            f"there are {scenario.cpus} CPUs, and {image.name} was compiled for one; compile it with ",
+            Setting("cpus", scenario.cpus),
+            ", or write #define CTXRACE_SMP 1 before the include",
         )
 
 
@@ -268,14 +282,16 @@ def _validate_preemption(scenario: Scenario, image: Image) -> None:
     if scenario.preemption is not Preemption.RT:
         if scenario.rt:
             raise ScenarioError(
-                f"{image.name} was compiled for PREEMPT_RT, and the preemption model is {scenario.preemption}; "
-                "pass --preemption rt, or leave out CTXRACE_PREEMPT_RT"
+                f"{image.name} was compiled for PREEMPT_RT, and the preemption model is {scenario.preemption}; pass ",
+                Setting("preemption", str(Preemption.RT)),
+                ", or leave out CTXRACE_PREEMPT_RT",
             )
         return
     if not scenario.rt and image.contents(".ctxrace"):
         raise ScenarioError(
-            f"the preemption model is rt, and {image.name} was not compiled for it; pass --preemption rt, or write "
-            "#define CTXRACE_PREEMPT_RT 1 before the include"
+            f"the preemption model is rt, and {image.name} was not compiled for it; pass ",
+            Setting("preemption", str(Preemption.RT)),
+            ", or write #define CTXRACE_PREEMPT_RT 1 before the include",
         )
     if scenario.task_count + len(scenario.softirq_tasks) == 1:
         raise ScenarioError(

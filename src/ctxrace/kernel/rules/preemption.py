@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ctxrace.kernel.rules.sleeping import BLOCKS, Sleep
 
-__all__ = ["Preemption", "may_be_preempted"]
+__all__ = ["Preemption", "Rcu", "may_be_preempted"]
 
 
 class Preemption(StrEnum):
@@ -19,6 +19,13 @@ class Preemption(StrEnum):
     FULL = "full"  # between any two steps, while the preempt count is 0 and interrupts are on
     LAZY = "lazy"  # as full: a task with a real-time priority does not wait for the tick that others wait for
     RT = "rt"  # as full, and softirqs are tasks
+
+
+class Rcu(StrEnum):
+    """Whether a reader of RCU may be preempted (CONFIG_PREEMPT_RCU, kernel/rcu/Kconfig)."""
+
+    PREEMPTIBLE = "preemptible"
+    NON_PREEMPTIBLE = "non-preemptible"
 
 
 _RESCHEDULING_CALLS = {

@@ -108,7 +108,7 @@ static __noipa __cold __maybe_unused void ctxrace_check_failed(const char *condi
 #define CTXRACE_JOIN(a, b)		CTXRACE_JOIN_(a, b)
 #define CTXRACE_JOIN_(a, b)		a##b
 
-/* For whom it was compiled: see CTXRACE_PREEMPT_RCU and CTXRACE_PREEMPT_RT in kernel.h. */
+/* What it was compiled for: see config.h. */
 #if CTXRACE_PREEMPT_RCU
 CTXRACE_RECORD("compiled rcu preemptible");
 #else
@@ -116,6 +116,9 @@ CTXRACE_RECORD("compiled rcu non-preemptible");
 #endif
 #if CTXRACE_PREEMPT_RT
 CTXRACE_RECORD("compiled for rt");
+#endif
+#if CTXRACE_SMP
+CTXRACE_RECORD("compiled for smp");
 #endif
 
 #endif

@@ -1,0 +1,47 @@
+"""Check many cases, some at a time in processes of their own."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from ctxrace.bpf.caller import ALONE
+from ctxrace.bpf.guards.case import Case
+from ctxrace.bpf.processes import Stop, each
+from ctxrace.core.verdict import Outcome, Result
+
+__all__ = ["run"]
+
+
+def run(wanted: Sequence[Case], jobs: int) -> list[Result]:
+    """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
+
+    Ctrl-C ends the searches that run, as incomplete, and begins no others: cases without a result were not searched.
+    """
+    if jobs == 1:
+        groups = [list(wanted)]
+    else:
+        # Guards may compile to the same code, so those with the same caller go to the same process.
+        alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
+        keyed = [((case.arch, case.caller, case.preemption, number), case)
+                 for case, number in zip(wanted, alone, strict=True)]  # fmt: skip
+        groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
+    return [result for results in each(_check_all, groups, jobs) for result in results or ()]
+
+
+def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
+    """Check the cases one after another, up to Ctrl-C; what is the same machine code, and holds, is searched once."""
+    known: dict[tuple[object, ...], Result] = {}
+    results: list[Result] = []
+    try:
+        for case in wanted:
+            stop.check()
+            program, scenario = case.load()
+            loaded = tuple((s.address, s.data) for s in program.image.sections)
+            key = (loaded, scenario, case.limits, case.arch, program.compiler)
+            result = known.get(key) or case.decide(program, scenario, stop)
+            if result.outcome is Outcome.HOLDS:  # an interleaving names the guard's own lines
+                known[key] = result
+            results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+    except KeyboardInterrupt:
+        pass  # what was found until then is as true as before
+    return results
