@@ -236,7 +236,8 @@ class Btf:
                 element, _, length = struct.unpack("<III", rows)
                 return Type(kind, name, other=element, count=length)
             case TypeKind.STRUCT | TypeKind.UNION:
-                members = tuple(self._field(*row, bit_fields=flag) for row in struct.iter_unpack("<III", rows))
+                fields = struct.iter_unpack("<III", rows)
+                members = tuple(self._field(where, of, place, flag) for where, of, place in fields)
                 return Type(kind, name, value, members=members, flag=flag)
             case TypeKind.DATASEC:
                 placed = tuple(Member("", of, place, size) for of, place, size in struct.iter_unpack("<III", rows))
