@@ -3,7 +3,7 @@
 import pytest
 
 from ctxrace.bpf.programs.rules import Kernel, Meeting, placement
-from ctxrace.bpf.programs.rules.meeting import How, meeting
+from ctxrace.bpf.programs.rules.meeting import How, Outcome, meeting
 from ctxrace.bpf.programs.rules.placement import Certainty
 from ctxrace.bpf.programs.rules.row import Guard
 from ctxrace.bpf.programs.rules.rule import RULE_SOURCES, Rule
@@ -179,7 +179,29 @@ def test_certainty_is_that_of_the_less_certain() -> None:
 def test_context_by_the_user_takes_the_uncertainty_away() -> None:
     found = meeting(placement("xdp", LAZY), placement("fentry/f", LAZY, context=TASK), same_program=False)
     assert found.runs == ()
-    assert found.kept_apart_by == (Rule.PREEMPTION_OFF, Rule.LOWER_LEVEL)
+    assert found.outcome is Outcome.APART
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "outcome", "rule", "certainty"),
+    [
+        ("cgroup_skb/egress", "cgroup/connect4", Outcome.RUNS, Rule.PREEMPTIBLE_TASK, Certainty.KNOWN),
+        ("cgroup/connect4", "xdp", Outcome.RUNS, Rule.PREEMPTIBLE_TASK, Certainty.KNOWN),
+        ("fentry/f", "cgroup/connect4", Outcome.RUNS, Rule.PREEMPTIBLE_TASK, Certainty.ASSUMED),
+        ("xdp", "fentry/f", Outcome.RUNS, Rule.HARDIRQ_OVER, Certainty.POSSIBLE),
+        ("xdp", "cgroup/connect4", Outcome.APART, Rule.PREEMPTION_OFF, Certainty.KNOWN),
+        ("xdp", "timer", Outcome.APART, Rule.BOTTOM_HALVES_OFF, Certainty.KNOWN),
+        ("timer", "cgroup/connect4", Outcome.APART, Rule.LOWER_LEVEL, Certainty.KNOWN),
+        ("timer", "timer", Outcome.APART, Rule.SAME_LEVEL, Certainty.KNOWN),
+        ("kprobe/__x64_sys_read", "perf_event", Outcome.MISSED, Rule.HARDIRQ_OVER, Certainty.KNOWN),
+        ("kprobe/f", "tp/sched/sched_process_exec", Outcome.APART, Rule.PREEMPTION_OFF, Certainty.ASSUMED),
+        ("tp/sched/sched_process_exec", "kprobe/f", Outcome.MISSED, Rule.SOFTIRQ_OVER_TASK, Certainty.POSSIBLE),
+        ("tp_btf/sched_switch", "tp_btf/sched_process_exec", Outcome.APART, Rule.PREEMPTION_OFF, Certainty.KNOWN),
+    ],
+)
+def test_reason(first: str, second: str, outcome: Outcome, rule: Rule, certainty: Certainty) -> None:
+    found = pair(first, second)
+    assert (found.outcome, found.decisive.rule, found.decisive.certainty) == (outcome, rule, certainty)
 
 
 def test_every_rule_is_cited() -> None:

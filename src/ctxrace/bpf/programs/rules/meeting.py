@@ -13,7 +13,7 @@ from ctxrace.bpf.programs.rules.rule import Rule
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 
-__all__ = ["Encounter", "How", "Meeting", "meeting"]
+__all__ = ["Encounter", "How", "Meeting", "Outcome", "meeting"]
 
 
 class How(StrEnum):
@@ -23,6 +23,14 @@ class How(StrEnum):
     AFTER_SLEEP = "runs while the first sleeps"  # another task, only in a helper or kfunc that may sleep
     INTERRUPTS = "interrupts"
     NEVER = "never"
+
+
+class Outcome(StrEnum):
+    """What becomes of the second program, at the levels that are known or assumed, else at those that are possible."""
+
+    RUNS = "runs"
+    MISSED = "missed"
+    APART = "apart"
 
 
 @dataclass(frozen=True)
@@ -61,19 +69,36 @@ class Meeting:
         return tuple(encounter for encounter in self.encounters if encounter.runs)
 
     @property
+    def certainty(self) -> Certainty | None:
+        """How it is known that the second may run over the first; None if it never does."""
+        return max((encounter.certainty for encounter in self.runs), default=None)
+
+    @property
     def missed(self) -> tuple[Encounter, ...]:
         """Where the second is skipped by the guard."""
         return tuple(encounter for encounter in self.encounters if encounter.missed)
 
     @property
-    def kept_apart_by(self) -> tuple[Rule, ...]:
-        """The rules by which the second never gets the CPU, each once, in the order of the levels."""
-        return tuple(dict.fromkeys(encounter.rule for encounter in self.encounters if encounter.how is How.NEVER))
+    def outcome(self) -> Outcome:
+        """What becomes of the second program."""
+        if self.decisive.how is How.NEVER:
+            return Outcome.APART
+        return Outcome.MISSED if self.decisive.missed else Outcome.RUNS
 
     @property
-    def certainty(self) -> Certainty | None:
-        """How it is known that the second may run over the first; None if it never does."""
-        return max((encounter.certainty for encounter in self.runs), default=None)
+    def decisive(self) -> Encounter:
+        """The encounter to name as the reason: one in which the second arrives, else what turns its arrival away.
+
+        The most certain one; of several as certain, the first in the order of the levels, but one of two levels that
+        never come over one another last, since it says nothing of the programs.
+        """
+        return max(
+            self.encounters,
+            key=lambda each: (each.how is not How.NEVER, each.rule not in _LEVELS_ALONE, each.certainty),
+        )
+
+
+_LEVELS_ALONE = frozenset({Rule.LOWER_LEVEL, Rule.SAME_LEVEL})
 
 
 class _Circumstances(NamedTuple):
