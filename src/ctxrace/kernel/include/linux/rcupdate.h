@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Stands for Linux v7.2 include/linux/rcupdate.h, beyond what ctxrace/rcupdate.h has. Readers are not counted, so
+ * that whether one is in its section is not known: the questions of lockdep are answered with yes. Grace periods are
+ * not modelled: synchronize_rcu(), call_rcu() and kfree_rcu() are declared, and who calls one defines it, or is told
+ * that it is missing.
+ */
+#ifndef CTXRACE_LINUX_RCUPDATE_H
+#define CTXRACE_LINUX_RCUPDATE_H
+
+#include <ctxrace/rcupdate.h>
+#include <linux/cleanup.h>
+#include <linux/types.h>
+
+#define rcu_read_lock_held()			1
+#define rcu_read_lock_bh_held()			1
+#define rcu_read_lock_sched_held()		(!preemptible())
+#define rcu_read_lock_any_held()		1
+#define RCU_LOCKDEP_WARN(condition, text)	do { if (0) (void)(condition); } while (0)
+
+#define rcu_dereference_raw(pointer)		READ_ONCE(pointer)
+#define rcu_dereference_bh(pointer)		READ_ONCE(pointer)
+#define rcu_dereference_bh_check(pointer, condition)	READ_ONCE(pointer)
+#define rcu_dereference_sched_check(pointer, condition)	READ_ONCE(pointer)
+#define rcu_pointer_handoff(pointer)		(pointer)
+#define RCU_INITIALIZER(value)			(value)
+#define rcu_replace_pointer(pointer, value, condition) ({	\
+	__typeof__(pointer) __replaced = (pointer);		\
+	rcu_assign_pointer(pointer, value);			\
+	__replaced;						\
+})
+
+void synchronize_rcu(void);
+void synchronize_rcu_expedited(void);
+void synchronize_net(void);
+void rcu_barrier(void);
+void call_rcu(struct callback_head *head, void (*function)(struct callback_head *head));
+void kvfree_call_rcu(struct callback_head *head, void *pointer);
+#define kfree_rcu(pointer, member)		kvfree_call_rcu(&(pointer)->member, (pointer))
+
+DEFINE_LOCK_GUARD_0(rcu, rcu_read_lock(), rcu_read_unlock())
+
+#endif
