@@ -105,7 +105,7 @@ class Layout:
                 self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
                 blob += section.data
         self._number_cpus(shared)
-        self._place_percpu_offset(constant)
+        self._place_what_nobody_writes(constant)
         self._place_statistics(statistics, constant, shared)
         if shared_stacks:
             for name, stack in self._stacks():
@@ -129,17 +129,21 @@ class Layout:
                 at = self.locate_shared(address)
                 shared[at : at + size] = value(cpu).to_bytes(size, self._order)
 
-    def _place_percpu_offset(self, constant: bytearray) -> None:
+    def _place_what_nobody_writes(self, constant: bytearray) -> None:
         # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), and who has no register for
-        # it finds it in an array (asm-generic/percpu.h). Nobody writes either again.
+        # it finds it in an array (asm-generic/percpu.h). The number of CPUs: include/linux/cpumask.h.
         arch = self.image.arch
-        kept = {"this_cpu_off": arch.preempt_count_variable, "__per_cpu_offset": arch.percpu_register is None}
-        for name in (name for name, used in kept.items() if used):
+        values = {"nr_cpu_ids": self.cpus}
+        if arch.preempt_count_variable:
+            values["this_cpu_off"] = self.percpu_offset
+        if arch.percpu_register is None:
+            values["__per_cpu_offset"] = self.percpu_offset
+        for name, value in values.items():
             symbol = self.image.symbols.get(name)
-            if symbol is not None:
-                region = Region(self._on_this_cpu(symbol.address), 8, RegionKind.CONSTANT, len(constant), symbol.name)
-                self._regions.insert(0, region)
-                constant += self.percpu_offset.to_bytes(8, self._order)
+            if symbol is not None and symbol.size >= (size := 4 if name == "nr_cpu_ids" else 8):
+                base = self._on_this_cpu(symbol.address)
+                self._regions.insert(0, Region(base, size, RegionKind.CONSTANT, len(constant), symbol.name))
+                constant += value.to_bytes(size, self._order)
 
     def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
         for name in names:

@@ -41,9 +41,9 @@ static __always_inline void rcu_read_unlock(void)
 
 #define rcu_access_pointer(pointer)		READ_ONCE(pointer)
 #define rcu_dereference(pointer)		READ_ONCE(pointer)
-#define rcu_dereference_check(pointer, condition) READ_ONCE(pointer)
+#define rcu_dereference_check(pointer, condition) ((void)sizeof(!!(condition)), READ_ONCE(pointer))
 #define rcu_dereference_sched(pointer)		READ_ONCE(pointer)
-#define rcu_dereference_protected(pointer, condition) (pointer)
+#define rcu_dereference_protected(pointer, condition) ((void)sizeof(!!(condition)), (pointer))
 
 #define RCU_INIT_POINTER(pointer, value)	WRITE_ONCE(pointer, value)
 #define rcu_assign_pointer(pointer, value)	smp_store_release(&(pointer), value)

@@ -6,6 +6,7 @@
 #ifndef CTXRACE_LINUX_DELAY_H
 #define CTXRACE_LINUX_DELAY_H
 
+#include <ctxrace/barrier.h>
 #include <ctxrace/sched.h>
 
 #define udelay(microseconds)		do { (void)(microseconds); cpu_relax(); } while (0)

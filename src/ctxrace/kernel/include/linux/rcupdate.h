@@ -20,12 +20,12 @@
 
 #define rcu_dereference_raw(pointer)		READ_ONCE(pointer)
 #define rcu_dereference_bh(pointer)		READ_ONCE(pointer)
-#define rcu_dereference_bh_check(pointer, condition)	READ_ONCE(pointer)
-#define rcu_dereference_sched_check(pointer, condition)	READ_ONCE(pointer)
+#define rcu_dereference_bh_check(pointer, condition)	rcu_dereference_check(pointer, condition)
+#define rcu_dereference_sched_check(pointer, condition)	rcu_dereference_check(pointer, condition)
 #define rcu_pointer_handoff(pointer)		(pointer)
 #define RCU_INITIALIZER(value)			(value)
 #define rcu_replace_pointer(pointer, value, condition) ({	\
-	__typeof__(pointer) __replaced = (pointer);		\
+	__typeof__(pointer) __replaced = rcu_dereference_protected(pointer, condition); \
 	rcu_assign_pointer(pointer, value);			\
 	__replaced;						\
 })
