@@ -9,7 +9,8 @@ from ctxrace.kernel.program import INCLUDE
 
 from .compile import COMPILERS, complaints
 
-PAGES = sorted(path.relative_to(INCLUDE).as_posix() for name in ("linux", "asm") for path in (INCLUDE / name).glob("*.h"))
+FOLDERS = ("linux", "asm")
+PAGES = sorted(path.relative_to(INCLUDE).as_posix() for name in FOLDERS for path in (INCLUDE / name).glob("*.h"))
 
 
 @pytest.mark.parametrize("page", PAGES)

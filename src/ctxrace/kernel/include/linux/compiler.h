@@ -9,6 +9,7 @@
 #define CTXRACE_LINUX_COMPILER_H
 
 #include <ctxrace/compiler.h>
+#include <ctxrace/scenario.h>
 
 #define __acquires(...)
 #define __releases(...)
