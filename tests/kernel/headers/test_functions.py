@@ -47,7 +47,7 @@ WRONG = [
     # The first thing that A does is to ask whether it may be preempted.
     Wrong("a seqcount's writer that can be preempted", "seqcount_clock.c",
           {"local_irq_save(flags)": "flags = 0", "local_irq_restore(flags)": "(void)flags"}, "check", (0, 0)),
-    # A: ldar seq, ldr cycles; B: msr, ldr str seq, ldr str cycles, str nanoseconds, ldr str seq, msr; A: ldr nanoseconds
+    # A: ldar seq, ldr cycles; B: msr, ldr str seq, ldr str cycles, str nanoseconds, ldr str seq, msr; A: ldr the other
     Wrong("a reader that does not retry", "seqcount_clock.c",
           {"while (read_seqcount_retry(&clock.seq, seq));": "while (0); (void)seq;"}, "check", (2, 12)),
     # A: str count, ldaxr, stxr (enters); hardirq: str count, ldaxr, str count, str column (enters)
@@ -152,8 +152,8 @@ def test_a_bucket_that_softirqs_change_without_a_lock_has_dead_flows(tmp_path: P
     assert length(found(tmp_path, cache, changed(wrong)), "check") is None
     both = {**unlocked, "spin_lock_bh": "spin_lock", "spin_unlock_bh": "spin_unlock"}
     # A: str count, ldaxr stxr, ldr pprev; softirq puts its flow in: ldr ldr strb str str str; A puts its own before
-    # that: ldr, strb, str str str str, and begins to look: ldrb dead, ldr next; softirq takes its flow out and marks it dead:
-    # ldr ldr str, stp (two), strb; A: ldrb dead.
+    # that: ldr, strb, str str str str, and begins to look: ldrb dead, ldr next; softirq takes its flow out and marks
+    # it dead: ldr ldr str, stp (two), strb; A: ldrb dead.
     assert length(found(tmp_path, cache, changed(wrong._replace(changes=both))), "check") == (2, 25)
 
 
