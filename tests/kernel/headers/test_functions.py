@@ -6,7 +6,6 @@ say how, and name the context before its events.
 """
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,9 @@ import pytest
 from tests.kernel.cases import length, verdict
 
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
-from ctxrace.kernel.program import configuration, load
+from ctxrace.kernel.program import load
 from ctxrace.kernel.rules.preemption import Preemption
 
 FUNCTIONS = Path(__file__).with_name("functions")
@@ -94,9 +94,10 @@ def found(tmp_path: Path, cache: Path, text: str, arch: str = "arm64", preemptio
     """What is found of a C text."""
     path = tmp_path / "function.c"
     path.write_text(text, encoding="utf-8")
-    program = load(path, cache=cache, arch=arch, flags=configuration(preemption=preemption))
+    change = ScenarioChange(preemption=preemption)
+    program = load(path, cache=cache, arch=arch, flags=change.configuration)
     assert program.messages == ""
-    return check(program, replace(program.scenario, preemption=preemption or program.scenario.preemption))
+    return check(program, change.apply(program.scenario))
 
 
 def changed(wrong: Wrong) -> str:
