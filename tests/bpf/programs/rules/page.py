@@ -96,6 +96,8 @@ def one_row(row: Row) -> Iterator[str]:
     guard = "no guard" if row.guard is Guard.NONE else f"guard {row.guard}"
     if row.guard_holds is not None:
         guard += f", taken under {', '.join(word for hold, word in OFF.items() if hold in row.guard_holds)} alone"
+    if row.guard_torn:
+        guard += ", not atomic on every architecture"
     inferred = "; inferred" * row.inferred
     yield from wrapped(f"{spelled(row.since):>6}  {levels}; {held or 'nothing'} held; {guard}{inferred}", " " * 8)
     for source in row.sources:

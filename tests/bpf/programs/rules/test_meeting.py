@@ -138,6 +138,22 @@ def test_perf_event_is_missed_over_a_kprobe_and_runs_over_a_trampoline() -> None
     assert {encounter.by for encounter in over_fentry.runs if encounter.over is TASK} == {TASK, SOFTIRQ, HARDIRQ, NMI}
 
 
+@pytest.mark.parametrize("section", ["fentry/f", "fentry.s/f", "lsm/file_open", "struct_ops/f"])
+def test_guard_before_61_may_let_two_tasks_in(section: str) -> None:
+    """`__this_cpu_inc_return()` is a load, an addition and a store on arm64. Interrupts put the counter back."""
+    program = placement(section, Kernel((5, 15), Preemption.FULL, preemptible_rcu=True), context=TASK)
+    found = meeting(program, program, same_program=True)
+    assert [(each.rule, each.certainty) for each in found.runs] == [(Rule.GUARD_TORN, Certainty.POSSIBLE)]
+    assert [each.how for each in found.missed] == [How.PREEMPTS]
+    assert found.outcome is Outcome.MISSED
+
+
+def test_guard_is_whole_where_tasks_are_not_preempted_and_since_61() -> None:
+    for kernel in (Kernel((5, 15), Preemption.VOLUNTARY, preemptible_rcu=False), FULL_612):
+        program = placement(F, kernel)
+        assert meeting(program, program, same_program=True).runs == ()
+
+
 # PREEMPT_RT: softirqs are tasks
 
 

@@ -15,6 +15,7 @@ SLEEPABLE_ITER = Commit("b77fb25dcb34", "bpf: Add support for bpf iterator progr
 LSM_CGROUP = Commit("69fd337a975c", "bpf: per-cgroup lsm flavor", "6.0")
 SLEEPABLE_UPROBE = Commit("8c7dcb84e3b7", "bpf: implement sleepable uprobes by chaining gps", "6.0")
 ACTIVE_RAW_TRACEPOINT = Commit("05b24ff9b2cf", "bpf: Prevent bpf program recursion for raw tracepoint probes", "6.1")
+ACTIVE_ATOMIC = Commit("c89e843a11f1", "bpf: Use this_cpu_{inc_return|dec} for prog->active", "6.1")
 NO_ACTIVE_STRUCT_OPS = Commit(
     "64696c40d03c", "bpf: Add __bpf_prog_{enter,exit}_struct_ops for struct_ops trampoline", "6.1"
 )

@@ -109,6 +109,7 @@ class _Circumstances(NamedTuple):
     certainty: Certainty
     preemptible: bool
     guard_preemptible: bool
+    guard_torn: bool
     bottom_halves_off: bool
     interrupts_off: bool
     sleepable: bool
@@ -138,6 +139,7 @@ def _circumstances(program: Placement) -> _Circumstances:
         program.certainty,
         program.preemptible,
         program.guard_preemptible,
+        program.guard_torn,
         program.bottom_halves_off,
         program.interrupts_off,
         program.sleepable,
@@ -165,6 +167,8 @@ def _encounters(first: _Circumstances, second: _Circumstances, guarded: bool) ->
             missed = guarded and how is not How.NEVER
             certainty = min(first.certainty_at(over), second.certainty_at(by))
             found.append(Encounter(over, by, how, rule, missed, certainty))
+            if missed and how is How.PREEMPTS and first.guard_torn:  # both may read 0 and enter
+                found.append(Encounter(over, by, how, Rule.GUARD_TORN, False, Certainty.POSSIBLE))
     return tuple(found)
 
 

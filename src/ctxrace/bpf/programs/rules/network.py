@@ -155,6 +155,7 @@ OTHERS = (
         Guard.PROG_ACTIVE,
         (Source(*_ENTER, commits.ACTIVE),),
         hooked=True,
+        guard_torn=True,
     ),
     Row(
         Kind.STRUCT_OPS,

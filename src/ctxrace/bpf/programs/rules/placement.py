@@ -24,9 +24,9 @@ SYSCALLS_DIFFER = (7, 2)
 
 
 class Certainty(IntEnum):
-    """How it is known that a program runs at a level."""
+    """How it is known that a program runs at a level, or comes over another there."""
 
-    POSSIBLE = 0  # nobody read where the hook is called: it may be there
+    POSSIBLE = 0  # not ruled out: nobody read where the hook is called, or it depends on the architecture
     ASSUMED = 1  # nobody read where the hook is called: taken as an ordinary function of a task
     KNOWN = 2  # from a source, or from the user
 
@@ -37,7 +37,8 @@ class Placement:
 
     contexts: the levels that are known or assumed. possible: further ones that cannot be ruled out as nobody read
     where the hook is called. preemptible: whether a task may lose the CPU between two of its instructions.
-    guard_preemptible: the same while the guard is held. interrupts_off: by every caller of the hook.
+    guard_preemptible: the same while the guard is held. guard_torn: the same while it is being taken, on some
+    architectures. interrupts_off: by every caller of the hook.
     sources: where all of it was read. inferred: not all of it was.
     """
 
@@ -48,6 +49,7 @@ class Placement:
     certainty: Certainty
     preemptible: bool
     guard_preemptible: bool
+    guard_torn: bool
     migration_off: bool
     bottom_halves_off: bool
     interrupts_off: bool
@@ -92,6 +94,7 @@ def placement(section: str, kernel: Kernel, *, context: Level | None = None, att
         certainty=certainty,
         preemptible=_preemptible(row.holds | off, kernel),
         guard_preemptible=_preemptible(guard_holds | off, kernel),
+        guard_torn=row.guard_torn and _preemptible(guard_holds | off, kernel),
         migration_off=bool(row.holds),
         bottom_halves_off=Hold.LOCAL_BH_DISABLE in row.holds | off,
         interrupts_off=Hold.INTERRUPTS_OFF in off,

@@ -37,8 +37,9 @@ class Row:
 
     since: the first release. levels: where it runs; in a `hooked` row that depends on the hook, of which only some are
     known. holds: what is held while the program runs. sleepable: whether the row is for sleepable programs.
-    guard_holds: what is already held where the guard is taken; None: the same. possible: further levels, in which it
-    runs in unusual configurations. hook: the row is for this hook only. inferred: not every caller was read.
+    guard_holds: what is already held where the guard is taken; None: the same. guard_torn: a task may lose the CPU
+    while it takes the guard, on architectures that need several instructions for it. possible: further levels, in
+    which it runs in unusual configurations. hook: the row is for this hook only. inferred: not every caller was read.
     """
 
     kind: Kind
@@ -50,6 +51,7 @@ class Row:
     sleepable: bool = False
     hooked: bool = False
     guard_holds: frozenset[Hold] | None = None
+    guard_torn: bool = False
     possible: tuple[Level, ...] = ()
     hook: str = ""
     inferred: bool = False

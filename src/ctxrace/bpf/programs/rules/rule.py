@@ -13,6 +13,7 @@ class Rule(StrEnum):
 
     # what allows it
     PREEMPTIBLE_TASK = "preemptible task"
+    GUARD_TORN = "the guard is not atomic on every architecture"
     SLEEPABLE = "sleepable program"
     SOFTIRQ_IS_TASK = "softirqs are tasks on PREEMPT_RT"
     SOFTIRQ_OVER_TASK = "softirqs stay on"
@@ -34,6 +35,7 @@ _LEVELS = Source("include/linux/preempt.h", "interrupt_context_level")
 
 RULE_SOURCES: dict[Rule, tuple[Source, ...]] = {
     Rule.PREEMPTIBLE_TASK: (Source("kernel/sched/core.c", "preempt_schedule_irq"),),
+    Rule.GUARD_TORN: (Source("kernel/bpf/trampoline.c", "__bpf_prog_enter_recur", commits.ACTIVE_ATOMIC),),
     Rule.SLEEPABLE: (Source("kernel/bpf/trampoline.c", "__bpf_prog_enter_sleepable"),),
     Rule.SOFTIRQ_IS_TASK: (Source("kernel/softirq.c", "invoke_softirq"),),
     Rule.SOFTIRQ_OVER_TASK: (_INTERRUPT_EXIT,),

@@ -30,6 +30,8 @@ def _trace(function: str, commit: Commit | None = None) -> Source:
 
 
 _ENTER_512 = _trampoline("__bpf_prog_enter", commits.ACTIVE)
+_ENTER_61 = _trampoline("__bpf_prog_enter_recur", commits.ACTIVE_ATOMIC)
+_ENTER_SLEEPABLE_61 = _trampoline("__bpf_prog_enter_sleepable_recur", commits.ACTIVE_ATOMIC)
 _ENTER_SLEEPABLE_512 = (
     *_trampoline("__bpf_prog_enter_sleepable", commits.ACTIVE),
     *_trampoline("__bpf_prog_enter_sleepable", commits.SLEEPABLE_MIGRATION),
@@ -37,11 +39,31 @@ _ENTER_SLEEPABLE_512 = (
 
 TRAMPOLINES = (
     Row(Kind.TRAMPOLINE, (5, 10), ANY_LEVEL, RCU_MIGRATE, Guard.NONE, _trampoline("__bpf_prog_enter"), hooked=True),
-    Row(Kind.TRAMPOLINE, (5, 12), ANY_LEVEL, RCU_MIGRATE, Guard.PROG_ACTIVE, _ENTER_512, hooked=True),
+    Row(
+        Kind.TRAMPOLINE,
+        (5, 12),
+        ANY_LEVEL,
+        RCU_MIGRATE,
+        Guard.PROG_ACTIVE,
+        _ENTER_512,
+        hooked=True,
+        guard_torn=True,
+    ),
+    Row(Kind.TRAMPOLINE, (6, 1), ANY_LEVEL, RCU_MIGRATE, Guard.PROG_ACTIVE, _ENTER_61, hooked=True),
     Row(Kind.TRAMPOLINE, (5, 10), TASK, NOTHING, Guard.NONE, _trampoline("__bpf_prog_enter_sleepable"), sleepable=True),
-    Row(Kind.TRAMPOLINE, (5, 12), TASK, MIGRATE, Guard.PROG_ACTIVE, _ENTER_SLEEPABLE_512, sleepable=True),
+    Row(
+        Kind.TRAMPOLINE,
+        (5, 12),
+        TASK,
+        MIGRATE,
+        Guard.PROG_ACTIVE,
+        _ENTER_SLEEPABLE_512,
+        sleepable=True,
+        guard_torn=True,
+    ),
+    Row(Kind.TRAMPOLINE, (6, 1), TASK, MIGRATE, Guard.PROG_ACTIVE, _ENTER_SLEEPABLE_61, sleepable=True),
     Row(Kind.LSM, (5, 10), ANY_LEVEL, RCU_MIGRATE, Guard.NONE, _trampoline("__bpf_prog_enter"), hooked=True),
-    Row(Kind.LSM, (5, 12), ANY_LEVEL, RCU_MIGRATE, Guard.PROG_ACTIVE, _ENTER_512, hooked=True),
+    Row(Kind.LSM, (5, 12), ANY_LEVEL, RCU_MIGRATE, Guard.PROG_ACTIVE, _ENTER_512, hooked=True, guard_torn=True),
     # Stable 6.1 has the commit, too.
     Row(
         Kind.LSM,
@@ -56,7 +78,7 @@ TRAMPOLINES = (
         hooked=True,
     ),
     Row(Kind.LSM, (5, 10), TASK, NOTHING, Guard.NONE, _trampoline("__bpf_prog_enter_sleepable"), sleepable=True),
-    Row(Kind.LSM, (5, 12), TASK, MIGRATE, Guard.PROG_ACTIVE, _ENTER_SLEEPABLE_512, sleepable=True),
+    Row(Kind.LSM, (5, 12), TASK, MIGRATE, Guard.PROG_ACTIVE, _ENTER_SLEEPABLE_512, sleepable=True, guard_torn=True),
     Row(
         Kind.LSM,
         (6, 1),
