@@ -29,7 +29,17 @@ from ctxrace.bpf.caller import Caller
 from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import UNPINNED, cells, model_cases
-from ctxrace.bpf.specification import COMPILED, EXCLUSIVE, Specification, State, schedule
+from ctxrace.bpf.specification import (
+    COMPILED,
+    EXCLUSIVE,
+    Callers,
+    Kernel,
+    Program,
+    Specification,
+    State,
+    schedule,
+    specify,
+)
 from ctxrace.bpf.specification.code import body, dec, inc_return
 from ctxrace.cli.models import CORNER, REMARKS, TITLE
 from ctxrace.core.errors import ScenarioError
@@ -90,17 +100,14 @@ class Priced:
 
 def specified(case: Case, *, fifo: int = 0, entry_window: bool = False) -> Lengths:
     interrupts = tuple(Level[name.upper()] for name in case.caller.interrupts or ())
-    system = Specification(
+    caller = case.caller
+    tasks = sum(count.count for count in case.change.tasks or (TaskCount(2),))
+    rcu, pinned = caller.rcu == "preemptible", UNPINNED not in caller.defines
+    system = specify(
         GUARD[case.guard],
-        case.preemption,
-        sum(count.count for count in case.change.tasks or (TaskCount(2),)) + fifo,
-        interrupts,
-        sleepable=case.caller.sleepable,
-        rcu_preemptible=case.caller.rcu == "preemptible",
-        cpus=case.change.cpus or 1,
-        migrate_disable=UNPINNED not in case.caller.defines,
-        fifo=fifo,
-        entry_window=entry_window,
+        Kernel(case.preemption, rcu, case.change.cpus or 1, migrate_disable=pinned),
+        Program(caller.sleepable),
+        Callers(tasks + fifo, interrupts, fifo=fifo, entry_window=entry_window),
     )
     return Priced(system, case.caller.sleepable).lengths()
 

@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.bpf.specification import GUARDS, Active, Context, Guard, Line, Specification
+from ctxrace.bpf.specification import (
+    GUARDS,
+    Active,
+    Callers,
+    Context,
+    Guard,
+    Kernel,
+    Line,
+    narrate,
+    specify,
+)
 from ctxrace.bpf.specification.code import (
     dec,
     inc_return,
@@ -166,18 +176,11 @@ def test_the_specification_breaks_as_the_machine_code_does(name: str, monkeypatc
 
     monkeypatch.setitem(GUARDS, name, MUTANTS[name])
     cpus = program.scenario.cpus
-    system = Specification(
-        name,
-        "full",
-        2,
-        () if cpus == 2 else (Level.NMI,),
-        attempts=program.scenario.attempts,
-        cpus=cpus,
-        migrate_disable=False,
-    )
+    callers = Callers(2, () if cpus == 2 else (Level.NMI,), attempts=program.scenario.attempts)
+    system = specify(name, Kernel(cpus=cpus, migrate_disable=False), callers=callers)
     found = search(system)
     assert found.exhausted or set(found.runs) == set(system.properties)
-    mine = {broken.kind: length(system.narrate(run)) for broken, run in found.runs.items()}
+    mine = {broken.kind: length(narrate(system, run)) for broken, run in found.runs.items()}
     if name in ONLY_A_HANDLER_STAYS_OUT:
         assert theirs.pop("recovers") == (0, 10)
     if cpus == 2:  # a migration is two switches there, to and from the idle task, and one here

@@ -9,7 +9,20 @@ from math import inf
 import pytest
 
 from ctxrace.bpf.guards.known import GUARDS as FILES
-from ctxrace.bpf.specification import COMPILED, EXCLUSIVE, GUARDS, INTERRUPTS, PROGRESS, Specification, State
+from ctxrace.bpf.specification import (
+    COMPILED,
+    EXCLUSIVE,
+    GUARDS,
+    INTERRUPTS,
+    PROGRESS,
+    Callers,
+    Kernel,
+    Specification,
+    State,
+    UncountedSwitches,
+    narrate,
+    specify,
+)
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Event, Interleaving, Turn
 from ctxrace.explore.expand import follow
@@ -38,7 +51,7 @@ ONE_TO_ONE = [case for case in EVERYTHING if case[0] != "atomic"]
 
 
 def counts(guard: str, tasks: int, interrupts: tuple[Level, ...]) -> tuple[int, int]:
-    system = Specification(guard, "full", tasks, interrupts, attempts=1, switches=False)
+    system = UncountedSwitches(specify(guard, callers=Callers(tasks, interrupts, attempts=1)))
     found = search(system, frozenset())
     assert found.exhausted
     return found.states, found.transitions
@@ -60,7 +73,7 @@ def test_state_counts_with_softirq_hardirq_and_nmi(guard: str, tasks: int) -> No
 
 
 def decided(guard: str, preemption: str, tasks: int) -> tuple[Specification, Exploration]:
-    system = Specification(guard, preemption, tasks)
+    system = specify(guard, Kernel(preemption), callers=Callers(tasks))
     found = search(system)
     assert found.exhausted or set(found.runs) == set(system.properties)
     assert found.shortest == set(found.runs)
@@ -75,7 +88,7 @@ def length(told: Interleaving) -> tuple[int, int]:
 def test_verdicts_and_lengths_are_those_of_the_machine_code(guard: str, preemption: str, tasks: int) -> None:
     # Event by event the same, so the lengths are the same. Where it is not, the atomic guard, nothing is violated.
     system, found = decided(guard, preemption, tasks)
-    mine = {broken.kind: length(system.narrate(run)) for broken, run in found.runs.items()}
+    mine = {broken.kind: length(narrate(system, run)) for broken, run in found.runs.items()}
     assert guard != "atomic" or mine == {}
     for file in COMPILED[guard]:
         verdicts = guard_case(file, preemption, tasks=tasks).check().verdicts
@@ -87,12 +100,12 @@ def test_verdicts_and_lengths_are_those_of_the_machine_code(guard: str, preempti
 @pytest.mark.parametrize(("guard", "preemption", "tasks"), ONE_TO_ONE)
 def test_the_machine_codes_interleavings_happen_here(guard: str, preemption: str, tasks: int) -> None:
     # Who takes each event is taken over; what it reads, writes, enters and breaks must follow.
-    system = Specification(guard, preemption, tasks)
+    system = specify(guard, Kernel(preemption), callers=Callers(tasks))
     (file,) = COMPILED[guard]
     for verdict in guard_case(file, preemption, tasks=tasks).check().verdicts:
         if verdict.interleaving is not None:
             run = follow(system, [system.names.index(event.context) for event in verdict.interleaving.events])
-            told = system.narrate(run)
+            told = narrate(system, run)
             assert list(map(seen, told.events)) == list(map(seen, verdict.interleaving.events))
             assert told.switches == verdict.interleaving.switches
             assert verdict.property.kind in {broken.kind for broken in run[-1][1].broken}
@@ -110,9 +123,9 @@ def test_every_c_file_has_a_specification() -> None:
 
 def test_without_a_bound_no_exit_counts_its_byte_round_and_both_run() -> None:
     # The machine code does it in as many events: see test_guards.py, where they are worked out.
-    system = Specification("no-exit", attempts=inf)
+    system = specify("no-exit", callers=Callers(attempts=inf))
     found = search(system, frozenset({EXCLUSIVE}))
-    assert length(system.narrate(found.runs[EXCLUSIVE])) == (1, 1285)
+    assert length(narrate(system, found.runs[EXCLUSIVE])) == (1, 1285)
 
 
 def test_the_guards_read_as_c(golden: Callable[[str, str], None]) -> None:
@@ -123,7 +136,7 @@ def test_the_guards_read_as_c(golden: Callable[[str, str], None]) -> None:
 def test_the_races_of_v1_as_they_are_told(broken: object, name: str, golden: Callable[[str, str], None]) -> None:
     system, found = decided("v1", "full", 2)
     (run,) = (run for wanted, run in found.runs.items() if wanted == broken)
-    golden(f"specification-v1-{name}.txt", render_interleaving(system.narrate(run)))
+    golden(f"specification-v1-{name}.txt", render_interleaving(narrate(system, run)))
 
 
 def test_the_table_that_it_prints_when_run_by_itself(golden: Callable[[str, str], None]) -> None:
@@ -134,37 +147,37 @@ def test_the_table_that_it_prints_when_run_by_itself(golden: Callable[[str, str]
 def test_the_authors_race_neither_runs_happens() -> None:
     # thread/review-2025-12-17.txt: A and B increment, both read 2, both decrement, in turn. He is right that nothing
     # leaks here, and that neither runs.
-    system = Specification("v1", "full", 2, ())
+    system = specify("v1", callers=Callers(2, ()))
     run = follow(system, [0, 0, 1, 1, 1, 0, 0, 0, 1, 1])
     after: State = run[-1][1].state
     assert run[-1][1].broken == (PROGRESS,)
     assert after == system.initial()
-    assert system.narrate(run).outcome == "the CPU is idle again: attempts overlapped, and body never ran"
+    assert narrate(system, run).outcome == "the CPU is idle again: attempts overlapped, and body never ran"
 
 
 def test_the_bots_step_7_is_impossible() -> None:
     # "Neither calls put": exit follows every refused enter. Only the trampoline that no-exit describes skips it.
-    system = Specification("v1", "full", 2, ())
+    system = specify("v1", callers=Callers(2, ()))
     refused = follow(system, [0, 0, 1, 1, 1])[-1][1].state
     assert refused.contexts[1].at == len(system.guard.enter) + 1
-    system = Specification("no-exit", "full", 1)
+    system = specify("no-exit", callers=Callers(1))
     over = follow(system, [0, 0, 0, 3, 3, 3, 3, 3, 0, 0])[-1][1].state
     assert (over.active, over.contexts[0].at) == ((1, 0, 0, 1), 0)
 
 
 def test_nobody_is_preempted_with_preemption_off() -> None:
-    system = Specification("merged", "full", 3, ())
+    system = specify("merged", callers=Callers(3, ()))
     for steps in range(1, 5):
         state = follow(system, [1] * steps)[-1][1].state
         assert [step.label for step in system.steps(state)] == [1]
     on_again = follow(system, [1] * 5)[-1][1].state
     assert [step.label for step in system.steps(on_again)] == [0, 1, 2]
-    none = Specification("v1", "none", 2, ())
+    none = specify("v1", Kernel("none"), callers=Callers(2, ()))
     assert [step.label for step in none.steps(follow(none, [0])[-1][1].state)] == [0]
 
 
 def test_only_higher_levels_arrive() -> None:
-    system = Specification("v1", "full", 1)
+    system = specify("v1", callers=Callers(1))
     names = {level: number for number, level in enumerate(system.levels)}
 
     def may_follow(labels: list[int]) -> list[Level]:
@@ -179,12 +192,12 @@ def test_only_higher_levels_arrive() -> None:
 
 
 def test_switches_are_preemptions_resumptions_and_arrivals() -> None:
-    system = Specification("plain-int", "full", 2, (Level.NMI,))
+    system = specify("plain-int", callers=Callers(2, (Level.NMI,)))
     # A begins, B preempts it, A goes on and finishes, B goes on, an NMI comes and goes, B finishes, A begins again.
     labels = [0, 1, 0, 0, 0, 0, 1, 2, 2, 2, 2, 1, 1, 1, 0]
     run = follow(system, labels)
     assert [step.switches for _, step in run] == [0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]
-    turns = [(row.kind, row.context) for row in system.narrate(run) if isinstance(row, Turn)]
+    turns = [(row.kind, row.context) for row in narrate(system, run) if isinstance(row, Turn)]
     assert turns == [
         ("start", "A"), ("switch", "B"), ("switch", "A"), ("finish", "A"), ("switch", "B"), ("arrival", "nmi"),
         ("return", "nmi"), ("finish", "B"), ("start", "A"),
@@ -192,29 +205,29 @@ def test_switches_are_preemptions_resumptions_and_arrivals() -> None:
 
 
 def test_preempt_count_is_told_with_the_interrupts_over_the_task() -> None:
-    system = Specification("merged", "full", 1)
-    told = system.narrate(follow(system, [0, 3]))
+    system = specify("merged", callers=Callers(1))
+    told = narrate(system, follow(system, [0, 3]))
     nmi = ACCOUNTING[Level.NMI]
     assert [str(access) for event in told.events for access in event.accesses] == [
         "preempt_count 0 ➜ 1",
         f"preempt_count {nmi + 1:#x} ➜ {nmi + 2:#x}",
     ]
-    idle = system.narrate(follow(system, [3])).events[0].accesses[0]
+    idle = narrate(system, follow(system, [3])).events[0].accesses[0]
     assert idle.before == nmi + 1  # the idle task runs with preemption off
 
 
 def test_unknown_names_are_errors_that_list_what_exists() -> None:
     with pytest.raises(ScenarioError, match="no guard 'v2'; the specification has: atomic, v1, merged"):
-        Specification("v2")
+        specify("v2")
     with pytest.raises(
         ScenarioError, match=r"no preemption model 'some'; the specification has: none, voluntary, full, lazy, rt$"
     ):
-        Specification("v1", "some")
-    with pytest.raises(ScenarioError, match="0 tasks: the specification has 1 to 26"):
-        Specification("v1", tasks=0)
+        specify("v1", Kernel("some"))
+    with pytest.raises(ScenarioError, match="0 tasks: the specification has 1 to 1024"):
+        specify("v1", callers=Callers(0))
     with pytest.raises(ScenarioError, match="0 CPUs: the specification has 1 or more"):
-        Specification("v1", cpus=0)
+        specify("v1", Kernel(cpus=0))
     with pytest.raises(ScenarioError, match="3 real-time tasks of 2: the specification has 0 to 2"):
-        Specification("v1", fifo=3)
+        specify("v1", callers=Callers(fifo=3))
     with pytest.raises(ScenarioError, match="counters of 0 bits: the specification has 1 to 32"):
-        Specification("v1", bits=0)
+        specify(GUARDS["v1"].narrowed(0))

@@ -4,7 +4,19 @@ from itertools import product
 
 import pytest
 
-from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, Choice, Guard, Specification, State
+from ctxrace.bpf.specification import (
+    EXCLUSIVE,
+    GUARDS,
+    Callers,
+    Choice,
+    Guard,
+    Kernel,
+    Specification,
+    State,
+    UncountedSwitches,
+    narrate,
+    specify,
+)
 from ctxrace.bpf.specification.code import preempt_disable, this_cpu_ptr
 from ctxrace.bpf.specification.table import Configuration, Decided, configurations
 from ctxrace.core.interleaving import Turn
@@ -46,7 +58,7 @@ def test_the_leak_needs_one_task_only() -> None:
     # It enters on CPU 0 and exits on CPU 1. With two bits all states can be visited; with 32 it counts for ever.
     # Idle, the counters are k and -k: 4 states. After the increment, on either CPU: 4 * 2. Let in only where k is 0:
     # after body, on either CPU, having incremented either: 2 * 2.
-    system = Specification("atomic", "full", 1, (), cpus=2, migrate_disable=False, bits=2)
+    system = specify(GUARDS["atomic"].narrowed(2), Kernel(cpus=2, migrate_disable=False), callers=Callers(1, ()))
     found = search(system)
     assert (found.states, found.exhausted) == (16, True)
     assert {broken.kind: len(run) for broken, run in found.runs.items()} == {
@@ -56,7 +68,7 @@ def test_the_leak_needs_one_task_only() -> None:
     }
     run = next(run for broken, run in found.runs.items() if broken.kind == "balanced")
     assert run[-1][1].state.active == (1, 3)
-    assert system.narrate(run).outcome.startswith(
+    assert narrate(system, run).outcome.startswith(
         "the CPUs are idle, and active@0 is 1, not 0 and active@1 is 3, not 0"
     )
 
@@ -91,7 +103,8 @@ def test_the_states_of_two_cpus_counted_by_hand() -> None:
     # Two tasks, an attempt each, which nobody can preempt. A task has not begun, is in body or before exit, on either
     # CPU, or has finished. None in flight: 2 * 2 states. One in flight (4 places) and the other not begun: 2 * 4; or
     # finished, having overlapped or not: 2 * 4 * 2. Both in flight, on different CPUs: 4 * 2.
-    system = Specification("atomic", "none", 2, (), cpus=2, migrate_disable=False, attempts=1, switches=False)
+    kernel = Kernel("none", cpus=2, migrate_disable=False)
+    system = UncountedSwitches(specify("atomic", kernel, callers=Callers(2, (), attempts=1)))
     found = search(system, frozenset())
     assert (found.exhausted, found.states) == (True, 4 + 8 + 16 + 8)
 
@@ -100,42 +113,42 @@ def test_the_states_of_two_cpus_counted_by_hand() -> None:
 
 
 def test_each_cpu_runs_its_own_and_a_pinned_task_stays() -> None:
-    system = Specification("v1", "full", 2, (), cpus=2)
+    system = specify("v1", Kernel(cpus=2), callers=Callers(2, ()))
     assert possible(system, system.initial()) == [(A, 0), (B, 0), (A, 1), (B, 1)]
     state = after(system, (A, 0))
     assert state.contexts[A].pinned == 1
     assert possible(system, state) == [(A, 0), (B, 0), (B, 1)]
-    free = Specification("v1", "full", 2, (), cpus=2, migrate_disable=False)
+    free = specify("v1", Kernel(cpus=2, migrate_disable=False), callers=Callers(2, ()))
     assert possible(free, after(free, (A, 0))) == [(A, 0), (B, 0), (A, 1), (B, 1)]
 
 
 def test_a_task_with_preemption_off_keeps_its_cpu_and_leaves_the_other_alone() -> None:
-    system = Specification("merged", "full", 2, (), cpus=2, migrate_disable=False)
+    system = specify("merged", Kernel(cpus=2, migrate_disable=False), callers=Callers(2, ()))
     assert possible(system, after(system, (A, 1), (A, 1))) == [(B, 0), (A, 1)]
-    none = Specification("merged", "none", 2, (), cpus=2, migrate_disable=False)
+    none = specify("merged", Kernel("none", cpus=2, migrate_disable=False), callers=Callers(2, ()))
     assert possible(none, after(none, (A, 1))) == [(B, 0), (A, 1)]
 
 
 def test_interrupts_arrive_on_each_cpu_on_their_own() -> None:
-    system = Specification("v1", "full", 1, (Level.HARDIRQ, Level.NMI), cpus=2)
+    system = specify("v1", Kernel(cpus=2), callers=Callers(1, (Level.HARDIRQ, Level.NMI)))
     assert system.names == ("A", "hardirq@0", "hardirq@1", "nmi@0", "nmi@1")
     assert possible(system, after(system, (1, 0))) == [(1, 0), (3, 0), (A, 1), (2, 1), (4, 1)]
     assert possible(system, after(system, (1, 0), (4, 1))) == [(1, 0), (3, 0), (4, 1)]
 
 
 def test_on_rt_a_softirq_stays_on_its_cpu() -> None:
-    system = Specification("v1", "rt", 1, (Level.SOFTIRQ,), cpus=2, migrate_disable=False)
+    system = specify("v1", Kernel("rt", cpus=2, migrate_disable=False), callers=Callers(1, (Level.SOFTIRQ,)))
     assert possible(system, after(system, (1, 0), (2, 1))) == [(A, 0), (1, 0), (3, 0), (A, 1), (2, 1), (4, 1)]
 
 
 def test_a_pointer_stays_with_the_cpu_on_which_it_was_taken() -> None:
-    system = Specification("v1", "full", 1, (), cpus=2, migrate_disable=False)
+    system = specify("v1", Kernel(cpus=2, migrate_disable=False), callers=Callers(1, ()))
     state = after(system, (A, 1), (A, 0), (A, 0))
     assert state.active == (0, 0, 0, 0, 1, 0, 0, 0)
     assert (state.contexts[A].pointer, state.contexts[A].cpu) == (1, 0)
     entered = after(system, (A, 1), (A, 0), (A, 0), (A, 0))
     assert entered.contexts[A].pointer == 0  # nobody looks at it any more: exit takes its own
-    this_cpu = Specification("atomic", "full", 1, (), cpus=2, migrate_disable=False)
+    this_cpu = specify("atomic", Kernel(cpus=2, migrate_disable=False), callers=Callers(1, ()))
     assert after(this_cpu, (A, 1)).active == (0, 1)
 
 
@@ -143,11 +156,11 @@ def test_a_pointer_stays_with_the_cpu_on_which_it_was_taken() -> None:
 
 
 def test_bodies_on_two_cpus_are_no_violation_until_one_of_them_moves() -> None:
-    system = Specification("atomic", "full", 2, (), cpus=2, migrate_disable=False)
+    system = specify("atomic", Kernel(cpus=2, migrate_disable=False), callers=Callers(2, ()))
     run = follow(system, [Choice(A, 0), Choice(B, 1), Choice(A, 1)])
     assert [step.broken for _, step in run] == [(), (), (EXCLUSIVE,)]
     assert [step.switches for _, step in run] == [0, 0, 1]
-    told = system.narrate(run)
+    told = narrate(system, run)
     assert told.outcome == "body is active twice on CPU 1"
     assert [row.reason for row in told if isinstance(row, Turn)] == [
         "on CPU 0: the CPU is idle; runs attempt",
@@ -157,7 +170,7 @@ def test_bodies_on_two_cpus_are_no_violation_until_one_of_them_moves() -> None:
 
 
 def test_idle_is_when_no_cpu_has_an_attempt_in_flight() -> None:
-    system = Specification("atomic", "full", 2, (), cpus=2)
+    system = specify("atomic", Kernel(cpus=2), callers=Callers(2, ()))
     code = system.code[A].lines
     assert [line.text for line in code] == [
         "migrate_disable()", "ok = this_cpu_inc_return(active[rctx]) == 1", "body()", "this_cpu_dec(active[rctx])",

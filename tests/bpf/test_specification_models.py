@@ -9,11 +9,16 @@ from ctxrace.bpf.specification import (
     GUARDS,
     INTERRUPTS,
     SELECTIONS,
+    Callers,
+    Kernel,
     Line,
+    Program,
     Specification,
     cond_resched,
     might_sleep,
+    narrate,
     schedule,
+    specify,
 )
 from ctxrace.bpf.specification.table import Configuration, Decided, configurations
 from ctxrace.core.interleaving import Turn
@@ -74,7 +79,7 @@ THE_SAME = {"none": "voluntary", "full": "lazy"}
 def lengths(system: Specification) -> Lengths:
     found = search(system)
     assert found.exhausted or set(found.runs) == set(system.properties)
-    told = [system.narrate(found.runs[it]) if it in found.runs else None for it in system.properties]
+    told = [narrate(system, found.runs[it]) if it in found.runs else None for it in system.properties]
     return tuple((it.switches, len(it.events)) if it else None for it in told)
 
 
@@ -105,7 +110,8 @@ def test_lazy_is_full_and_voluntary_is_none_where_nobody_calls_might_sleep(case:
 @pytest.mark.parametrize("model", Preemption)
 def test_the_rcu_flavour_is_nothing_to_a_sleepable_program(model: str) -> None:
     for guard in GUARDS:
-        one, other = (Specification(guard, model, sleepable=True, rcu_preemptible=it) for it in (True, False))
+        kernels = (Kernel(model, rcu_preemptible=it) for it in (True, False))
+        one, other = (specify(guard, kernel, Program(sleepable=True)) for kernel in kernels)
         assert one.code == other.code and one.gives_way == other.gives_way
 
 
@@ -122,7 +128,7 @@ def test_debians_arm64_kernel_needs_the_merged_guard_for_sleepable_programs_only
 
 
 def test_where_rcu_is_not_preemptible_the_whole_attempt_is_one_piece() -> None:
-    system = Specification("v1", "full", 2, (), rcu_preemptible=False)
+    system = specify("v1", Kernel(rcu_preemptible=False), callers=Callers(2, ()))
     lines = [line.text for line in system.code[0].lines]
     assert (lines[0], lines[-1]) == ("rcu_read_lock()", "rcu_read_unlock()")
     for steps in range(1, len(lines)):
@@ -140,7 +146,7 @@ GIVES_WAY = {
 
 @pytest.mark.parametrize(("line", "model"), list(product(GIVES_WAY, Preemption)))
 def test_who_may_run_after_a_line_that_may_block(line: Line, model: Preemption) -> None:
-    system = Specification("merged", model, 2, (), sleepable=True, blocking=line)
+    system = specify("merged", Kernel(model), Program(sleepable=True, blocking=line), Callers(2, ()))
     after = [0] * (system.code[0].inside.start + 1)
     assert system.code[0].lines[len(after) - 1] is line
     assert taking_turns(system, after) == ([0, 1] if GIVES_WAY[line][list(Preemption).index(model)] else [0])
@@ -148,7 +154,7 @@ def test_who_may_run_after_a_line_that_may_block(line: Line, model: Preemption) 
 
 @pytest.mark.parametrize(("line", "preempted"), [(schedule, [0, 1]), (cond_resched, [1]), (might_sleep, [1])])
 def test_a_real_time_task_gives_way_only_where_it_blocks(line: Line, preempted: list[int]) -> None:
-    system = Specification("atomic", "full", 2, (), sleepable=True, blocking=line, fifo=1)
+    system = specify("atomic", program=Program(sleepable=True, blocking=line), callers=Callers(2, (), fifo=1))
     assert taking_turns(system, [0]) == [0, 1]
     assert taking_turns(system, [0, 1]) == [1]
     assert taking_turns(system, [0, 1, 1]) == [0, 1]  # it was refused, and has finished
@@ -156,13 +162,13 @@ def test_a_real_time_task_gives_way_only_where_it_blocks(line: Line, preempted: 
 
 
 def test_an_interrupts_body_does_not_block() -> None:
-    system = Specification("v1", "full", 1, sleepable=True)
+    system = specify("v1", program=Program(sleepable=True), callers=Callers(1))
     assert [schedule in code.lines for code in system.code] == [True, False, False, False]
 
 
 def test_a_task_that_blocked_is_told_as_such() -> None:
-    system = Specification("atomic", "none", 2, (), sleepable=True)
-    told = system.narrate(follow(system, [0, 0, 1]))
+    system = specify("atomic", Kernel("none"), Program(sleepable=True), Callers(2, ()))
+    told = narrate(system, follow(system, [0, 0, 1]))
     assert [row.reason for row in told if isinstance(row, Turn)] == [
         "the CPU is idle; runs attempt",
         "task A has blocked; runs attempt",
@@ -193,7 +199,8 @@ FIFO = {  # guard, tasks, real-time tasks among them, blocking: a task that does
 @pytest.mark.parametrize("case", FIFO)
 def test_a_real_time_task_tears_its_victims_increment_only_if_it_blocks(case: tuple[str, int, int, bool]) -> None:
     guard, tasks, fifo, blocks = case
-    assert lengths(Specification(guard, "full", tasks, (), fifo=fifo, sleepable=blocks)) == FIFO[case]
+    callers = Callers(tasks, (), fifo=fifo)
+    assert lengths(specify(guard, program=Program(sleepable=blocks), callers=callers)) == FIFO[case]
 
 
 # PREEMPT_RT.
@@ -202,12 +209,13 @@ def test_a_real_time_task_tears_its_victims_increment_only_if_it_blocks(case: tu
 @pytest.mark.parametrize("guard", ["v1", "plain-int"])
 def test_on_rt_one_task_and_a_softirq_are_two_tasks(guard: str) -> None:
     softirq = (Level.SOFTIRQ,)
-    assert lengths(Specification(guard, "full", 1, softirq)) == HOLDS
-    assert lengths(Specification(guard, "rt", 1, softirq)) == lengths(Specification(guard, "full", 2, ()))
+    assert lengths(specify(guard, callers=Callers(1, softirq))) == HOLDS
+    two_tasks = specify(guard, callers=Callers(2, ()))
+    assert lengths(specify(guard, Kernel("rt"), callers=Callers(1, softirq))) == lengths(two_tasks)
 
 
 def test_on_rt_a_softirq_shares_the_tasks_byte() -> None:
-    system = Specification("v1", "rt", 1)
+    system = specify("v1", Kernel("rt"), callers=Callers(1))
     assert system.names == ("A", "softirq", "softirq2", "hardirq", "nmi")
     assert system.rctx == (0, 0, 0, 2, 3)
     assert follow(system, [1, 1])[-1][1].state.active == (1, 0, 0, 0)
@@ -217,7 +225,7 @@ def test_on_rt_a_softirq_shares_the_tasks_byte() -> None:
 
 
 def test_on_rt_a_softirq_preempts_no_real_time_task() -> None:
-    assert taking_turns(Specification("v1", "rt", 1, (Level.SOFTIRQ,), fifo=1), [0]) == [0]
+    assert taking_turns(specify("v1", Kernel("rt"), callers=Callers(1, (Level.SOFTIRQ,), fifo=1)), [0]) == [0]
 
 
 # What the thread proposes instead of a new guard.

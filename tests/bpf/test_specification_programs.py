@@ -2,7 +2,17 @@
 
 import pytest
 
-from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, PROGRESS, Specification
+from ctxrace.bpf.specification import (
+    EXCLUSIVE,
+    GUARDS,
+    PROGRESS,
+    Callers,
+    Kernel,
+    Program,
+    Specification,
+    narrate,
+    specify,
+)
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
@@ -16,7 +26,7 @@ def decided(system: Specification) -> tuple[int, tuple[tuple[int, int] | None, .
     """Return the states, and switches/events of the shortest violation of each property."""
     found = search(system)
     assert found.exhausted or set(found.runs) == set(system.properties)
-    told = [system.narrate(found.runs[it]) if it in found.runs else None for it in system.properties]
+    told = [narrate(system, found.runs[it]) if it in found.runs else None for it in system.properties]
     return found.states, tuple((it.switches, len(it.events)) if it else None for it in told)
 
 
@@ -40,14 +50,14 @@ RECURSIVE = {  # guard, model, tasks
 @pytest.mark.parametrize("case", RECURSIVE)
 def test_recursion_in_the_same_context(case: tuple[str, str, int]) -> None:
     guard, model, tasks = case
-    assert decided(Specification(guard, model, tasks, (), recursive=True)) == RECURSIVE[case]
+    assert decided(specify(guard, Kernel(model), Program(recursive=True), Callers(tasks, ()))) == RECURSIVE[case]
 
 
 @pytest.mark.parametrize("guard", GUARDS)
 def test_the_nested_attempt_is_refused(guard: str) -> None:
-    system = Specification(guard, "full", 1, (), recursive=True)
+    system = specify(guard, program=Program(recursive=True), callers=Callers(1, ()))
     enter = len(system.guard.enter)
-    told = system.narrate(follow(system, [0] * len(system.code[0].lines)))
+    told = narrate(system, follow(system, [0] * len(system.code[0].lines)))
     notes = [(event.function, event.notes) for event in told.events if event.notes]
     assert notes == [("enter", ("enters body",)), ("enter", ("refused",)), ("body", ("leaves body",))]
     assert [event.notes for event in told.events].index(("refused",)) == 2 * enter - 1
@@ -55,23 +65,24 @@ def test_the_nested_attempt_is_refused(guard: str) -> None:
 
 def test_a_nested_attempt_that_is_let_in_is_two_bodies_in_one_context() -> None:
     # A counter of one bit is 0 again where another task is in flight, and 1 with the nested attempt.
-    system = Specification("atomic", "full", 2, (), recursive=True, bits=1)
+    system = specify(GUARDS["atomic"].narrowed(1), program=Program(recursive=True), callers=Callers(2, ()))
     run = follow(system, [0, 1, 0])
     assert [step.broken for _, step in run] == [(), (), (EXCLUSIVE,)]
-    assert decided(Specification("atomic", "full", 1, (), recursive=True, bits=1))[1] == HOLDS
+    alone = specify(GUARDS["atomic"].narrowed(1), program=Program(recursive=True), callers=Callers(1, ()))
+    assert decided(alone)[1] == HOLDS
 
 
 @pytest.mark.parametrize("guard", ["atomic", "v1", "merged"])
 def test_an_interrupt_in_the_midst_of_recursion(guard: str) -> None:
-    states, lengths = decided(Specification(guard, "full", 1, (Level.NMI,), recursive=True))
+    states, lengths = decided(specify(guard, program=Program(recursive=True), callers=Callers(1, (Level.NMI,))))
     assert (states, lengths) == ({"atomic": 17, "v1": 84, "merged": 255}[guard], HOLDS)
 
 
 def test_rcu_and_migration_nest() -> None:
-    system = Specification("v1", "full", 1, (), recursive=True, rcu_preemptible=False, cpus=2)
+    system = specify("v1", Kernel(rcu_preemptible=False, cpus=2), Program(recursive=True), Callers(1, ()))
     depths = [step.state.contexts[0].off for _, step in follow(system, _alone(system))]
     assert (max(depths), depths[-1]) == (2, 0)
-    system = Specification("v1", "full", 1, (), recursive=True, cpus=2)
+    system = specify("v1", Kernel(cpus=2), Program(recursive=True), Callers(1, ()))
     depths = [step.state.contexts[0].pinned for _, step in follow(system, _alone(system))]
     assert (max(depths), depths[-1]) == (2, 0)
 
@@ -99,30 +110,30 @@ SEVERAL = {  # guard, model, programs, CPUs; 2 tasks
 @pytest.mark.parametrize("case", SEVERAL)
 def test_several_programs_at_one_attach_point(case: tuple[str, str, int, int]) -> None:
     guard, model, programs, cpus = case
-    assert decided(Specification(guard, model, 2, (), programs=programs, cpus=cpus)) == SEVERAL[case]
+    assert decided(specify(guard, Kernel(model, cpus=cpus), Program(count=programs), Callers(2, ()))) == SEVERAL[case]
 
 
 def test_each_program_has_its_own_counters_and_a_body_of_its_own() -> None:
-    system = Specification("v1", "full", 2, (), programs=2)
+    system = specify("v1", program=Program(count=2), callers=Callers(2, ()))
     assert len(system.initial().active) == 8
     in_both = follow(system, [*[0] * 3, *[1] * 5, *[1] * 3])  # B is refused at the first, and let in at the second
     assert [step.broken for _, step in in_both] == [()] * len(in_both)
     state = in_both[-1][1].state
     assert [system.inside(who, it) for who, it in enumerate(state.contexts)] == [0, 1]
     assert (state.active, state.entered) == ((1, 0, 0, 0, 1, 0, 0, 0), 0b11)
-    told = system.narrate(in_both)
+    told = narrate(system, in_both)
     assert told.events[1].accesses[0].name == "prog1->active[0]"
     assert told.events[-2].accesses[0].name == "prog2->active[0]"
 
 
 def test_progress_is_of_each_program() -> None:
     # The first program of both is refused by the other's increment; the second one runs in both.
-    system = Specification("v1", "full", 2, (), programs=2)
+    system = specify("v1", program=Program(count=2), callers=Callers(2, ()))
     run = follow(system, [0, 0, 1, 1, 1, 0, 0, 0, 1, 1, *[0] * 6, *[1] * 6])
     assert run[-1][1].broken == (PROGRESS,)
 
 
 def test_there_is_at_least_one_program() -> None:
-    assert Specification("v1").code == Specification("v1", programs=1).code
+    assert specify("v1").code == specify("v1", program=Program(count=1)).code
     with pytest.raises(ScenarioError, match="0 programs: the specification has 1 or more"):
-        Specification("v1", programs=0)
+        specify("v1", program=Program(count=0))

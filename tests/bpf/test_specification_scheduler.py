@@ -11,7 +11,7 @@ from itertools import product
 
 import pytest
 
-from ctxrace.bpf.specification import Specification
+from ctxrace.bpf.specification import GUARDS, Callers, Kernel, Program, UncountedSwitches, specify
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
 
@@ -153,18 +153,9 @@ def cases() -> Iterator[object]:
 @pytest.mark.parametrize("case", list(cases()))
 def test_the_same_is_broken_after_as_few_events(case: tuple[str, bool, int, bool, bool, bool, bool]) -> None:
     guard, preempts, tasks, nmi, sleepable, rcu, pinned = case
-    system = Specification(
-        guard,
-        "full" if preempts else "none",
-        tasks,
-        (Level.NMI,) if nmi else (),
-        switches=False,
-        sleepable=sleepable,
-        rcu_preemptible=rcu,
-        cpus=2,
-        migrate_disable=pinned,
-        bits=BITS,
-    )
+    kernel = Kernel("full" if preempts else "none", rcu, cpus=2, migrate_disable=pinned)
+    callers = Callers(tasks, (Level.NMI,) if nmi else ())
+    system = UncountedSwitches(specify(GUARDS[guard].narrowed(BITS), kernel, Program(sleepable), callers))
     found = search(system)
     assert found.exhausted or set(found.runs) == set(system.properties)
     assert Scheduler(*case).shortest() == {broken.kind: len(run) for broken, run in found.runs.items()}

@@ -10,7 +10,19 @@ from itertools import product
 
 import pytest
 
-from ctxrace.bpf.specification import EXCLUSIVE, GUARDS, INTERRUPTS, Choice, Specification
+from ctxrace.bpf.specification import (
+    EXCLUSIVE,
+    GUARDS,
+    INTERRUPTS,
+    Callers,
+    Choice,
+    Kernel,
+    Program,
+    Symmetric,
+    UncountedSwitches,
+    narrate,
+    specify,
+)
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
@@ -42,9 +54,10 @@ BOUND = {
 def test_one_task_more_than_the_bound_violates_exclusive(case: tuple[str, int, str]) -> None:
     guard, bits, over = case
     most, states, events = BOUND[case]
-    holds = search(Specification(guard, "full", most, OVER[over], bits=bits))
+    holds = search(specify(GUARDS[guard].narrowed(bits), callers=Callers(most, OVER[over])))
     assert (holds.exhausted, holds.runs, holds.states) == (True, {}, states)
-    violated = search(Specification(guard, "full", most + 1, OVER[over], bits=bits), frozenset({EXCLUSIVE}))
+    one_more = specify(GUARDS[guard].narrowed(bits), callers=Callers(most + 1, OVER[over]))
+    violated = search(one_more, frozenset({EXCLUSIVE}))
     assert len(violated.runs[EXCLUSIVE]) == events
 
 
@@ -60,7 +73,7 @@ def test_the_bounds_follow_the_law() -> None:
 def test_with_2_to_the_bits_in_flight_the_merged_bytes_let_any_level_in() -> None:
     for bits, level in product((1, 2), INTERRUPTS):
         tasks = 2**bits
-        system = Specification("merged", "full", tasks, (level,), bits=bits)
+        system = specify(GUARDS["merged"].narrowed(bits), callers=Callers(tasks, (level,)))
         enter = len(system.guard.enter)
         run = follow(system, [who for who in (*range(tasks), tasks) for _ in range(enter)])
         assert [step.broken for _, step in run] == [()] * (len(run) - 1) + [(EXCLUSIVE,)]
@@ -81,43 +94,45 @@ BYTE = {
 )
 def test_256_attempts_in_flight_hold_and_257_do_not(guard: str, over: str) -> None:
     most, states, events = BYTE[guard, over]
-    holds = search(Specification(guard, "full", most, OVER[over], bits=8, folded=True))
+    holds = search(Symmetric(specify(GUARDS[guard].narrowed(8), callers=Callers(most, OVER[over]))))
     assert (holds.exhausted, holds.runs, holds.states) == (True, {}, states)
-    system = Specification(guard, "full", most + 1, OVER[over], bits=8, folded=True)
+    system = Symmetric(specify(GUARDS[guard].narrowed(8), callers=Callers(most + 1, OVER[over])))
     run = search(system, frozenset({EXCLUSIVE})).runs[EXCLUSIVE]
-    told = system.narrate(run)
+    told = narrate(system.system, system.unfold(run))
     assert (told.outcome, told.switches, len(told.events)) == ("body is active twice on one CPU", 256, events)
     assert sum(it.at > 0 for it in run[-1][1].state.contexts) == 257
 
 
 @pytest.mark.parametrize(("guard", "tasks", "levels"), list(product(GUARDS, (1, 2, 3), (0, 1))))
 def test_folding_tasks_changes_no_verdict_and_no_length(guard: str, tasks: int, levels: int) -> None:
-    def found(folded: bool) -> tuple[int, dict[str, int]]:
-        system = Specification(guard, "full", tasks, INTERRUPTS[:levels], switches=False, folded=folded, bits=2)
+    plain = specify(GUARDS[guard].narrowed(2), callers=Callers(tasks, INTERRUPTS[:levels]))
+
+    def found(system: Symmetric | UncountedSwitches) -> tuple[int, dict[str, int]]:
         result = search(system)
         assert result.exhausted or set(result.runs) == set(system.properties)
-        if folded:
+        if isinstance(system, Symmetric):
             for broken, run in result.runs.items():  # told apart again, the run breaks the same, in as many events
-                plain, apart = system.unfold(run)
+                apart = system.unfold(run)
                 assert broken in apart[-1][1].broken
                 again = follow(plain, [step.label for _, step in apart])
                 assert [step.state for _, step in again] == [step.state for _, step in apart]
         return result.states, {broken.kind: len(run) for broken, run in result.runs.items()}
 
-    (fewer, folded), (more, apart) = found(True), found(False)
-    assert folded == apart
+    (fewer, alike), (more, apart) = found(Symmetric(plain)), found(UncountedSwitches(plain))
+    assert alike == apart
     assert (fewer < more) == (tasks > 1)
 
 
 def test_an_early_interrupt_counts_among_the_tasks() -> None:
     # One bit: the task, and an early softirq over it, bring byte 0 round; the NMI over both is let in.
     def violated(entry_window: bool) -> int:
-        system = Specification("merged", "full", 1, (Level.SOFTIRQ, Level.NMI), bits=1, entry_window=entry_window)
+        callers = Callers(1, (Level.SOFTIRQ, Level.NMI), entry_window=entry_window)
+        system = specify(GUARDS["merged"].narrowed(1), callers=callers)
         found = search(system, frozenset({EXCLUSIVE}))
         return len(found.runs.get(EXCLUSIVE, []))
 
     assert [violated(False), violated(True)] == [0, 13]
-    system = Specification("merged", "full", 1, (Level.SOFTIRQ, Level.NMI), bits=1, entry_window=True)
+    system = specify(GUARDS["merged"].narrowed(1), callers=Callers(1, (Level.SOFTIRQ, Level.NMI), entry_window=True))
     run = follow(system, [*[0] * 5, Choice(1, 0, True), *[1] * 2, *[2] * 5])
     assert run[-1][1].broken == (EXCLUSIVE,)
 
@@ -126,5 +141,5 @@ def test_an_early_interrupt_counts_among_the_tasks() -> None:
 def test_sleepable_programs_reach_the_bound_by_blocking(model: str) -> None:
     # 2**bits tasks hold; the attempts are in flight because their bodies block, also where nobody is preempted. Only
     # one is let in, and a refused one does not stop, so without preemption there is no wrap.
-    found = search(Specification("atomic", model, 3, (), bits=1, sleepable=True))
+    found = search(specify(GUARDS["atomic"].narrowed(1), Kernel(model), Program(sleepable=True), Callers(3, ())))
     assert (EXCLUSIVE in found.runs) == (model == "full")

@@ -4,7 +4,17 @@ from itertools import product
 
 import pytest
 
-from ctxrace.bpf.specification import BALANCED, INTERRUPTS, Choice, Specification, State
+from ctxrace.bpf.specification import (
+    BALANCED,
+    INTERRUPTS,
+    Callers,
+    Choice,
+    Kernel,
+    Specification,
+    State,
+    narrate,
+    specify,
+)
 from ctxrace.core.interleaving import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
@@ -30,15 +40,15 @@ def arrivals(system: Specification, state: State) -> list[tuple[int, bool]]:
 
 
 def test_every_interrupt_may_arrive_either_way() -> None:
-    system = Specification("v1", "full", 1, entry_window=True)
+    system = specify("v1", callers=Callers(1, entry_window=True))
     both = [(who, early) for who, early in product((SOFTIRQ, HARDIRQ, NMI), (False, True))]
     assert arrivals(system, after(system, A)) == both
-    assert arrivals(Specification("v1", "full", 1), after(system, A)) == both[::2]
+    assert arrivals(specify("v1", callers=Callers(1)), after(system, A)) == both[::2]
 
 
 def test_in_the_window_interrupts_are_off() -> None:
     # Of a softirq, too: it turns them on once it has been accounted for.
-    system = Specification("v1", "full", 1, entry_window=True)
+    system = specify("v1", callers=Callers(1, entry_window=True))
     nmi = [(NMI, False), (NMI, True)]
     assert arrivals(system, after(system, SOFTIRQ)) == [(HARDIRQ, False), (HARDIRQ, True), *nmi]
     assert arrivals(system, after(system, (SOFTIRQ, EARLY))) == nmi
@@ -62,7 +72,7 @@ def test_in_the_window_interrupts_are_off() -> None:
 def test_the_counter_is_that_of_whom_it_interrupted(
     takers: tuple[int | tuple[int, bool], ...], who: int, rctx: int
 ) -> None:
-    system = Specification("v1", "full", 1, entry_window=True)
+    system = specify("v1", callers=Callers(1, entry_window=True))
     before = after(system, *takers)
     state = after(system, *takers, who)  # it loads, and stores
     changed = [number for number, (old, new) in enumerate(zip(before.active, state.active, strict=True)) if old != new]
@@ -72,7 +82,7 @@ def test_the_counter_is_that_of_whom_it_interrupted(
 
 
 def test_on_rt_a_softirq_is_no_interrupt_and_has_no_window() -> None:
-    system = Specification("v1", "rt", 1, entry_window=True)
+    system = specify("v1", Kernel("rt"), callers=Callers(1, entry_window=True))
     softirqs, hardirq = [(1, False), (2, False)], 3  # two tasks serve softirqs
     assert arrivals(system, after(system, A)) == [*softirqs, (3, False), (3, True), (4, False), (4, True)]
     assert after(system, SOFTIRQ, (hardirq, EARLY), hardirq).active == (1, 0, 0, 0)
@@ -93,35 +103,36 @@ NESTED = {
 @pytest.mark.parametrize("case", [*NESTED, pytest.param(("merged", "full", 2), marks=pytest.mark.slow)])
 def test_a_guard_that_holds_holds_with_the_window(case: tuple[str, str, int]) -> None:
     guard, model, tasks = case
-    found = search(Specification(guard, model, tasks, entry_window=True))
+    found = search(specify(guard, Kernel(model), callers=Callers(tasks, entry_window=True)))
     assert (found.exhausted, found.runs) == (True, {})
     assert found.states == NESTED.get(case, 169_889)
 
 
 @pytest.mark.parametrize(("model", "tasks"), [("none", 2), ("full", 2), ("rt", 1)])
 def test_the_races_of_v1_are_not_shorter_with_the_window(model: str, tasks: int) -> None:
-    with_it, without = (search(Specification("v1", model, tasks, entry_window=it)) for it in (True, False))
+    callers = (Callers(tasks, entry_window=it) for it in (True, False))
+    with_it, without = (search(specify("v1", Kernel(model), callers=it)) for it in callers)
     assert {it: len(run) for it, run in with_it.runs.items()} == {it: len(run) for it, run in without.runs.items()}
 
 
 def test_the_window_lets_early_return_leak_with_one_task() -> None:
     # Without it, an interrupt never meets its own byte taken, so nobody is refused, and nothing leaks.
-    without = search(Specification("early-return", "full", 1))
+    without = search(specify("early-return", callers=Callers(1)))
     assert (without.exhausted, [it.kind for it in without.runs]) == (True, ["exclusive"])
-    system = Specification("early-return", "full", 1, entry_window=True)
+    system = specify("early-return", callers=Callers(1, entry_window=True))
     found = search(system)
     assert {it.kind: len(run) for it, run in found.runs.items()} == {
         "exclusive": 4, "balanced": 7, "recovers": 7, "progress": 9
     }  # fmt: skip
-    told = system.narrate(found.runs[BALANCED])
+    told = narrate(system, found.runs[BALANCED])
     assert [row.reason for row in told if isinstance(row, Turn) and row.kind == "arrival"] == [
         "interrupts and bottom halves are on, not accounted for; over task A, runs attempt"
     ]
 
 
 def test_the_preempt_count_is_told_without_whom_it_does_not_tell_of() -> None:
-    system = Specification("merged", "full", 1, entry_window=True)
-    told = system.narrate(follow(system, labels(A, (HARDIRQ, EARLY), NMI)))
+    system = specify("merged", callers=Callers(1, entry_window=True))
+    told = narrate(system, follow(system, labels(A, (HARDIRQ, EARLY), NMI)))
     nmi = ACCOUNTING[Level.NMI]
     assert [str(access) for event in told.events for access in event.accesses] == [
         "preempt_count 0 ➜ 1",
@@ -133,7 +144,7 @@ def test_the_preempt_count_is_told_without_whom_it_does_not_tell_of() -> None:
 
 def test_every_interrupt_can_be_early_in_one_moment() -> None:
     # A proof that leaves none of them out: all levels early at once, one over the other, as far as masking allows.
-    system = Specification("v1", "full", 1, INTERRUPTS, entry_window=True, attempts=1)
+    system = specify("v1", callers=Callers(1, INTERRUPTS, entry_window=True, attempts=1))
     early = set[tuple[bool, ...]]()
     waiting, seen = [system.initial()], {system.initial()}
     while waiting:

@@ -52,15 +52,19 @@ might_sleep() of a sleepable program's enter, and the ``mrs`` of what is one lin
 gives each line its price, and finds the same verdicts and lengths under every preemption model.
 
 ``python -m ctxrace.bpf.specification`` prints what holds, and how many states there are. Read `code` (the lines),
-`guards` (what they are put together to), `rules` (who may run), then `system` (what happens).
+`guards` (what is made of them), `rules` (which context may run), then `system` (what happens on one CPU). `cpus` adds
+further CPUs, `symmetry` counts tasks as one another, and `Guard.narrowed` makes counters smaller.
 """
 
 from ctxrace.bpf.specification.code import Active, Context, Effect, Line, cond_resched, might_sleep, schedule
+from ctxrace.bpf.specification.cpus import SeveralCpus, specify
 from ctxrace.bpf.specification.guards import COMPILED, GUARDS, SELECTIONS, Attempt, Guard, attempt, trampoline
+from ctxrace.bpf.specification.narrate import narrate
+from ctxrace.bpf.specification.setting import INTERRUPTS, Callers, Kernel, Program
+from ctxrace.bpf.specification.symmetry import Symmetric, UncountedSwitches
 from ctxrace.bpf.specification.system import (
     BALANCED,
     EXCLUSIVE,
-    INTERRUPTS,
     PROGRESS,
     RECOVERS,
     Choice,
@@ -69,5 +73,6 @@ from ctxrace.bpf.specification.system import (
 )
 
 __all__ = ["BALANCED", "COMPILED", "EXCLUSIVE", "GUARDS", "INTERRUPTS", "PROGRESS", "RECOVERS", "SELECTIONS", "Active",
-           "Attempt", "Choice", "Context", "Effect", "Guard", "Line", "Specification", "State", "attempt",
-           "cond_resched", "might_sleep", "schedule", "trampoline"]  # fmt: skip
+           "Attempt", "Callers", "Choice", "Context", "Effect", "Guard", "Kernel", "Line", "Program", "SeveralCpus",
+           "Specification", "State", "Symmetric", "UncountedSwitches", "attempt", "cond_resched", "might_sleep",
+           "narrate", "schedule", "specify", "trampoline"]  # fmt: skip

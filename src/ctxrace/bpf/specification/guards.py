@@ -23,9 +23,11 @@ from ctxrace.bpf.specification.code import (
     store_plus_1_and_test,
     this_cpu_ptr,
 )
+from ctxrace.bpf.specification.setting import Kernel, Program
+from ctxrace.core.errors import ScenarioError
 from ctxrace.kernel.rules.contexts import Level
 
-__all__ = ["COMPILED", "GUARDS", "SELECTIONS", "Attempt", "Guard", "attempt", "trampoline"]
+__all__ = ["COMPILED", "GUARDS", "SELECTIONS", "Attempt", "Guard", "attempt", "guard_of", "trampoline"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Guard:
     counters: 4 bytes, one for each context level, or 1 int for everybody.
     always_exits: whether exit is also called after an enter that said no.
     attempts: how many each context makes, where going on would only count a byte round.
+    bits: the width of a counter, None for 8 bits of a byte and 32 of an int; a wider value wraps.
     """
 
     enter: tuple[Line, ...]
@@ -42,6 +45,18 @@ class Guard:
     counters: int = len(Level)
     always_exits: bool = True
     attempts: float = inf
+    bits: int | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values a counter has."""
+        return 1 << (self.bits if self.bits is not None else 8 if self.counters > 1 else 32)
+
+    def narrowed(self, bits: int) -> "Guard":
+        """Return the guard with counters of `bits` bits; raise `ScenarioError` for a width that no C type has."""
+        if not 1 <= bits <= 32:
+            raise ScenarioError(f"counters of {bits} bits: the specification has 1 to 32")
+        return replace(self, bits=bits)
 
     def __str__(self) -> str:
         call = f"if (ok) {body.text}" if self.always_exits else f"if (!ok) return; {body.text}"
@@ -170,33 +185,32 @@ def trampoline(attempt: Attempt, at: int, ok: bool) -> int:
     return (program * len(attempt.one) + following) % len(attempt.lines)
 
 
-def attempt(
-    guard: Guard,
-    inside: tuple[Line, ...] = (),
-    *,
-    sleepable: bool = False,
-    rcu_preemptible: bool = True,
-    pinned: bool = True,
-    cpus: int = 1,
-    recursive: bool = False,
-    programs: int = 1,
-) -> Attempt:
-    """Return the attempt that runs a program under `guard`.
+def guard_of(name: str, kernel: Kernel, program: Program) -> Guard:
+    """Return the guard called `name`, or the one that the selection of that name takes for `program` in `kernel`.
+
+    Raises `ScenarioError` for a name that is neither a guard's nor a selection's.
+    """
+    if name in SELECTIONS:
+        name = "atomic" if SELECTIONS[name](program.sleepable, kernel.rcu_preemptible) else "v1"
+    if name not in GUARDS:
+        raise ScenarioError(f"no guard {name!r}; the specification has: {', '.join([*GUARDS, *SELECTIONS])}")
+    return GUARDS[name]
+
+
+def attempt(guard: Guard, kernel: Kernel, program: Program, inside: tuple[Line, ...] = ()) -> Attempt:
+    """Return the attempt that runs `program` under `guard`; inside: what its body does before its last line.
 
     A program that must not sleep runs under rcu_read_lock_dont_migrate(), a sleepable one under rcu_read_lock_trace()
     and migrate_disable() (Linux v6.19 kernel/bpf/trampoline.c, include/linux/rcupdate.h). Where RCU is not preemptible
-    the former takes the preempt count instead of migrate_disable(); rcu_read_lock_trace() lets anybody run anywhere.
-
-    inside: what the program does before its last line. pinned: whether migrate_disable() is not left out.
-    recursive, programs: see `Attempt`.
+    the former takes the preempt count instead of migrate_disable(); rcu_read_lock_trace() restricts no context.
     """
-    before: tuple[Line, ...] = (migrate_disable,) if pinned else ()
-    after: tuple[Line, ...] = (migrate_enable,) if pinned else ()
-    if not sleepable and not rcu_preemptible:
+    before: tuple[Line, ...] = (migrate_disable,) if kernel.migrate_disable else ()
+    after: tuple[Line, ...] = (migrate_enable,) if kernel.migrate_disable else ()
+    if not program.sleepable and not kernel.rcu_preemptible:
         before, after = (rcu_read_lock,), (rcu_read_unlock,)
 
     def events(lines: tuple[Line, ...]) -> tuple[Line, ...]:
-        return tuple(line for line in lines if cpus > 1 or not line.across_cpus)
+        return tuple(line for line in lines if kernel.cpus > 1 or not line.across_cpus)
 
     kept = replace(guard, enter=events(guard.enter), exit=events(guard.exit))
-    return Attempt(kept, events(before), (*inside, body), events(after), recursive, programs)
+    return Attempt(kept, events(before), (*inside, body), events(after), program.recursive, program.count)

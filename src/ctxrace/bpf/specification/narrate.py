@@ -1,21 +1,18 @@
 """Tell a run of the specification: who runs, which line, what it read and wrote."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ctxrace.bpf.specification.code import Context, schedule
+from ctxrace.bpf.specification.system import Specification, State
 from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.rules.contexts import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_reason
 
-if TYPE_CHECKING:
-    from ctxrace.bpf.specification.system import Specification, State
-
 __all__ = ["narrate"]
 
 
-def narrate(system: "Specification", run: Sequence[tuple["State", Step]]) -> Interleaving:
+def narrate(system: Specification, run: Sequence[tuple[State, Step]]) -> Interleaving:
     """Return `run` as rows: events, and the turns between contexts."""
     return _Narrator(system).tell(run)
 
@@ -32,13 +29,13 @@ class _Cpu:
 
 
 class _Narrator:
-    def __init__(self, system: "Specification") -> None:
+    def __init__(self, system: Specification) -> None:
         self.system = system
         self.rows: list[Event | Turn] = []
         self.many = len(system.cpus) > 1
         self.cpus = [_Cpu(f"CPU {cpu}" if self.many else "the CPU") for cpu in system.cpus]
 
-    def tell(self, run: Sequence[tuple["State", Step]]) -> Interleaving:
+    def tell(self, run: Sequence[tuple[State, Step]]) -> Interleaving:
         outcome = ""
         for state, step in run:
             choice, after = self.system.choice(step), step.state
@@ -52,7 +49,7 @@ class _Narrator:
         contexts = tuple(name for name in self.system.names if name in present)
         return Interleaving(contexts, tuple(self.rows), outcome, sum(step.switches for _, step in run))
 
-    def _turn(self, state: "State", who: int, me: Context) -> None:
+    def _turn(self, state: State, who: int, me: Context) -> None:
         name, cpu = self.system.names[who], self.cpus[me.cpu]
         if who in self.system.handlers:
             if not me.at:
@@ -69,7 +66,7 @@ class _Narrator:
             other.task = "" if other.task == name else other.task
         cpu.task = name
 
-    def _why_it_runs(self, state: "State", name: str, cpu: _Cpu) -> str:
+    def _why_it_runs(self, state: State, name: str, cpu: _Cpu) -> str:
         here = f"on {cpu.name}: " if self.many else ""
         system = self.system
         me = state.contexts[system.names.index(name)]
@@ -84,7 +81,7 @@ class _Narrator:
             return f"{here}task {cpu.finished} has finished"
         return f"{here}the CPU is idle"
 
-    def _event(self, state: "State", who: int, me: Context, after: "State") -> None:
+    def _event(self, state: State, who: int, me: Context, after: State) -> None:
         system, code = self.system, self.system.code[who]
         rctx = system.rctx_now(state.contexts, who, me)
         enters = system.act(state.active, who, me, rctx)[2]
@@ -100,7 +97,7 @@ class _Narrator:
         text = system.guard.spell(code.lines[me.at], str(rctx))
         self.rows.append(Event(system.names[who], 0, text, function, None, accesses, notes))
 
-    def _access(self, kind: str, state: "State", who: int, me: Context, after: "State") -> Access:
+    def _access(self, kind: str, state: State, who: int, me: Context, after: State) -> Access:
         if kind == "preempt_count":
             before = self._preempt_count(state, me)
             now = before + after.contexts[who].off - me.off
@@ -125,7 +122,7 @@ class _Narrator:
         whose = f"prog{program + 1}->" if len(self.system.programs) > 1 else ""
         return f"{whose}{name}" + (f"@{cpu}" if self.many else "")
 
-    def _preempt_count(self, state: "State", me: Context) -> int:
+    def _preempt_count(self, state: State, me: Context) -> int:
         """Return the current task's preempt count: interrupts over it count in it, too."""
         names, levels, cpu = self.system.names, self.system.levels, self.cpus[me.cpu]
         over = [names.index(name) for name in cpu.stack]
@@ -144,7 +141,7 @@ class _Narrator:
             self.rows.append(Turn("finish", name))
             cpu.finished, cpu.task = name, ""
 
-    def _explain(self, broken: Property, state: "State", after: "State", cpu: int) -> str:
+    def _explain(self, broken: Property, state: State, after: State, cpu: int) -> str:
         idle = "the CPUs are idle" if self.many else "the CPU is idle"
         match broken.kind:
             case "exclusive":
@@ -157,7 +154,7 @@ class _Narrator:
                 what = "attempts overlapped" if state.overlapped else "an undisturbed attempt was made"
                 return f"{idle} again: {what}, and body never ran"
 
-    def _difference(self, after: "State") -> str:
+    def _difference(self, after: State) -> str:
         each = self.system.guard.counters
         names = [f"active[{slot % each}]" if each > 1 else "active" for slot in range(len(after.active))]
         told = [

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby, product
 
-from ctxrace.bpf.specification.system import Specification
+from ctxrace.bpf.specification.cpus import specify
+from ctxrace.bpf.specification.setting import Callers, Kernel, Program
+from ctxrace.bpf.specification.system import Specification, State
+from ctxrace.core.system import Step
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 
-__all__ = ["Configuration", "Decided", "configurations", "rows"]
+__all__ = ["Configuration", "Decided", "configurations", "length", "rows"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Decided:
     def holds(self) -> bool:
         """Whether every property does."""
         return not any(self.lengths)
+
+
+def length(run: Sequence[tuple[State, Step]]) -> tuple[int, int]:
+    """Return the switches and the events of a run."""
+    return sum(step.switches for _, step in run), sum(step.events for _, step in run)
 
 
 @dataclass(frozen=True)
@@ -59,24 +67,16 @@ class Configuration:
 
     def system(self, tasks: int = 2, interrupts: Sequence[Level] = ()) -> Specification:
         """Return the system to search."""
-        return Specification(
-            self.guard,
-            self.model,
-            tasks,
-            interrupts,
-            sleepable=self.sleepable,
-            rcu_preemptible=self.rcu_preemptible,
-            cpus=self.cpus,
-            migrate_disable=self.migrate_disable,
-        )
+        kernel = Kernel(self.model, self.rcu_preemptible, self.cpus, self.migrate_disable)
+        return specify(self.guard, kernel, Program(self.sleepable), Callers(tasks, tuple(interrupts)))
 
     def decide(self, tasks: int = 2, interrupts: Sequence[Level] = ()) -> Decided:
         """Search it, until all states are visited or each property has its shortest violation."""
         system = self.system(tasks, interrupts)
         found = search(system)
         assert found.exhausted or set(found.runs) == set(system.properties)
-        told = [system.narrate(found.runs[it]) if it in found.runs else None for it in system.properties]
-        return Decided(found.states, tuple((it.switches, len(it.events)) if it else None for it in told))
+        runs = [found.runs.get(wanted) for wanted in system.properties]
+        return Decided(found.states, tuple(length(run) if run else None for run in runs))
 
 
 def configurations(
