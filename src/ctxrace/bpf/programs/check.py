@@ -18,7 +18,7 @@ from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits, search
 
-__all__ = ["Answer", "Placed", "check_pair"]
+__all__ = ["Answer", "Placed", "check_pair", "meet", "place", "system_of"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def check_pair(code: Code, first: Placed, second: Placed, limits: Limits) -> Ite
     """Yield the answers to every question about two programs, which may be one and the same."""
     same = first.function == second.function
     for combination in combinations(first.placement, second.placement, same_program=same):
-        meeting = meet(code, (first.graph, second.graph), combination)
+        meeting = meet(code, (first.graph, second.graph), combination.rules, other_task=combination.other_task)
         cells: set[tuple[Region, int, int]] = set()
         for question in questions(meeting.shared):
             yield from _answers(meeting, question, combination, limits, cells)
@@ -62,16 +62,16 @@ def check_pair(code: Code, first: Placed, second: Placed, limits: Limits) -> Ite
                 yield from _answers(meeting, question, combination, limits, set())
 
 
-def meet(code: Code, graphs: tuple[Graph, Graph], combination: Combination) -> Meeting:
-    """Return what two programs do to one another's memory in a combination of levels."""
-    aliases = Aliases(graphs, other_task=combination.other_task)
+def meet(code: Code, graphs: tuple[Graph, Graph], rules: Rules, *, other_task: bool) -> Meeting:
+    """Return what two programs do to one another's memory. other_task: whether they run in two tasks."""
+    aliases = Aliases(graphs, other_task=other_task)
     every: dict[Region, list[Touch]] = {}
     for side, graph in enumerate(graphs):
         for node, facts in graph.facts.items():
             for access in facts.accesses:
                 region, certain = aliases.of(side, access.region)
                 every.setdefault(region, []).append(Touch(side, node, access, region, access.exact and certain))
-    arrivals = [arrival for arrival in (*combination.rules.arrivals, *combination.rules.resumes) if arrival]
+    arrivals = [arrival for arrival in (*rules.arrivals, *rules.resumes) if arrival]
     asleep = any(arrival.asleep for arrival in arrivals)
     return Meeting(code, graphs, aliases, every, touches(graphs, aliases), constants_of(code), asleep)
 
@@ -79,20 +79,21 @@ def meet(code: Code, graphs: tuple[Graph, Graph], combination: Combination) -> M
 _NAMES = {Topic.UNMIXED: "unmixed", Topic.LOST_UPDATE: "lost update", Topic.GUARD: "leaked"}
 
 
-def _system(meeting: Meeting, question: Question, rules: Rules) -> PairSystem:
-    watched, slices = prepare(meeting, question)
+def system_of(meeting: Meeting, question: Question, rules: Rules, *, whole: bool = False) -> PairSystem:
+    """Return the system that answers a question. whole: without any reduction, to compare with."""
+    watched, slices = prepare(meeting, question, whole=whole)
     kind = _NAMES[question.topic]
     first = Property(kind, ("0",))
     alike = question.topic is Topic.GUARD or meeting.graphs[0] is meeting.graphs[1]
     second = first if alike else Property(kind, ("1",))
-    return PairSystem(watched, slices, rules, (first, second), Property("unsure", (kind,)))
+    return PairSystem(watched, slices, rules, (first, second), Property("unsure", (kind,)), everywhere=whole)
 
 
 def _answers(
     meeting: Meeting, question: Question, combination: Combination, limits: Limits,
     cells: set[tuple[Region, int, int]],
 ) -> Iterator[Answer]:  # fmt: skip
-    system = _system(meeting, question, combination.rules)
+    system = system_of(meeting, question, combination.rules)
     cells |= {(cell.region, cell.low, cell.high) for cell in system.watched.cells}
     found = search(system, system.wanted, limits)
     size = found.states, found.transitions
@@ -114,7 +115,7 @@ def _answers(
 
 def _restored_alone(meeting: Meeting, question: Question, limits: Limits) -> bool:
     """Return whether each program, undisturbed, always puts the cell back: then it is a guard."""
-    system = _system(meeting, question, Rules((None, None), (None, None)))
+    system = system_of(meeting, question, Rules((None, None), (None, None)))
     found = search(system, None, limits)
     return found.exhausted and not found.runs
 

@@ -45,9 +45,11 @@ def constants_of(code: Code) -> frozenset[int]:
     return frozenset(found)
 
 
-def prepare(meeting: Meeting, question: Question) -> tuple[Watched, tuple[Slice, Slice]]:
-    """Return what the search for an answer watches, and the slices of both programs."""
+def prepare(meeting: Meeting, question: Question, *, whole: bool = False) -> tuple[Watched, tuple[Slice, Slice]]:
+    """Return what the search for an answer watches, and the slices of both programs. whole: slice nothing away."""
     running = _Preparing(meeting, question)
+    if whole:
+        running.executed = (set(meeting.graphs[0].facts), set(meeting.graphs[1].facts))
     return running.run()
 
 

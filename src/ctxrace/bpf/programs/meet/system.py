@@ -81,7 +81,8 @@ class Rules:
 class PairSystem:
     """The system of two programs, for one question.
 
-    broken: the property of each program; unsure: that it may be one of them. wanted: what can be violated at all.
+    broken: the property of each program; unsure: that it may be one of them. everywhere: let the other come before
+    every instruction of a slice. wanted: what can be violated at all.
     """
 
     def __init__(
@@ -91,13 +92,15 @@ class PairSystem:
         rules: Rules,
         broken: tuple[Property, Property],
         unsure: Property,
+        *,
+        everywhere: bool = False,
     ) -> None:
         self.watched, self.slices, self.rules = watched, slices, rules
         self._broken, self._unsure = broken, unsure
         self.properties: Sequence[Property] = tuple(dict.fromkeys((*broken, unsure)))
         exposed = (side for side in (0, 1) if rules.arrivals[side] or rules.resumes[side])
         self.wanted = frozenset(broken[side] for side in exposed) or frozenset(broken)
-        self.events = tuple(frozenset(self._events(side)) for side in (0, 1))
+        self.events = tuple(slices[side].relevant if everywhere else frozenset(self._events(side)) for side in (0, 1))
         self._followed: dict[tuple[int, Invocation, Memory, Pending | None], list[_Outcome]] = {}
 
     def _events(self, side: int) -> Iterator[int]:
