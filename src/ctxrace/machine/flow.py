@@ -1,27 +1,33 @@
 """A flow of control, run from event to event.
 
-Between two events a context only touches what is its own, so nobody can tell when those steps happen: they run
-at once after the event before them. What is left is a `Flow` that stands before its next event, as plain data.
+Between two events a context only touches what is its own. No other context can tell when those steps happen, so they
+run at once after the event before them. What is left is a `Flow` that stands before its next event, as plain data.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.limits import spend
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
-from ctxrace.machine.pcode import Instruction, Op, Varnode
+from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["EXIT", "Activation", "Flow", "Machine"]
+
+Fact = TypeVar("Fact")
 
 EXIT = 0xEEEE_0000_0000_0000
 """Where an entry returns to."""
 
 PRIVATE_STEPS = 200_000
 """More steps than this without an event are taken for a loop that never ends."""
+
+_BETWEEN_LOOKS = 64  # private steps between two looks at the budget in force
+_SHADOW_CALLS = 8  # a shadow call stack takes one byte in so many of a context's stack
 
 
 class Activation(NamedTuple):
@@ -39,6 +45,7 @@ class Flow(NamedTuple):
     monitor: the address that the exclusive monitor is armed for, if any.
     active: the watched functions that are running, outermost first.
     done: values of the accesses that the instruction at `pc` has already made as steps of their own.
+    shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`.
     """
 
     pc: int
@@ -47,18 +54,19 @@ class Flow(NamedTuple):
     monitor: tuple[int, ...] = ()
     active: tuple[Activation, ...] = ()
     done: tuple[int, ...] = ()
+    shadow: bool = False
 
 
-class _Whether(dict[int, bool]):
-    """Whether an operation of the instruction at an address is of a kind, found out once for each address."""
+class _Facts(dict[int, Fact], Generic[Fact]):
+    """What `find` says of the instruction at an address, found out once for each address."""
 
-    def __init__(self, code: Lifter, kind: Callable[[Op], bool]) -> None:
+    def __init__(self, code: Lifter, find: Callable[[Instruction], Fact]) -> None:
         super().__init__()
-        self._code, self._kind = code, kind
+        self._code, self._find = code, find
 
-    def __missing__(self, address: int) -> bool:
-        answer = self[address] = any(map(self._kind, self._code[address].ops))
-        return answer
+    def __missing__(self, address: int) -> Fact:
+        fact = self[address] = self._find(self._code[address])
+        return fact
 
 
 class Machine:
@@ -68,7 +76,7 @@ class Machine:
     check: the function that the code calls when a condition is false, with the text of the condition.
     sleeping: functions whose first instruction is an event, because a task may give up the CPU there.
     announced: more functions whose beginning is noted, and in flows that announce them also their end and result.
-    results: whether results that nobody reads are told, too.
+    results: whether results that no caller reads are noted, too.
     migrates: whether flows go on on other CPUs. Then it is an event to ask on which CPU one is: the answer is another
     one right before and right after.
     """
@@ -88,22 +96,23 @@ class Machine:
         self.image = image
         self.arch = image.arch
         self.code = Lifter(image)
-        self._tracked = frozenset(watched)
-        self._announced = {name: image.result_size(name) for name in announced}
+        self.tracked = frozenset(watched)
+        self.result_sizes = {name: image.result_size(name) for name in announced}
         starts = [image.symbols[name].address for name in entries]
         self.liveness = Liveness(self.code, starts, results=results)
-        noted = (*self._tracked, *self._announced)
+        noted = (*self.tracked, *self.result_sizes)
         self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # Static functions of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
         names = frozenset(sleeping)
         self.sleeping = {symbol.address: symbol.name for symbol in image.all_symbols if symbol.name in names}
-        self._stack_pointer = self.code.register(self.arch.stack_pointer)
-        self._link = self.code.register(self.arch.link_register) if self.arch.link_register else None
-        self._mask = self.code.register(self.arch.interrupt_mask_register)
-        self._changes_mask = _Whether(self.code, _writes(self._mask))
+        self.stack_pointer = self.code.register(self.arch.stack_pointer)
+        self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
+        self.mask = self.code.register(self.arch.interrupt_mask_register)
+        self.alignment = _Facts(self.code, self.arch.alignment)
+        self._changes_mask = _Facts(self.code, _writes(self.mask))
         asks = self.arch.percpu_register if migrates else None
-        self._asks_cpu = _Whether(self.code, _reads(self.code.register(asks))) if asks else None
+        self._asks_cpu = _Facts(self.code, _reads(self.code.register(asks))) if asks else None
 
     def begin(
         self,
@@ -118,22 +127,16 @@ class Machine:
         """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
 
         system: what the system registers hold. masked: whether interrupts are off.
-        announcing: whether the ends of announced functions are told, too.
+        announcing: whether the ends of announced functions are noted, too.
         """
         registers = Registers()
-        if self._link is None:
-            memory.push_return(EXIT)
-            registers.write(self._stack_pointer.offset, 8, stack.stop - 8)
-        else:
-            registers.write(self._stack_pointer.offset, 8, stack.stop)
-            registers.write(self._link.offset, 8, EXIT)
-        mask = self.arch.masked if masked else self.arch.unmasked
-        registers.write(self._mask.offset, self._mask.size, mask)
+        self._make_stack(registers, memory, stack)
+        registers.write(self.mask.offset, self.mask.size, self.arch.masked if masked else self.arch.unmasked)
         self._load_system(registers, system)
+        run = _Run(self, registers, memory, stack, announcing)
         address = self.image.symbols[entry].address
-        active: list[Activation] = []
-        self._arrive(None, address, registers, active, memory, stack, announcing)
-        return self._run_private(address, registers, active, memory, stack, announcing)
+        run.arrive(None, address)
+        return run.to_next_event(address)
 
     def proceed(
         self, flow: Flow, memory: Memory, system: Mapping[str, int], stack: range, *, announcing: bool = False
@@ -146,22 +149,22 @@ class Machine:
         registers = Registers(dict(flow.registers))
         self._load_system(registers, system)
         memory.monitor = flow.monitor
-        active = list(flow.active)
-        instruction = self.code[flow.pc]
         if flow.pc in self.sleeping and not flow.done:
             memory.notes.append(("sleeps", self.sleeping[flow.pc]))
-        memory.begin(private=False, atomic=instruction.mnemonic in self.arch.atomic, done=flow.done)
+        run = _Run(self, registers, memory, stack, announcing, flow.active)
         try:
-            following = self._execute(instruction, registers, memory, stack)
+            following = run.take_event(flow.pc, flow.done)
         except Split:
             return flow._replace(done=(*flow.done, *memory.made), monitor=memory.monitor)
-        self._leave(following, registers, active, memory)
-        self._arrive(instruction, following, registers, active, memory, stack, announcing)
-        return self._run_private(following, registers, active, memory, stack, announcing)
+        return run.to_next_event(following)
 
     def interrupts_enabled(self, flow: Flow) -> bool:
         """Return whether hard interrupts may arrive where `flow` stands."""
-        mask = Registers(dict(flow.registers)).read(self._mask.offset, self._mask.size)
+        return not flow.shadow and self.unmasked(Registers(dict(flow.registers)))
+
+    def unmasked(self, registers: Registers) -> bool:
+        """Return whether the interrupt mask in `registers` lets hard interrupts through."""
+        mask = registers.read(self.mask.offset, self.mask.size)
         return mask & self.arch.interrupt_bits == self.arch.interrupts_on
 
     def changes_interrupt_mask(self, address: int) -> bool:
@@ -172,35 +175,90 @@ class Machine:
         """Return whether the instruction at `address` reads what only this CPU has, and flows may migrate."""
         return self._asks_cpu is not None and self._asks_cpu[address]
 
-    def _run_private(
+    def is_event(self, address: int) -> bool:
+        """Return whether the instruction at `address` is an event wherever it is executed, whatever it touches."""
+        return address in self.sleeping or self._changes_mask[address] or self.asks_which_cpu(address)
+
+    def entered(self, instruction: Instruction | None, address: int) -> Symbol | None:
+        """Return the watched function that begins at `address`, if `instruction` has just gone there to run it.
+
+        instruction: None for the hardware or the kernel, which begin an entry.
+        """
+        symbol = self._watched.get(address)
+        if symbol is None:
+            return None
+        called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
+        if not called and instruction is not None and 0 <= instruction.address - address < symbol.size:
+            return None  # a loop back to its own first instruction
+        return symbol
+
+    def _make_stack(self, registers: Registers, memory: Memory, stack: range) -> None:
+        top = stack.stop
+        if self.arch.shadow_call is not None:
+            name, push = self.arch.shadow_call
+            if any(self.code[address].code == push for address in self.liveness.addresses):
+                top -= len(stack) // _SHADOW_CALLS  # it grows upwards, to the end of the context's stack
+                place = self.code.register(name)
+                registers.write(place.offset, place.size, top)
+        if self.link is None:
+            top -= self.arch.word
+            memory.push_return(top, EXIT)
+        else:
+            registers.write(self.link.offset, self.link.size, EXIT)
+        registers.write(self.stack_pointer.offset, self.stack_pointer.size, top)
+
+    def _load_system(self, registers: Registers, system: Mapping[str, int]) -> None:
+        for name, value in system.items():
+            place = self.code.register(name)
+            registers.write(place.offset, place.size, value)
+
+
+class _Run:
+    """The steps of one context from one event to the next: its registers, memory and running functions meanwhile."""
+
+    def __init__(
         self,
-        pc: int,
+        machine: Machine,
         registers: Registers,
-        active: list[Activation],
         memory: Memory,
         stack: range,
         announcing: bool,
-    ) -> Flow:
+        active: Iterable[Activation] = (),
+    ) -> None:
+        self.machine, self.image, self.arch = machine, machine.image, machine.arch
+        self.registers, self.memory, self.stack = registers, memory, stack
+        self.announcing = announcing
+        self.active = list(active)
+        self.shadow = False
+
+    def take_event(self, pc: int, done: tuple[int, ...]) -> int:
+        """Take the event at `pc`, of which the accesses `done` were made before; return where control is then.
+
+        Raises `Split` after an access that is a step of its own.
+        """
+        instruction = self.machine.code[pc]
+        off = not self.machine.unmasked(self.registers)
+        whole = self.arch.whole_instructions or instruction.mnemonic in self.arch.atomic
+        self.memory.begin(private=False, atomic=whole, done=done, alignment=self.machine.alignment[pc])
+        following = self.execute(instruction)
+        self.shadow = off and instruction.mnemonic in self.arch.delays_interrupts
+        self.leave(following)
+        self.arrive(instruction, following)
+        return following
+
+    def to_next_event(self, pc: int) -> Flow:
+        """Take private steps from `pc` until an event, or the end of the entry; return the flow that stands there."""
+        memory, registers = self.memory, self.registers
         snapshot, power, taken = (pc, dict(registers.words), bytes(memory.stack)), 1, 0  # Brent's cycle detection
         start = pc
-        while pc != EXIT:
-            instruction = self.code[pc]
-            if pc in self.sleeping or self.changes_interrupt_mask(pc) or self.asks_which_cpu(pc):
+        while pc != EXIT and not self.machine.is_event(pc):
+            following = self.take_private_step(pc)
+            if following is None:
                 break
-            before = dict(registers.words)
-            monitor = memory.monitor
-            memory.begin(private=True)
-            try:
-                following = self._execute(instruction, registers, memory, stack)
-                if any(a.function in self._tracked for a in self._ended(following, registers, active)):
-                    raise NotPrivate
-            except NotPrivate:
-                registers.words, memory.monitor = before, monitor
-                break
-            self._leave(following, registers, active, memory)
-            self._arrive(instruction, following, registers, active, memory, stack, announcing)
             pc = following
             taken += 1
+            if taken % _BETWEEN_LOOKS == 0:
+                spend(f"running {self.image.where(start)}")
             if pc == snapshot[0] and registers.words == snapshot[1] and memory.stack == snapshot[2]:
                 raise ExecutionError(
                     f"the code loops for ever without an event at {self.image.where(pc)}; "
@@ -213,14 +271,31 @@ class Machine:
                     f"{PRIVATE_STEPS:,} steps without an event after {self.image.where(start)}, the last at "
                     f"{self.image.where(pc)}; a loop that never ends? shorten it"
                 )
-        return self._freeze(pc, registers, active, memory, stack)
+        return self.freeze(pc)
 
-    def _execute(self, instruction: Instruction, registers: Registers, memory: Memory, stack: range) -> int:
-        self._check_system_registers(instruction)
-        sp = self._stack_pointer.offset
-        before = registers.read(sp, 8)
+    def take_private_step(self, pc: int) -> int | None:
+        """Take the step at `pc` and return where control is then; None, and nothing has happened, if it is an event."""
+        instruction = self.machine.code[pc]
+        before, monitor = dict(self.registers.words), self.memory.monitor
+        self.memory.begin(private=True, alignment=self.machine.alignment[pc])
         try:
-            following = execute(instruction, registers, memory, self.arch)
+            following = self.execute(instruction)
+            if any(over.function in self.machine.tracked for over in self.ended(following)):
+                raise NotPrivate
+        except NotPrivate:
+            self.registers.words, self.memory.monitor = before, monitor
+            return None
+        self.shadow = False
+        self.leave(following)
+        self.arrive(instruction, following)
+        return following
+
+    def execute(self, instruction: Instruction) -> int:
+        """Execute `instruction` and return where control is then; what is wrong with it is raised with its place."""
+        self.check_system_registers(instruction)
+        before = self.stack_pointer()
+        try:
+            following = execute(instruction, self.registers, self.memory, self.arch)
         except ExecutionError as error:
             raise ExecutionError(f"{self.image.where(instruction.address)}: {error}") from None
         except Trap:
@@ -231,101 +306,28 @@ class Machine:
             access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
             raise
         if any(op.opcode == "RETURN" for op in instruction.ops):
-            self._check_return(instruction, following)
-        if stack.start + memory.lowest < min(before, registers.read(sp, 8)):
-            raise Fault(f"touches its stack at {stack.start + memory.lowest:#x}, below the stack pointer")
+            self.check_return(instruction, following)
+        lowest = self.stack.start + self.memory.lowest
+        if lowest < min(before, self.stack_pointer()):
+            raise Fault(f"touches its stack at {lowest:#x}, below the stack pointer")
         return following
 
-    def _check_return(self, instruction: Instruction, following: int) -> None:
-        if following != EXIT and not self.liveness.may_return(following):
-            # It counted registers as dead that are read there.
+    def check_return(self, instruction: Instruction, following: int) -> None:
+        """Raise `ExecutionError` for a return that liveness did not reckon with: it took registers for dead there."""
+        if following != EXIT and not self.machine.liveness.may_return(following):
             raise ExecutionError(
                 f"{str(instruction)!r} at {self.image.where(instruction.address)} returns to "
                 f"{self.image.where(following)}, which follows no call; a jump that is spelled as a return, as in a "
                 "retpoline? write it as a jump, or compile without (-mindirect-branch=keep, -mno-retpoline)"
             )
 
-    def _freeze(
-        self, pc: int, registers: Registers, active: list[Activation], memory: Memory, stack: range
-    ) -> Flow:
-        if pc == EXIT:
-            left = Registers()
-            left.write(self._mask.offset, self._mask.size, registers.read(self._mask.offset, self._mask.size))
-            return Flow(EXIT, tuple((at, value) for at, value in left.words.items() if value), b"", (), tuple(active))
-        sp = registers.read(self._stack_pointer.offset, 8)
-        if not stack.start <= sp <= stack.stop:
-            raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
-        live = self.liveness.cut(pc, registers.words)
-        return Flow(pc, live, bytes(memory.stack[sp - stack.start :]), memory.monitor, tuple(active))
-
-    def _arrive(
-        self,
-        instruction: Instruction | None,
-        pc: int,
-        registers: Registers,
-        active: list[Activation],
-        memory: Memory,
-        stack: range,
-        announcing: bool,
-    ) -> None:
-        if pc in self.checks:
-            memory.notes.append(("check", self._condition(registers)))
-        symbol = self._entered(instruction, pc)
-        if symbol is None:
-            return
-        memory.notes.append(("enters", symbol.name))
-        if not announcing and symbol.name not in self._tracked:
-            return
-        sp = registers.read(self._stack_pointer.offset, 8)
-        if self._link is not None:
-            active.append(Activation(symbol.name, registers.read(self._link.offset, 8), sp))
-        else:
-            active.append(Activation(symbol.name, memory.return_address(sp - stack.start), sp + 8))
-
-    def _entered(self, instruction: Instruction | None, pc: int) -> Symbol | None:
-        """Return the watched function that begins at `pc`, if `instruction` has just gone there to run it."""
-        symbol = self._watched.get(pc)
-        if symbol is None:
-            return None
-        called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
-        if not called and instruction is not None and 0 <= instruction.address - pc < symbol.size:
-            return None  # a loop back to its own first instruction
-        return symbol
-
-    def _leave(self, pc: int, registers: Registers, active: list[Activation], memory: Memory) -> None:
-        for ended in self._ended(pc, registers, active):
-            active.pop()
-            function = ended.function
-            memory.notes.append(("leaves", function))
-            if size := self._announced.get(function, 0):
-                result = self.code.register(self.arch.result)
-                memory.notes.append(("returns", str(registers.read(result.offset, size))))
-
-    def _ended(self, pc: int, registers: Registers, active: list[Activation]) -> list[Activation]:
-        """Return the activations, innermost first, that are over now that control is at `pc`."""
-        over: list[Activation] = []
-        for activation in reversed(active):
-            stack = registers.read(self._stack_pointer.offset, 8)
-            if pc != activation.returns_to or stack != activation.stack:
-                break
-            over.append(activation)
-        return over
-
-    def _condition(self, registers: Registers) -> str:
-        argument = self.code.register(self.arch.argument)
-        return self.image.string(registers.read(argument.offset, argument.size))
-
-    def _load_system(self, registers: Registers, system: Mapping[str, int]) -> None:
-        for name, value in system.items():
-            place = self.code.register(name)
-            registers.write(place.offset, place.size, value)
-
-    def _check_system_registers(self, instruction: Instruction) -> None:
+    def check_system_registers(self, instruction: Instruction) -> None:
+        """Raise `ExecutionError` where `instruction` uses a system register in a way that has no meaning here."""
         for op in instruction.ops:
             for node in (*op.inputs, op.output):
                 if node is None or node.space != "register" or node.offset not in self.arch.system_registers:
                     continue
-                name = self.code.register_name(node)
+                name = self.machine.code.register_name(node)
                 written = node is op.output and name != self.arch.interrupt_mask_register
                 if name not in self.arch.known_system_registers or written:
                     raise ExecutionError(
@@ -333,10 +335,66 @@ class Machine:
                         f"({str(instruction)!r} at {self.image.where(instruction.address)}); keep it out of the code"
                     )
 
+    def freeze(self, pc: int) -> Flow:
+        """Return the flow that stands at `pc`; raise `Fault` where its stack pointer has left its stack."""
+        if pc == EXIT:
+            left, mask = Registers(), self.machine.mask
+            left.write(mask.offset, mask.size, self.registers.read(mask.offset, mask.size))
+            words = tuple((at, value) for at, value in left.words.items() if value)
+            return Flow(EXIT, words, b"", (), tuple(self.active))
+        sp = self.stack_pointer()
+        if not self.stack.start <= sp <= self.stack.stop:
+            raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
+        live = self.machine.liveness.cut(pc, self.registers.words)
+        kept = bytes(self.memory.stack[sp - self.stack.start :])
+        return Flow(pc, live, kept, self.memory.monitor, tuple(self.active), (), self.shadow)
 
-def _writes(register: Varnode) -> Callable[[Op], bool]:
-    return lambda op: op.output is not None and op.output[:2] == register[:2]
+    def arrive(self, instruction: Instruction | None, pc: int) -> None:
+        """Note what begins at `pc`, where `instruction` has just gone: a watched function, a failing check."""
+        if pc in self.machine.checks:
+            argument = self.machine.code.register(self.arch.argument)
+            condition = self.image.string(self.registers.read(argument.offset, argument.size))
+            self.memory.notes.append(("check", condition))
+        symbol = self.machine.entered(instruction, pc)
+        if symbol is None:
+            return
+        self.memory.notes.append(("enters", symbol.name))
+        if not self.announcing and symbol.name not in self.machine.tracked:
+            return
+        sp, link = self.stack_pointer(), self.machine.link
+        if link is not None:
+            self.active.append(Activation(symbol.name, self.registers.read(link.offset, link.size), sp))
+        else:
+            self.active.append(Activation(symbol.name, self.memory.return_address(sp), sp + self.arch.word))
+
+    def leave(self, pc: int) -> None:
+        """Note which watched functions are over now that control is at `pc`, and what they return."""
+        for over in self.ended(pc):
+            self.active.pop()
+            self.memory.notes.append(("leaves", over.function))
+            if size := self.machine.result_sizes.get(over.function, 0):
+                result = self.machine.code.register(self.arch.result)
+                self.memory.notes.append(("returns", str(self.registers.read(result.offset, size))))
+
+    def ended(self, pc: int) -> list[Activation]:
+        """Return the activations, innermost first, that are over now that control is at `pc`."""
+        over: list[Activation] = []
+        for activation in reversed(self.active):
+            # With another stack pointer it is a nested call of the same function that has returned.
+            if pc != activation.returns_to or self.stack_pointer() != activation.stack:
+                break
+            over.append(activation)
+        return over
+
+    def stack_pointer(self) -> int:
+        """Return what the stack pointer holds."""
+        place = self.machine.stack_pointer
+        return self.registers.read(place.offset, place.size)
 
 
-def _reads(register: Varnode) -> Callable[[Op], bool]:
-    return lambda op: any(node[:2] == register[:2] for node in op.inputs)
+def _writes(register: Varnode) -> Callable[[Instruction], bool]:
+    return lambda instruction: any(op.output is not None and op.output[:2] == register[:2] for op in instruction.ops)
+
+
+def _reads(register: Varnode) -> Callable[[Instruction], bool]:
+    return lambda instruction: any(node[:2] == register[:2] for op in instruction.ops for node in op.inputs)

@@ -129,9 +129,12 @@ class Memory:
         self._touched: set[tuple[int, int]] = set()
         self.made: list[int] = []
 
-    def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = ()) -> None:
-        """Prepare for one instruction of which the accesses `done` (their values) were steps before."""
-        self._private, self._atomic, self._done = private, atomic, done
+    def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:
+        """Prepare for one instruction of which the accesses `done` (their values) were steps before.
+
+        alignment: the multiple of bytes at which its first access must be; 0: anywhere.
+        """
+        self._private, self._atomic, self._done, self._alignment = private, atomic, done, alignment
         self._count, self._unit, self.made = 0, None, []
         self._touched = set()
         self.lowest = len(self.stack)
@@ -139,6 +142,8 @@ class Memory:
     def load(self, address: int, size: int) -> int:
         """Return the bytes at `address`; raise `Fault` where the model knows no memory."""
         region = self._locate(address, size)
+        if self._alignment:
+            self._check_alignment(region, address, size)
         offset = address - region.base + region.start
         if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC):
             return int.from_bytes(self._constant[offset : offset + size], self._order)
@@ -162,6 +167,8 @@ class Memory:
     def store(self, address: int, size: int, value: int) -> None:
         """Write `value` to `address`; raise `Fault` where that is not possible."""
         region = self._locate(address, size)
+        if self._alignment:
+            self._check_alignment(region, address, size)
         offset = address - region.base + region.start
         data = value.to_bytes(size, self._order)
         if region.kind is RegionKind.STACK:
@@ -183,15 +190,31 @@ class Memory:
         self.touches.append(Touch("write", address, size, value))
         self._touched.add((address, size))
 
-    def push_return(self, address: int) -> None:
-        """Put the address that the entry returns to on top of the stack, where calls push it."""
-        if not any(region.kind is RegionKind.STACK for region in self._regions):
-            raise ExecutionError("stacks that contexts share are not modelled where calls push return addresses")
-        self.stack[-8:] = address.to_bytes(8, self._order)
+    def push_return(self, place: int, address: int) -> None:
+        """Put `address`, to which the entry returns, onto its empty stack at `place`, where calls push it.
 
-    def return_address(self, offset: int) -> int:
-        """Return the 8 bytes at `offset` in the stack: where a function that was just called will return to."""
-        return int.from_bytes(self.stack[offset : offset + 8], self._order)
+        Stacks that contexts share have it there from the start, where nothing can overwrite it.
+        """
+        region = self._locate(place, 8)
+        if region.kind is RegionKind.STACK:
+            at = place - region.base + region.start
+            self.stack[at : at + 8] = address.to_bytes(8, self._order)
+        else:
+            assert region.kind is RegionKind.CONSTANT, region
+            assert self.return_address(place) == address, region
+
+    def return_address(self, place: int) -> int:
+        """Return the 8 bytes at `place` in the stack: where a function that was just called will return to.
+
+        That is no access of its own: the call has made it.
+        """
+        region = self._locate(place, 8)
+        at = place - region.base + region.start
+        blob = {RegionKind.STACK: self.stack, RegionKind.CONSTANT: self._constant}.get(region.kind)
+        if blob is None:
+            blob = self._blobs[region.kind]
+            self.reads[Read(region.kind, at, 8, self._before[region.kind][at : at + 8])] = None
+        return int.from_bytes(blob[at : at + 8], self._order)
 
     def arm_monitor(self, address: int) -> None:
         """Remember that a load-exclusive read `address`."""
@@ -224,6 +247,16 @@ class Memory:
         elif self._unit != (address, size) and not self._atomic:
             raise Split
         return None
+
+    def _check_alignment(self, region: Region, address: int, size: int) -> None:
+        if self._private and region.kind is not RegionKind.STACK:
+            raise NotPrivate
+        wanted, self._alignment = self._alignment, 0
+        if address % wanted:
+            raise Fault(
+                f"accesses {size} bytes at {address:#x}, which is no multiple of {wanted}: an alignment fault, as "
+                "atomic accesses must be aligned"
+            )
 
     def _locate(self, address: int, size: int) -> Region:
         for region in self._regions:

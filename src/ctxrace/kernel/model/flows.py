@@ -137,11 +137,14 @@ class Flows:
         return self._look_up(flow, identity, shared, task_struct)
 
     def disarm(self, flow: int) -> int:
-        """Return the flow after somebody else ran: an exception return clears the exclusive monitor."""
+        """Return the flow after another context ran: an exception return clears the exclusive monitor.
+
+        On x86-64 it also ends the shadow of STI (SDM vol. 2, STI: the inhibition ends after delivery of another event).
+        """
         known = self._disarmed.get(flow)
         if known is None:
             role, state = self.numbers.values[flow]
-            known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=())))
+            known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=(), shadow=False)))
         return known
 
     def hide(self, pointer: int) -> None:

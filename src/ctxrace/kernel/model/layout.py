@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.arch import Architecture
-from ctxrace.machine.flow import Flow
+from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
@@ -111,7 +111,16 @@ class Layout:
             for name, stack in self._stacks():
                 self._regions.append(Region(stack.start, len(stack), RegionKind.SHARED, len(shared), name))
                 shared += bytes(len(stack))
+            if image.arch.link_register is None:
+                self._place_returns(constant)
         self.constant, self.shared = bytes(constant), bytes(shared)
+
+    def _place_returns(self, constant: bytearray) -> None:
+        # What a call pushes is the first word of a stack. For an entry nothing but a wild write changes it again.
+        for name, stack in self._stacks():
+            top = f"the return address at the top of {name}"
+            self._regions.insert(0, Region(stack.stop - 8, 8, RegionKind.CONSTANT, len(constant), top))
+        constant += EXIT.to_bytes(8, self._order)
 
     def _percpu_offset(self, cpu: int) -> int:
         if self._template is None:

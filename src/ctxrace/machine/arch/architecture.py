@@ -13,6 +13,10 @@ def _unknown(_address: int, _code: bytes) -> Instruction | None:
     return None
 
 
+def _anywhere(_instruction: Instruction) -> int:
+    return 0
+
+
 def _as_it_is(varnode: Varnode) -> Varnode:
     return varnode
 
@@ -67,6 +71,12 @@ class Architecture:
     place: Callable[[Varnode], Varnode] = _as_it_is
     # What bytes at an address are that SLEIGH does not know, None where we do not know it, either.
     unknown: Callable[[int, bytes], Instruction | None] = _unknown
+    # The multiple of bytes at which an instruction's first access must be, or else it faults; 0: anywhere.
+    alignment: Callable[[Instruction], int] = _anywhere
+    whole_instructions: bool = False  # one CPU never takes an interrupt between two accesses of an instruction
+    delays_interrupts: frozenset[str] = frozenset()  # what turns interrupts on with the end of the next instruction
+    # The register that a shadow call stack is kept in, and the instruction that puts a return address onto it.
+    shadow_call: tuple[str, bytes] | None = None
     link_flags: tuple[str, ...] = ("--no-relax",)  # the linker leaves the compiler's instructions alone
 
     @property

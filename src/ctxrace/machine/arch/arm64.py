@@ -21,6 +21,14 @@ _ATOMIC_PAIRS = frozenset({"ldxp", "ldaxp", "stxp", "stlxp", "casp", "caspa", "c
 _ZERO_REGISTER = range(0x40F8, 0x4100)
 _EXTREMES = re.compile(r"(ld|st)[su](max|min)(a|l|al)?[bh]?")
 _NARROW_SIGNED_LOADS = re.compile(r"ld(r|ur|tr|apur)s[bh]")
+# What must be aligned without FEAT_LSE2 (Arm ARM, "Alignment of data accesses"): exclusives, the atomics of FEAT_LSE,
+# and loads and stores that acquire or release. In bits 31 and 30 is the size, of pairs in bit 30 that of each half.
+_ALIGNED = re.compile(
+    r"(ld|st)[al]?xrb?h?|ldaxrb?h?|stlxrb?h?|ldap?u?rs?[bhw]?|ldl?arb?h?|stll?u?rb?h?"
+    r"|(cas|swp|(ld|st)(add|clr|eor|set|[su]max|[su]min))(a|l|al)?[bh]?"
+)
+_ALIGNED_PAIRS = re.compile(r"lda?xp|stl?xp|caspa?l?")
+_PUSH_SHADOW_CALL = (0xF800_865E).to_bytes(4, "little")  # str x30, [x18], #8
 # SLEIGH's rmif mixes up flags, its crc32 reads memory at the polynomial; unicorn cannot judge the others.
 _WRONG = re.compile(r"rmif|crc32.*|(ld|st)64b.*|irg|gmi|addg|subg|subps?|ldgm?|stz?2?gm?|stgp")
 
@@ -50,6 +58,14 @@ def repair(instruction: Instruction, big_endian: bool = False) -> Instruction:
             ops = tuple(_mask_bits_only(op) for op in ops)
     # The atomics write and read xzr as if it were storage (`swp w0, wzr, [x1]`), `stxr wzr, ...` writes a constant.
     return instruction._replace(ops=tuple(with_zero_register(_zero_extend(op), _ZERO_REGISTER) for op in ops))
+
+
+def alignment(instruction: Instruction) -> int:
+    """Return the multiple of bytes at which the memory that `instruction` accesses must begin, 0 for anywhere."""
+    encoding = int.from_bytes(instruction.code, "little")
+    if _ALIGNED_PAIRS.fullmatch(instruction.mnemonic):
+        return 16 if encoding >> 30 & 1 else 8
+    return 1 << (encoding >> 30) if _ALIGNED.fullmatch(instruction.mnemonic) else 0
 
 
 def _zero_extend(op: Op) -> Op:
@@ -202,4 +218,6 @@ ARM64 = Architecture(
     monitor_status="ExclusiveMonitorsStatus",
     one_cpu_because="",
     repair=repair,
+    alignment=alignment,
+    shadow_call=("x18", _PUSH_SHADOW_CALL),  # Linux arch/arm64/include/asm/scs.h
 )

@@ -86,6 +86,13 @@ def unknown(address: int, code: bytes) -> Instruction | None:
     return None
 
 
+def alignment(instruction: Instruction) -> int:
+    """Return the size of what an atomic instruction accesses, which must be aligned (vol. I, "A"); 0 for any other."""
+    name = instruction.mnemonic
+    atomic = name in _LOAD_RESERVED | _STORE_CONDITIONAL or name.startswith("amo")
+    return _size(int.from_bytes(instruction.code, "little")) if atomic else 0
+
+
 def _is_tested(name: str) -> bool:
     return name in _TESTED or ".".join(name.split(".")[:2]) in _ATOMICS
 
@@ -208,5 +215,6 @@ RISCV64 = Architecture(
     repair=repair,
     place=place,
     unknown=unknown,
+    alignment=alignment,
     link_flags=(),  # as CONFIG_RISCV_USE_LINKER_RELAXATION: auipc and jalr become one jal, whose target is known
 )

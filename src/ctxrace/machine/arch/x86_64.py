@@ -21,7 +21,10 @@ _ADDRESS_SIZE = 0x67
 _LEGACY_PREFIXES = b"\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65\x66\x67"  # SDM vol. 2, 2.1.1
 
 _NO_OPERATION = frozenset(
-    {"nop", "mfence", "lfence", "sfence", "pause", "endbr64", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta"}
+    {
+        *("nop", "mfence", "lfence", "sfence", "pause", "endbr64"),
+        *("prefetch", "prefetchw", "prefetcht0", "prefetcht1", "prefetcht2", "prefetchnta"),
+    }
 )
 # hlt sleeps; the others need the AF that SLEIGH does not compute, or have a p-code that no test holds against anything.
 _REFUSED = frozenset({"hlt", "lahf", "sahf", "enter", "iret", "iretd", "iretq", "retf", "rdtscp", "xlat", "xlatb"})
@@ -150,7 +153,12 @@ X86_64 = Architecture(
     masked=0,
     system_registers=SYSTEM,
     arms_monitor=frozenset(),
-    atomic=frozenset(),  # of two places in memory no instruction makes one access
+    atomic=frozenset(),
+    # Interrupts are taken between two instructions, and between two iterations of one that is repeated (SDM vol. 3,
+    # "Program or Task Restart", and vol. 2, REP), which p-code makes a branch of the instruction to itself.
+    whole_instructions=True,
+    # SDM vol. 2, STI; where interrupts were off. Moves to SS do that, too, and are refused.
+    delays_interrupts=frozenset({"sti"}),
     without_effect=frozenset({"LOCK", "UNLOCK"}),
     traps=frozenset({"invalidInstructionException", "swi", _DIVIDE_ERROR}),
     monitor_clear="",
