@@ -30,6 +30,7 @@ _UNDEFINED = {
     **dict.fromkeys(("mul", "imul"), frozenset({"SF", "ZF", "PF"})),
     **dict.fromkeys(("div", "idiv"), frozenset({"CF", "OF", "SF", "ZF", "PF"})),
     **dict.fromkeys(("bt", "bts", "btr", "btc"), frozenset({"OF", "SF", "PF"})),
+    "verw": frozenset({"ZF"}),  # which depends on a table of descriptors
     **dict.fromkeys(("bsf", "bsr"), frozenset({"CF", "OF", "SF", "PF"})),
 }
 _SHIFTS = {"shl", "shr", "sar", "rol", "ror", "rcl", "rcr", "shld", "shrd"}

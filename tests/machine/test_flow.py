@@ -89,3 +89,52 @@ def test_a_return_that_follows_no_call_is_refused_by_name(tmp_path: Path, code: 
     told = r"'ret( x10)?' at attempt\+0x\w+ .* returns to attempt\+0x\w+ .*, which follows no call"
     with pytest.raises(ExecutionError, match=told):
         decided(tmp_path, code, arch)
+
+
+TIME = {
+    "x86-64": "\trdtsc\n{use}\n\tret\n",
+    "riscv64": "\trdtime\ta0\n{use}\n\tret\n",
+}
+FENCE = "\tfence.tso\n\tfence\trw, w\n\tret\n"
+UNUSED = {"x86-64": "\tmovl\t$0, %eax\n\tmovl\t$0, %edx", "riscv64": "\tli\ta0, 0"}
+USED = {"x86-64": "\tmovl\t%eax, shared(%rip)", "riscv64": "\tla\ta1, shared\n\tsw\ta0, 0(a1)"}
+
+
+@pytest.mark.parametrize("arch", TIME)
+def test_the_time_may_be_read_but_not_used(arch: str, tmp_path: Path) -> None:
+    (verdict,) = decided(tmp_path, TIME[arch].format(use=UNUSED[arch]), arch).verdicts
+    assert verdict.outcome is Outcome.HOLDS
+    with pytest.raises(ExecutionError, match=r"^'.*' at attempt\+0x0 .* reads the time, and what"):
+        decided(tmp_path, TIME[arch].format(use=USED[arch]), arch)
+
+
+def test_riscv64_fences(tmp_path: Path) -> None:
+    (verdict,) = decided(tmp_path, FENCE, "riscv64").verdicts
+    assert (verdict.outcome, verdict.states) == (Outcome.HOLDS, 1)
+
+
+SHADOW_CALLS = """
+#include <ctxrace/kernel.h>
+int active;
+static noinline void body(void) { barrier(); }
+static noinline void nested(int depth)
+{
+	if (depth) { nested(depth - 1); barrier(); } else { active++; body(); active--; }
+}
+void attempt(void) { nested(3); barrier(); }
+CTXRACE_TASKS(2, attempt);
+CTXRACE_HARDIRQ(attempt);
+CTXRACE_BALANCED(active);
+CTXRACE_ATTEMPTS(1);
+"""
+
+
+def test_a_shadow_call_stack_changes_no_verdict(tmp_path: Path) -> None:
+    source = tmp_path / "case.c"
+    source.write_text(SHADOW_CALLS, encoding="utf-8")
+    flags = ["-ffixed-x18", "-fsanitize=shadow-call-stack"]
+    plain, shadowed = (check(load(source, flags=given, cache=tmp_path)).verdicts[0] for given in ([], flags))
+    assert plain.outcome is shadowed.outcome is Outcome.VIOLATED
+    assert (plain.states, plain.transitions) == (shadowed.states, shadowed.transitions)
+    text = load(source, flags=flags, cache=tmp_path).image.contents(".text")
+    assert text.count((0xF800865E).to_bytes(4, "little")) == 2  # str x30, [x18], #8: in attempt and in nested

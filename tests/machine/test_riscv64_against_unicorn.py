@@ -191,7 +191,7 @@ def test_reading_the_interrupt_mask_does_not_write_it(assemble: Assemble) -> Non
 
 @pytest.mark.parametrize(
     "case",
-    ["csrr t0, sscratch", "csrw sie, t0", "rdcycle t0", "ecall", "wfi", "sret", "sfence.vma", "fadd.d ft0, ft1, ft2",
+    ["csrr t0, sscratch", "csrw sie, t0", "csrw time, t0", "ecall", "wfi", "sret", "sfence.vma", "fadd.d ft0, ft1, ft2",
      "fld ft0, (a0)", "andn t0, t1, t2", "rev8 t0, t1", "vadd.vv v0, v1, v2", "amoadd.b t0, t1, (a0)"],
 )  # fmt: skip
 def test_what_is_refused(case: str, assemble: Assemble) -> None:

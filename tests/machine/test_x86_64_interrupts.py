@@ -88,7 +88,9 @@ FIRST = "a[0] = 1; b[0] = 1;"
         ("rep movsq", "b[0] <= b[1]", "a[0] = 1; a[1] = 1;", Outcome.HOLDS),
     ],
 )
-def test_an_interrupt_finds_whole_instructions(copy: str, check: str, irq: str, outcome: Outcome, tmp_path: Path) -> None:
+def test_an_interrupt_finds_whole_instructions(
+    copy: str, check: str, irq: str, outcome: Outcome, tmp_path: Path
+) -> None:
     assert decided(tmp_path, COPY.format(copy=copy, check=check, irq=irq) + IRQ).outcome is outcome
 
 
@@ -106,7 +108,16 @@ def test_what_is_stored_where_no_register_points_is_cut_to_its_size(source: str,
 
 ON_STACK = """
 static int *volatile waiter;
-void task(void) {{ int done = 0; waiter = &done; barrier(); int d = READ_ONCE(done); waiter = 0; ctxrace_check({check}); }}
+void task(void)
+{{
+	int done = 0, d;
+
+	waiter = &done;
+	barrier();
+	d = READ_ONCE(done);
+	waiter = 0;
+	ctxrace_check({check});
+}}
 void irq(void) {{ int *w = waiter; if (w) WRITE_ONCE(*w, 1); }}
 """
 

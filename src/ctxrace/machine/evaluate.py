@@ -134,7 +134,7 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
 
 
 def _user_operation(instruction: Instruction, op: Op, values: list[int], bus: Bus, arch: Architecture) -> int:
-    if op.user in arch.without_effect:
+    if op.user in arch.without_effect or op.user in arch.unpredictable:  # of the latter the result is not used
         return 0
     if op.user == arch.monitor_pass:
         return int(bus.pass_monitor(values[0]))

@@ -4,21 +4,20 @@ Between two events a context only touches what is its own. No other context can 
 run at once after the event before them. What is left is a `Flow` that stands before its next event, as plain data.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
 from ctxrace.machine.evaluate import Registers, Trap, execute
+from ctxrace.machine.facts import Facts, reads, unpredictable, writes
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
-from ctxrace.machine.pcode import Instruction, Varnode
+from ctxrace.machine.pcode import Instruction
 
 __all__ = ["EXIT", "Activation", "Flow", "Machine"]
-
-Fact = TypeVar("Fact")
 
 EXIT = 0xEEEE_0000_0000_0000
 """Where an entry returns to."""
@@ -55,18 +54,6 @@ class Flow(NamedTuple):
     active: tuple[Activation, ...] = ()
     done: tuple[int, ...] = ()
     shadow: bool = False
-
-
-class _Facts(dict[int, Fact], Generic[Fact]):
-    """What `find` says of the instruction at an address, found out once for each address."""
-
-    def __init__(self, code: Lifter, find: Callable[[Instruction], Fact]) -> None:
-        super().__init__()
-        self._code, self._find = code, find
-
-    def __missing__(self, address: int) -> Fact:
-        fact = self[address] = self._find(self._code[address])
-        return fact
 
 
 class Machine:
@@ -109,10 +96,11 @@ class Machine:
         self.stack_pointer = self.code.register(self.arch.stack_pointer)
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
-        self.alignment = _Facts(self.code, self.arch.alignment)
-        self._changes_mask = _Facts(self.code, _writes(self.mask))
+        self.alignment = Facts(self.code, self.arch.alignment)
+        self.unpredictable = Facts(self.code, unpredictable(self.liveness, self.arch))
+        self._changes_mask = Facts(self.code, writes(self.mask))
         asks = self.arch.percpu_register if migrates else None
-        self._asks_cpu = _Facts(self.code, _reads(self.code.register(asks))) if asks else None
+        self._asks_cpu = Facts(self.code, reads(self.code.register(asks))) if asks else None
 
     def begin(
         self,
@@ -293,6 +281,11 @@ class _Run:
     def execute(self, instruction: Instruction) -> int:
         """Execute `instruction` and return where control is then; what is wrong with it is raised with its place."""
         self.check_system_registers(instruction)
+        if unknown := self.machine.unpredictable[instruction.address]:
+            raise ExecutionError(
+                f"{str(instruction)!r} at {self.image.where(instruction.address)} reads {unknown}, and what the code "
+                "does with it differs each time; let it call a function that returns a number of your choice"
+            )
         before = self.stack_pointer()
         try:
             following = execute(instruction, self.registers, self.memory, self.arch)
@@ -390,11 +383,3 @@ class _Run:
         """Return what the stack pointer holds."""
         place = self.machine.stack_pointer
         return self.registers.read(place.offset, place.size)
-
-
-def _writes(register: Varnode) -> Callable[[Instruction], bool]:
-    return lambda instruction: any(op.output is not None and op.output[:2] == register[:2] for op in instruction.ops)
-
-
-def _reads(register: Varnode) -> Callable[[Instruction], bool]:
-    return lambda instruction: any(node[:2] == register[:2] for op in instruction.ops for node in op.inputs)

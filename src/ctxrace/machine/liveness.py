@@ -50,6 +50,10 @@ class Liveness:
                 kept.append((offset, value & mask))
         return tuple(kept)
 
+    def reads_later(self, address: int, register: Varnode) -> bool:
+        """Return whether a byte of `register` may be read at `address` or after, before it is written."""
+        return bool(self._live.get(address, self._everything) & _bytes(register))
+
     @property
     def addresses(self) -> list[int]:
         """The addresses of all instructions reachable by direct branches and calls, in order."""

@@ -25,12 +25,16 @@ def listing(system: KernelSystem) -> list[Event]:
         for kind, what in outcome.notes:
             if kind == "leaves":
                 found[f"leaves {what}"] = None
+            if kind == "sleeps":
+                found[f"may give up the CPU ({what})"] = None
         if system.flows.machine.changes_interrupt_mask(outcome.address):
             found["changes the interrupt mask"] = None
         if outcome.fault:
             found[outcome.fault] = None
+        if system.flows.machine.asks_which_cpu(outcome.address):
+            found["asks which CPU it is on"] = None
         if not found:
-            found["hangs on the exclusive monitor"] = None
+            found["succeeds only if the exclusive monitor is armed"] = None
     image, code = system.image, system.flows.machine.code
     lines = []
     for address in system.flows.machine.liveness.addresses:

@@ -1,7 +1,7 @@
 """What the machine must be told about one instruction set that its p-code does not say."""
 
-from collections.abc import Callable, Container
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ctxrace.machine.pcode import Instruction, Varnode
@@ -75,6 +75,8 @@ class Architecture:
     alignment: Callable[[Instruction], int] = _anywhere
     whole_instructions: bool = False  # one CPU never takes an interrupt between two accesses of an instruction
     delays_interrupts: frozenset[str] = frozenset()  # what turns interrupts on with the end of the next instruction
+    # User operations whose result nobody can know, and what that is: only code that does not use it may ask.
+    unpredictable: Mapping[str, str] = field(default_factory=dict)
     # The register that a shadow call stack is kept in, and the instruction that puts a return address onto it.
     shadow_call: tuple[str, bytes] | None = None
     link_flags: tuple[str, ...] = ("--no-relax",)  # the linker leaves the compiler's instructions alone

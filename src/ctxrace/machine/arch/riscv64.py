@@ -22,6 +22,9 @@ _SIE = 2
 _ILLEGAL = b"\0\0"  # defined as illegal for ever; what compilers end unreachable code with
 _UNIMP = (0xC000_1073).to_bytes(4, "little")  # csrrw x0, cycle, x0: the same in four bytes
 
+_FENCE_TSO = (0x8330_000F).to_bytes(4, "little")
+_COUNTERS = {0xC00: "cycle", 0xC01: "time", 0xC02: "instret"}  # "Zicntr"; reading them writes nothing
+
 _PASS = "reservationPasses"
 _TRAP = "illegalInstruction"
 
@@ -80,9 +83,11 @@ def repair(instruction: Instruction) -> Instruction:
 
 
 def unknown(address: int, code: bytes) -> Instruction | None:
-    """Return the instruction at `address` if `code`, which SLEIGH does not know, is illegal for ever."""
+    """Return the instruction at `address` that `code`, which SLEIGH does not know, begins with; None for any other."""
     if code.startswith(_ILLEGAL):
         return Instruction(address, _ILLEGAL, "unimp", "", (Op("CALLOTHER", None, (), _TRAP),))
+    if code.startswith(_FENCE_TSO):
+        return Instruction(address, _FENCE_TSO, "fence.tso", "", ())
     return None
 
 
@@ -117,6 +122,9 @@ def _store_conditional(encoding: int) -> tuple[Op, ...]:
 def _control(name: str, encoding: int) -> tuple[Op, ...]:
     # Of sstatus only SIE is kept. Reading it with nothing to set or clear does not write it.
     register, given = encoding >> 20, encoding >> 15 & 31
+    if register in _COUNTERS and not given and name == "csrrs":
+        found = scratch(0, 8)
+        return Op("CALLOTHER", found, (), _COUNTERS[register]), *_write(encoding, "COPY", found)
     if _CSRS_HERE + 8 * register != _SSTATUS.offset:
         return (Op("CALLOTHER", None, (), f"{name} of the register {register:#x}"),)
     was, operand, bits = (scratch(index, 8) for index in range(3))
@@ -208,6 +216,7 @@ RISCV64 = Architecture(
     atomic=frozenset(),
     without_effect=frozenset({"fence", "fence.i"}),
     traps=frozenset({"ebreak", _TRAP}),
+    unpredictable=dict.fromkeys(_COUNTERS.values(), "the time"),
     monitor_clear="",
     monitor_pass=_PASS,
     monitor_status="",

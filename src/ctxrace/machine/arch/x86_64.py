@@ -4,6 +4,8 @@ Facts about the instruction set: Intel SDM (vol. 1 and 2). Facts about registers
 arch/x86/include/asm/percpu.h (GS), current.h and preempt.h (per-CPU variables), irqflags.h (IF).
 """
 
+import re
+
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.pcode import Instruction, Op, Varnode, constant, registers, scratch
 
@@ -17,6 +19,7 @@ _ADJUST = Varnode("register", 0x204, 1)  # AF, which SLEIGH does not compute
 _OVERFLOW = Varnode("register", 0x20B, 1)
 _RFLAGS = Varnode("register", 0x280, 8)
 _DIVIDE_ERROR = "divideError"
+_ONE_PLACE = re.compile(r"[a-z]+|word ptr \[-?0x[0-9a-f]+\]")  # a register, or memory that no register points to
 _ADDRESS_SIZE = 0x67
 _LEGACY_PREFIXES = b"\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65\x66\x67"  # SDM vol. 2, 2.1.1
 
@@ -37,6 +40,8 @@ def repair(instruction: Instruction) -> Instruction:
     instruction = instruction._replace(mnemonic=mnemonic, operands=instruction.operands.lower())
     ops = instruction.ops
     untested = name in _REFUSED or (not ops and name not in _NO_OPERATION)
+    if name == "verw":  # SLEIGH forgets that it reads its operand
+        untested = not _ONE_PLACE.fullmatch(instruction.operands)
     if untested or any(node.offset >= VECTORS for node in registers(ops)):
         return instruction._replace(ops=(Op("CALLOTHER", None, (), f"{name}: its p-code is wrong or untested"),))
     if _ADDRESS_SIZE in _prefixes(instruction.code):
@@ -55,6 +60,10 @@ def repair(instruction: Instruction) -> Instruction:
             ops = _shift_right_overflow(ops)
         case "pushfq":
             ops = _push_flags(ops)
+        case "rdtsc":  # the halves of EDX:EAX, extended by zeros, which SLEIGH forgets
+            ops = tuple(Op("CALLOTHER", Varnode("register", at, 8), (), name) for at in (0, 0x10))
+        case "movbe":
+            ops = tuple(part for number, op in enumerate(ops) for part in _swap_bytes(op, 8 * number))
         case "popfq":
             ops = tuple(op for op in ops if op.output != _ADJUST)
     return instruction._replace(ops=tuple(map(_zero_extend, ops)))
@@ -114,6 +123,27 @@ def _shift_right_overflow(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     )
 
 
+def _swap_bytes(op: Op, index: int) -> tuple[Op, ...]:
+    # SLEIGH leaves it to a user operation.
+    if op.user != "swap_bytes":
+        return (op,)
+    assert op.output is not None
+    size, (given,) = op.output.size, op.inputs
+    swapped: list[Op] = []
+    total = constant(0, size)
+    for at in range(size):
+        byte, wide = scratch(index + 4 * at, 1), scratch(index + 4 * at + 1, size)
+        placed, sum_ = scratch(index + 4 * at + 2, size), scratch(index + 4 * at + 3, size)
+        swapped += [
+            Op("SUBPIECE", byte, (given, constant(at, 4))),
+            Op("INT_ZEXT", wide, (byte,)),
+            Op("INT_LEFT", placed, (wide, constant(8 * (size - 1 - at), 4))),
+            Op("INT_OR", sum_, (total, placed)),
+        ]
+        total = sum_
+    return (*swapped, Op("COPY", op.output, (total,)))
+
+
 def _push_flags(ops: tuple[Op, ...]) -> tuple[Op, ...]:
     # Bit 1 is always set (SDM vol. 1, 3.4.3). AF is pushed as 0, because nobody has computed it.
     without = tuple(
@@ -159,7 +189,8 @@ X86_64 = Architecture(
     whole_instructions=True,
     # SDM vol. 2, STI; where interrupts were off. Moves to SS do that, too, and are refused.
     delays_interrupts=frozenset({"sti"}),
-    without_effect=frozenset({"LOCK", "UNLOCK"}),
+    without_effect=frozenset({"LOCK", "UNLOCK", "clflush", "clflushopt"}),
+    unpredictable={"rdtsc": "the time", "verw": "whether a segment is writable"},
     traps=frozenset({"invalidInstructionException", "swi", _DIVIDE_ERROR}),
     monitor_clear="",
     monitor_pass="",
