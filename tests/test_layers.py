@@ -33,7 +33,10 @@ TOP = {"cli", "api", "__init__", "__main__"}
 
 LIBRARIES = {
     "pypcode": {"machine/lift.py"},
-    "elftools": {"machine/image.py", "machine/dwarf.py", "bpf/programs/elf/container.py"},
+    "elftools": {
+        *("machine/image.py", "machine/dwarf.py", "machine/sections.py", "machine/relocation.py"),
+        "bpf/programs/elf/container.py",
+    },
     "typer": {"cli"},
     "rich": {"cli", "report"},
 }

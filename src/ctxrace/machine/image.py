@@ -17,23 +17,14 @@ from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
+from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import spell
+from ctxrace.machine.relocation import load_bias, relocated
+from ctxrace.machine.sections import Section, loaded_sections
 
 __all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
 
 ELF_MAGIC = b"\x7fELF"
-MAX_ZERO_FILL = 1 << 30  # bytes; more is a damaged section header, not a program
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One loaded section: `data` are its bytes from `address` on, zeros where the file holds none."""
-
-    name: str
-    address: int
-    data: bytes
-    writable: bool
-    executable: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,21 +77,20 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
     """Load a linked ELF file.
 
     path: the file; arch: what its code must be for; headers: directories, see `Image`.
+    A position-independent one that is linked to where NULL points is moved to where kernel code lies.
     Raises `ImageError`: unreadable, not ELF, damaged, another architecture, or not linked.
     """
-    try:
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"cannot read {path}: {reason}; is the name spelled right?") from None
+    data = contents(path, MOST_IMAGE, ImageError)
     check_header(data, path, arch, linked=True)
     with reading(path, "its sections or symbols"):
         elf = ELFFile(BytesIO(data))
-        sections = tuple(_sections(elf, path))
-        code = [(section.address, len(section.data)) for section in sections if section.executable]
+        linked = tuple(loaded_sections(elf, path))
+        code = [(section.address, len(section.data)) for section in linked if section.executable]
         debug = DebugInformation(path, elf, code)
-        symbols = tuple(_sized(_symbols(elf), sections))
-        return Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)))
+        bias = load_bias(linked, arch)
+        sections = relocated(elf, linked, arch, bias, path)
+        symbols = tuple(_sized(_symbols(elf, bias), sections))
+        return Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)), bias)
 
 
 class Image:
@@ -110,6 +100,7 @@ class Image:
     all_symbols: by address; symbols: the same by name, a global one before static ones, then in file order.
     headers: directories of inline functions that tell a reader less than the line that calls them.
     notes: the bytes of the sections that are not loaded, by name, without debug information.
+    bias: by how much all addresses are larger than in the debug information.
     """
 
     def __init__(
@@ -121,6 +112,7 @@ class Image:
         debug: DebugInformation,
         headers: tuple[Path, ...] = (),
         notes: Mapping[str, bytes] = MappingProxyType({}),
+        bias: int = 0,
     ) -> None:
         self.arch = arch
         self.path = path
@@ -129,6 +121,7 @@ class Image:
         self.headers = headers
         self._notes = notes
         self._debug = debug
+        self._bias = bias
         self.symbols: dict[str, Symbol] = {}
         for symbol in symbols:
             self.symbols.setdefault(symbol.name, symbol)
@@ -211,18 +204,19 @@ class Image:
 
     def result_size(self, function: str) -> int:
         """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""
-        known = self._debug.signature_at(self.symbols[function].address)
+        known = self._debug.signature_at(self.symbols[function].address - self._bias)
         return self.arch.word if known is None else min(known.result, self.arch.word)
 
     def parameters(self, function: str) -> int:
         """Return how many arguments `function` takes, 0 where debug information does not say."""
-        known = self._debug.signature_at(self.symbols[function].address)
+        known = self._debug.signature_at(self.symbols[function].address - self._bias)
         return 0 if known is None else known.parameters
 
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
         name = symbol if isinstance(symbol, str) else symbol.name
-        variable = self._debug.variable_at(known.address) if known is not None and known.kind == "object" else None
+        is_object = known is not None and known.kind == "object"
+        variable = self._debug.variable_at(known.address - self._bias) if known is not None and is_object else None
         if known is not None and variable is not None:
             called, layout = variable
             layout = replace(layout, size=max(layout.size, known.size))  # a flexible array may have elements
@@ -231,10 +225,10 @@ class Image:
         return f"{name}{offset:+d}" if offset else name
 
     def _line(self, address: int) -> Line | None:
-        found = self._debug.line_at(address)
+        found = self._debug.line_at(address - self._bias)
         if found is None or not self._in_header(found.path):
             return found
-        calls = self._debug.calls_at(address)
+        calls = self._debug.calls_at(address - self._bias)
         return next((call for call in calls if not self._in_header(call.path)), found)
 
     def _in_header(self, path: Path) -> bool:
@@ -279,29 +273,13 @@ def _section_at(sections: tuple[Section, ...], address: int) -> Section | None:
     return next((s for s in sections if s.address <= address < s.address + len(s.data)), None)
 
 
-def _sections(elf: ELFFile, path: Path) -> Iterator[Section]:
-    for section in elf.iter_sections():
-        flags, size = section["sh_flags"], section["sh_size"]
-        if not flags & 2 or flags & 0x400:  # SHF_ALLOC, SHF_TLS
-            continue
-        zeros = section["sh_type"] == "SHT_NOBITS"
-        if zeros and size > MAX_ZERO_FILL:
-            raise ImageError(f"{path} is damaged: section {section.name} is {size} bytes of zeros; build it again")
-        data = bytes(size) if zeros else bytes(section.data())
-        if len(data) != size:
-            raise ImageError(
-                f"{path} is truncated: section {section.name} has {len(data)} of its {size} bytes; build it again"
-            )
-        yield Section(section.name, section["sh_addr"], data, bool(flags & 1), bool(flags & 4))
-
-
 def _notes(elf: ELFFile) -> Iterator[tuple[str, bytes]]:
     for section in elf.iter_sections():
         if section["sh_type"] == "SHT_PROGBITS" and not section["sh_flags"] & 2 and section.name[:6] != ".debug":
             yield section.name, bytes(section.data())
 
 
-def _symbols(elf: ELFFile) -> list[Symbol]:
+def _symbols(elf: ELFFile, bias: int) -> list[Symbol]:
     tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
     loaded = {index: section["sh_flags"] for index, section in enumerate(elf.iter_sections())}
     found: list[tuple[bool, Symbol]] = []
@@ -312,7 +290,7 @@ def _symbols(elf: ELFFile) -> list[Symbol]:
         if symbol["st_info"]["type"] == "STT_NOTYPE" and not local:  # an assembler or linker script label
             kind = "function" if flags & 4 else "object"
         if kind is not None and flags & 2 and symbol.name:
-            found.append((local, Symbol(symbol.name, symbol["st_value"], symbol["st_size"], kind)))
+            found.append((local, Symbol(symbol.name, symbol["st_value"] + bias, symbol["st_size"], kind)))
     return [symbol for _, symbol in sorted(found, key=lambda entry: entry[0])]
 
 

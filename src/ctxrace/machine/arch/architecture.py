@@ -35,6 +35,8 @@ class Architecture:
     name: str
     language: str
     elf_machine: str
+    relative_relocation: int  # R_*_RELATIVE
+    symbol_relocations: frozenset[int]  # R_*_64 (ABS64), R_*_GLOB_DAT, R_*_JUMP_SLOT: a word is a symbol's address
     little_endian: bool
     word: int  # bytes in a pointer
     text: int

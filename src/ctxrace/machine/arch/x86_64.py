@@ -160,6 +160,8 @@ X86_64 = Architecture(
     name="x86-64",
     language="x86:LE:64:default",
     elf_machine="EM_X86_64",
+    relative_relocation=8,
+    symbol_relocations=frozenset({1, 6, 7}),
     little_endian=True,
     word=8,
     text=0xFFFF_FFFF_8100_0000,  # the kernel's: what -mcmodel=kernel compiles for is in the last 2 GiB

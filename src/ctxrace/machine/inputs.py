@@ -1,0 +1,44 @@
+"""Files that a user names: regular ones, and no larger than they need to be."""
+
+import os
+import stat
+from pathlib import Path
+
+from ctxrace.core.errors import CtxraceError
+
+__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents"]
+
+MOST_SOURCE = 16 << 20
+"""Bytes of a C or assembler file, and of each file that it includes."""
+MOST_IMAGE = 1 << 30
+"""Bytes of an object file or an executable; a distribution's kernel with its debug information has half as many."""
+
+
+def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
+    """Return what the file `path` holds.
+
+    most: the bytes that it may have; raised: the class of the error where it has more, is no regular file (a FIFO or
+    a device may never end), or cannot be read.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if stat.S_ISDIR(status.st_mode):
+                raise raised(f"cannot read {path}: Is a directory; name a file in it")
+            if not stat.S_ISREG(status.st_mode):
+                raise raised(f"{path} is no regular file but {_kind(status.st_mode)}; copy what it holds into one")
+            if status.st_size > most:
+                raise raised(f"{path} has {status.st_size:,} bytes, and at most {most:,} are read; name a smaller file")
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise raised(f"cannot read {path}: {reason}; is the name spelled right?") from None
+    if len(data) > most:
+        raise raised(f"{path} has grown beyond {most:,} bytes while it was read; name a file that stays as it is")
+    return data
+
+
+def _kind(mode: int) -> str:
+    kinds = (("a FIFO", stat.S_ISFIFO), ("a socket", stat.S_ISSOCK), ("a device", stat.S_ISCHR))
+    return next((name for name, is_one in kinds if is_one(mode)), "a device")
