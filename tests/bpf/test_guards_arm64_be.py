@@ -35,7 +35,7 @@ def test_interleavings_tell_the_same_values() -> None:
     for arch in ("arm64", "arm64-be"):
         verdicts = guard_case("plain-int", "full", arch=arch).check().verdicts
         found = [verdict.interleaving for verdict in verdicts if verdict.interleaving]
-        told.append([(run.outcome, run.switches, [event.accesses for event in run.events]) for run in found])
+        told.append([(run.endings, run.switches, [event.accesses for event in run.events]) for run in found])
     assert len(told[0]) == 4
     assert told[0] == told[1]
 

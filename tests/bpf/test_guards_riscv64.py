@@ -12,6 +12,7 @@ from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import load
 from ctxrace.machine.arch.riscv64 import RISCV64
+from ctxrace.report.sentences.note import note_phrase
 
 from .guard_cases import cases, guard_case
 
@@ -96,7 +97,7 @@ def told(source: Path, text: str) -> tuple[list[Outcome], list[str]]:
     program = load(source, arch="riscv64", cache=source.parent)
     verdicts = check(program, program.scenario).verdicts
     events = [event for verdict in verdicts if verdict.interleaving for event in verdict.interleaving.events]
-    return [verdict.outcome for verdict in verdicts], [note for event in events for note in event.notes]
+    return [verdict.outcome for verdict in verdicts], [note_phrase(note) for event in events for note in event.notes]
 
 
 STORE_CONDITIONAL = """

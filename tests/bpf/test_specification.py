@@ -23,8 +23,11 @@ from ctxrace.bpf.specification import (
     narrate,
     specify,
 )
+from ctxrace.core.ending import BodyNeverRan
 from ctxrace.core.errors import ScenarioError
-from ctxrace.core.interleaving import Event, Interleaving, Turn
+from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.note import NoteKind
+from ctxrace.core.turn import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import Exploration, search
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level
@@ -112,7 +115,8 @@ def test_the_machine_codes_interleavings_happen_here(guard: str, preemption: str
 
 
 def seen(event: Event) -> tuple[str, list[str], list[str]]:
-    notes = [note for note in event.notes if note != "refused"]  # a word that machine code has no place for
+    # That the guard refuses is not noted of machine code.
+    notes = [str(note) for note in event.notes if note.kind is not NoteKind.REFUSED]
     return event.context, list(map(str, event.accesses)), notes
 
 
@@ -152,7 +156,7 @@ def test_the_authors_race_neither_runs_happens() -> None:
     after: State = run[-1][1].state
     assert run[-1][1].broken == (PROGRESS,)
     assert after == system.initial()
-    assert narrate(system, run).outcome == "the CPU is idle again: attempts overlapped, and body never ran"
+    assert narrate(system, run).endings == (BodyNeverRan("attempt", "body", overlapped=True),)
 
 
 def test_the_bots_step_7_is_impossible() -> None:

@@ -19,10 +19,12 @@ from ctxrace.bpf.specification import (
 )
 from ctxrace.bpf.specification.code import preempt_disable, this_cpu_ptr
 from ctxrace.bpf.specification.table import Configuration, Decided, configurations
-from ctxrace.core.interleaving import Turn
+from ctxrace.core.ending import BodyOverlaps, Difference, ValuesLeft
+from ctxrace.core.turn import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
+from ctxrace.report.sentences.turn import turn_reason
 
 A, B = 0, 1
 HOLDS = (None,) * 4
@@ -68,9 +70,8 @@ def test_the_leak_needs_one_task_only() -> None:
     }
     run = next(run for broken, run in found.runs.items() if broken.kind == "balanced")
     assert run[-1][1].state.active == (1, 3)
-    assert narrate(system, run).outcome.startswith(
-        "the CPUs are idle, and active@0 is 1, not 0 and active@1 is 3, not 0"
-    )
+    left = (Difference("active@0", 1, 0), Difference("active@1", 3, 0))
+    assert narrate(system, run).endings[0] == ValuesLeft(left, several_cpus=True)
 
 
 def test_where_rcu_is_not_preemptible_nobody_migrates_anyway() -> None:
@@ -161,11 +162,11 @@ def test_bodies_on_two_cpus_are_no_violation_until_one_of_them_moves() -> None:
     assert [step.broken for _, step in run] == [(), (), (EXCLUSIVE,)]
     assert [step.switches for _, step in run] == [0, 0, 1]
     told = narrate(system, run)
-    assert told.outcome == "body is active twice on CPU 1"
-    assert [row.reason for row in told if isinstance(row, Turn)] == [
-        "on CPU 0: the CPU is idle; runs attempt",
-        "on CPU 1: the CPU is idle; runs attempt",
-        "on CPU 1: migration is not disabled",
+    assert told.endings == (BodyOverlaps("body", 2, 1),)
+    assert [turn_reason(row) for row in told if isinstance(row, Turn)] == [
+        "on CPU 0; the CPU is idle; runs attempt",
+        "on CPU 1; the CPU is idle; runs attempt",
+        "on CPU 1; migration is not disabled",
     ]
 
 

@@ -21,11 +21,13 @@ from ctxrace.bpf.specification import (
     specify,
 )
 from ctxrace.bpf.specification.table import Configuration, Decided, configurations
-from ctxrace.core.interleaving import Turn
+from ctxrace.core.note import Note, NoteKind
+from ctxrace.core.turn import Turn
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
+from ctxrace.report.sentences.turn import turn_reason
 
 GOOD = ("atomic", "merged")
 PREEMPT = ("full", "lazy", "rt")
@@ -169,14 +171,14 @@ def test_an_interrupts_body_does_not_block() -> None:
 def test_a_task_that_blocked_is_told_as_such() -> None:
     system = specify("atomic", Kernel("none"), Program(sleepable=True), Callers(2, ()))
     told = narrate(system, follow(system, [0, 0, 1]))
-    assert [row.reason for row in told if isinstance(row, Turn)] == [
+    assert [turn_reason(row) for row in told if isinstance(row, Turn)] == [
         "the CPU is idle; runs attempt",
-        "task A has blocked; runs attempt",
+        "task A sleeps, in schedule(); runs attempt",
     ]
     assert [(event.function, event.notes) for event in told.events] == [
-        ("enter", ("enters body",)),
+        ("enter", (Note(NoteKind.ENTERS, "body"),)),
         ("body", ()),
-        ("enter", ("refused",)),
+        ("enter", (Note(NoteKind.REFUSED),)),
     ]
 
 

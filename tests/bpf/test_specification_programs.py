@@ -14,6 +14,7 @@ from ctxrace.bpf.specification import (
     specify,
 )
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import Level
@@ -59,8 +60,12 @@ def test_the_nested_attempt_is_refused(guard: str) -> None:
     enter = len(system.guard.enter)
     told = narrate(system, follow(system, [0] * len(system.code[0].lines)))
     notes = [(event.function, event.notes) for event in told.events if event.notes]
-    assert notes == [("enter", ("enters body",)), ("enter", ("refused",)), ("body", ("leaves body",))]
-    assert [event.notes for event in told.events].index(("refused",)) == 2 * enter - 1
+    assert notes == [
+        ("enter", (Note(NoteKind.ENTERS, "body"),)),
+        ("enter", (Note(NoteKind.REFUSED),)),
+        ("body", (Note(NoteKind.LEAVES, "body"),)),
+    ]
+    assert [event.notes for event in told.events].index((Note(NoteKind.REFUSED),)) == 2 * enter - 1
 
 
 def test_a_nested_attempt_that_is_let_in_is_two_bodies_in_one_context() -> None:

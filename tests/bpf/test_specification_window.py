@@ -15,10 +15,11 @@ from ctxrace.bpf.specification import (
     narrate,
     specify,
 )
-from ctxrace.core.interleaving import Turn
+from ctxrace.core.turn import Turn, TurnKind
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level
+from ctxrace.report.sentences.turn import turn_reason
 
 A, SOFTIRQ, HARDIRQ, NMI = range(4)
 EARLY = True
@@ -125,8 +126,8 @@ def test_the_window_lets_early_return_leak_with_one_task() -> None:
         "exclusive": 4, "balanced": 7, "recovers": 7, "progress": 9
     }  # fmt: skip
     told = narrate(system, found.runs[BALANCED])
-    assert [row.reason for row in told if isinstance(row, Turn) and row.kind == "arrival"] == [
-        "interrupts and bottom halves are on, not accounted for; over task A, runs attempt"
+    assert [turn_reason(row) for row in told if isinstance(row, Turn) and row.kind is TurnKind.ARRIVAL] == [
+        "interrupts and bottom halves are on; over task A, the preempt count does not say so, runs attempt"
     ]
 
 

@@ -17,6 +17,7 @@ from ctxrace.bpf.guards.known import BEYOND, guard_path
 from ctxrace.cli.main import main
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Verdict
 from ctxrace.kernel.change import ScenarioChange
@@ -138,7 +139,7 @@ def test_with_2_to_the_bits_tasks_any_level_is_let_in(tmp_path: Path) -> None:
         for level in LEVELS:
             run = exclusive(program, 2**bits, (level,)).interleaving
             assert run is not None
-            assert (run.rows[-1].context, "enters body" in run.events[-1].notes) == (level, True)
+            assert (run.rows[-1].context, Note(NoteKind.ENTERS, "body") in run.events[-1].notes) == (level, True)
 
 
 # At the real width. States of the proof with as many tasks as hold, events of the violation with one more.

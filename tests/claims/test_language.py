@@ -13,6 +13,9 @@ from ctxrace.claims.syntax import Act, Condition, Term, Value
 from ctxrace.claims.system_line import load_system
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.note import Note, NoteKind
+from ctxrace.core.turn import Turn, TurnKind
+from ctxrace.core.why import AlwaysCalled
 from ctxrace.kernel.program import load
 
 SYSTEM = "system x.c\n"
@@ -177,9 +180,10 @@ def test_calls_and_results_may_come_later_than_the_event_before_them(judge) -> N
     result = judge("1. A: reads x == 0", "2. nmi arrives", "3. nmi returns", "4. A: calls half", "5. switch to B",
                    "6. switch to A", "7. A: half returns 0", "8. A: x 0 -> 1")  # fmt: skip
     assert result.answer is Answer.CONFIRMED
-    assert [row for row in map(str, result.interleaving.rows) if "inside" in row] == [
-        "--- inside A (calls half; ← step 4)",
-        "--- inside A (half returns 0; ← step 7)",
+    turns = [row for row in result.interleaving.rows if isinstance(row, Turn)]
+    assert [turn.notes for turn in turns if turn.kind is TurnKind.BETWEEN] == [
+        (Note(NoteKind.CALLED, "half"), Note(NoteKind.IS_STEP, "4")),
+        (Note(NoteKind.RETURNED, "half", "0"), Note(NoteKind.IS_STEP, "7")),
     ]
 
 
@@ -209,7 +213,7 @@ def test_one_attempt_each_unless_the_claim_begins_another(judge) -> None:  # typ
 def test_an_impossible_step_says_why_and_whether_the_outcome_is_reachable(judge) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
     result = judge("1. A: x 0 -> 1", "2. A: does not call half", "outcome: idle and x == 2")
     assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.REACHABLE, 1)
-    assert result.reasons == ("every way through task calls half: it is always called",)
+    assert result.reasons == (AlwaysCalled(("task",), "half", "half"),)
     result = judge("1. A: reads x == 0", "2. A: half returns 1", "outcome: idle and pair.b == 7", attempts=1)
     assert (result.failed, result.outcome, result.status) == ("2", OutcomeFound.UNREACHABLE, 4)
 

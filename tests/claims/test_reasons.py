@@ -8,8 +8,10 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.claims.resolve import resolve
 from ctxrace.core.claim import Answer, ClaimResult
+from ctxrace.core.why import Forbids
 from ctxrace.kernel.program import load
 from ctxrace.report.claim import render_claim, render_claim_mail
+from ctxrace.report.sentences.claim import next_phrase, why_sentence
 
 INC = """#include <ctxrace/kernel.h>
 struct { short low, high; } c; int d;
@@ -81,17 +83,18 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
 )  # fmt: skip
 def test_the_first_reason(judge: Judge, steps: tuple[str, ...] | str, failed: str, reason: str) -> None:
     result = judge(*([steps] if isinstance(steps, str) else steps))
-    assert (result.answer, result.failed, result.reasons[0]) == (Answer.IMPOSSIBLE, failed, reason)
+    assert (result.answer, result.failed, why_sentence(result.reasons[0])) == (Answer.IMPOSSIBLE, failed, reason)
 
 
 def test_what_is_next_is_told_in_words(judge: Judge) -> None:
     result = judge("1. A: c.high 0 -> 1", "2. nmi: reads d", "outcome: d == 0")
-    assert result.reasons[-1] == "what nmi would do next: arrives (nothing masks an NMI; over task A, runs nmi)"
-    assert "---" not in "".join(could for stands in result.standing for could in stands.could)
+    arrives = "arrives (nothing masks an NMI; over task A, runs nmi)"
+    assert why_sentence(result.reasons[-1]) == f"what nmi would do next: {arrives}"
+    assert "---" not in "".join(next_phrase(row) for stands in result.standing for row in stands.next_rows)
     strict = judge("strict", "1. A starts", "2. A: d 0 -> -1")
-    assert strict.reasons[-1].startswith("what A would do next: ldr")
+    assert why_sentence(strict.reasons[-1]).startswith("what A would do next: ldr")
     forbidden = judge("1. A: c.high 0 -> 1", "2. A: never runs body", "3. A: d ? -> -1")
-    assert "step 2 forbids A to call body" in forbidden.reasons
+    assert Forbids("2", "A", "body") in forbidden.reasons
 
 
 @pytest.mark.parametrize(
@@ -125,5 +128,5 @@ def test_a_mail_begins_its_sentences_with_capitals_but_not_names(judge: Judge) -
     assert all(part[0].isupper() for part in paragraphs)
     assert "\nPossible: event 2\n" in mail
     assert "\nWhat nmi would do next: arrives" in mail
-    assert "\n(A context that" in mail
+    assert "\n(Each context that" in mail
     assert "\nd is 0\n" not in mail

@@ -4,16 +4,19 @@ from dataclasses import FrozenInstanceError, fields
 
 import pytest
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.ending import BodyOverlaps
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
+from ctxrace.core.turn import Cause, Turn, TurnKind
 
 READ = Access("read", "active", 0, 1, 0, name="active[0]")
 WRITE = Access("write", "active", 0, 1, 1, 0, "active[0]")
 LOAD = Event("task A", 0x10234, "ldrb w9, [x8]", "attempt", Source("guard.c", 23, "active[rctx]++;"), (READ,))
-STORE = Event("task A", 0x1023C, "strb w9, [x8]", accesses=(WRITE,), notes=("enters body",))
-START = Turn("start", "task A", "the CPU is idle")
-SWITCH = Turn("switch", "task B", "preemptible here", ("preempt count 0",))
-RUN = Interleaving(("task A", "task B"), (START, LOAD, SWITCH, STORE), "both are inside", 1, ("a note",))
+STORE = Event("task A", 0x1023C, "strb w9, [x8]", accesses=(WRITE,), notes=(Note(NoteKind.ENTERS, "body"),))
+START = Turn(TurnKind.START, "task A", Cause.CPU_IDLE, entry="attempt")
+SWITCH = Turn(TurnKind.SWITCH, "task B", Cause.PREEMPTED, "task A", cpu=1, notes=(Note(NoteKind.RETURNS, "0"),))
+RUN = Interleaving(("task A", "task B"), (START, LOAD, SWITCH, STORE), (BodyOverlaps("body", 2),), 1)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +48,10 @@ def test_access_without_a_name() -> None:
             Event("nmi", 0, "swpb w0, w1, [x2]", accesses=(READ, WRITE)),
             "nmi: swpb w0, w1, [x2]  [active[0] is 0; active[0] 0 ➜ 1]",
         ),
-        (Event("nmi", 0, "stxr w1, w0, [x2]", notes=("store fails",)), "nmi: stxr w1, w0, [x2]  [store fails]"),
+        (
+            Event("nmi", 0, "stxr w1, w0, [x2]", notes=(Note(NoteKind.STORE_FAILS),)),
+            "nmi: stxr w1, w0, [x2]  [store-exclusive fails]",
+        ),
     ],
 )
 def test_event(event: Event, text: str) -> None:
@@ -55,10 +61,10 @@ def test_event(event: Event, text: str) -> None:
 @pytest.mark.parametrize(
     ("turn", "text"),
     [
-        (Turn("return", "nmi"), "--- return nmi"),
-        (START, "--- start task A (the CPU is idle)"),
-        (SWITCH, "--- switch task B (preemptible here; preempt count 0)"),
-        (Turn("finish", "task B", notes=("x", "y")), "--- finish task B (x; y)"),
+        (Turn(TurnKind.RETURN, "nmi"), "--- return nmi"),
+        (START, "--- start task A (the CPU is idle; runs attempt)"),
+        (SWITCH, "--- switch task B (CPU 1; task A preempted; returns 0)"),
+        (Turn(TurnKind.ARRIVAL, "nmi", below="B"), "--- arrival nmi (over B)"),
     ],
 )
 def test_turn(turn: Turn, text: str) -> None:
@@ -67,11 +73,11 @@ def test_turn(turn: Turn, text: str) -> None:
 
 def test_interleaving() -> None:
     assert str(RUN).split("\n") == [
-        "--- start task A (the CPU is idle)",
+        "--- start task A (the CPU is idle; runs attempt)",
         "task A: ldrb w9, [x8]  [active[0] is 0]",
-        "--- switch task B (preemptible here; preempt count 0)",
+        "--- switch task B (CPU 1; task A preempted; returns 0)",
         "task A: strb w9, [x8]  [active[0] 0 ➜ 1; enters body]",
-        "=> both are inside",
+        "=> BodyOverlaps(body='body', times=2, cpu=None)",
     ]
     assert str(Interleaving((), (START,))) == str(START)
     assert str(Interleaving((), ())) == ""

@@ -5,13 +5,15 @@ from itertools import permutations
 
 import pytest
 
-from ctxrace.core.interleaving import Event, Interleaving, Turn
+from ctxrace.core.ending import BodyOverlaps
+from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.property import Property
+from ctxrace.core.turn import Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
 EXCLUSIVE = Property("exclusive", ("body",))
 STEP = Event("A", 0, "nop")
-RUN = Interleaving(("A", "B"), (STEP, Turn("switch", "B"), STEP), "both are inside", 1)
+RUN = Interleaving(("A", "B"), (STEP, Turn(TurnKind.SWITCH, "B"), STEP), (BodyOverlaps("body", 2),), 1)
 
 HOLDS = Verdict(EXCLUSIVE, Outcome.HOLDS, 12345, 45678, 1.5)
 VIOLATED = Verdict(EXCLUSIVE, Outcome.VIOLATED, 96, 288, 0.25, RUN)
@@ -35,7 +37,7 @@ def test_incomplete() -> None:
 def test_violated() -> None:
     assert str(VIOLATED) == (
         "exclusive(body): violated (1 switch, 2 events; 96 states, 288 transitions)\n"
-        "A: nop\n--- switch B\nA: nop\n=> both are inside"
+        "A: nop\n--- switch B\nA: nop\n=> BodyOverlaps(body='body', times=2, cpu=None)"
     )
 
 
@@ -44,7 +46,7 @@ def test_violated() -> None:
     [(0, 1, "(0 switches, 1 event; "), (1, 0, "(1 switch, 0 events; "), (2, 3, "(2 switches, 3 events; ")],
 )
 def test_one_and_many(switches: int, events: int, text: str) -> None:
-    assert text in str(replace(VIOLATED, interleaving=Interleaving(("A",), (STEP,) * events, "", switches)))
+    assert text in str(replace(VIOLATED, interleaving=Interleaving(("A",), (STEP,) * events, (), switches)))
 
 
 def test_violated_without_a_run_to_show() -> None:

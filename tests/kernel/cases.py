@@ -10,6 +10,7 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import Handler
+from ctxrace.report.sentences.ending import ending_sentence
 
 __all__ = ["RT", "Build", "Cases", "ending", "handlers", "length", "verdict"]
 
@@ -62,7 +63,7 @@ def ending(result: Result, name: str) -> str:
     """Return what the violation of `name` ends with."""
     interleaving = verdict(result, name).interleaving
     assert interleaving is not None
-    return interleaving.outcome
+    return "; ".join(map(ending_sentence, interleaving.endings))
 
 
 def handlers(**entries: str) -> tuple[Handler, ...]:

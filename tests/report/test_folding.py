@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.ending import BodyOverlaps, Difference, ValuesLeft
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.names import task_name
+from ctxrace.core.note import Note, NoteKind
+from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.report.folding import Fold, fold
 from ctxrace.report.text import render_interleaving
 
 Row = Event | Turn
 
 
-def event(context: str, address: int, *accesses: Access, notes: tuple[str, ...] = ()) -> Event:
+def event(context: str, address: int, *accesses: Access, notes: tuple[Note, ...] = ()) -> Event:
     source = Source("src/guard.c", address, f"line {address};")
     return Event(context, address, f"insn {address}", "attempt", source, accesses, notes)
 
@@ -30,17 +33,21 @@ def store(before: int, value: int, slot: int = 0) -> Access:
     return Access("write", "active", slot, 1, value, before, f"active[{slot}]")
 
 
+def finished(context: str) -> Turn:
+    return Turn(TurnKind.START, context, Cause.FINISHED, context)
+
+
 def attempt(context: str, value: int, *, first: bool = False) -> list[Row]:
     """One attempt that never gives the counter back, as one byte."""
     after = (value + 1) % 256
     return [
-        Turn("start", context, "the CPU is idle" if first else f"task {context} has finished"),
+        Turn(TurnKind.START, context, Cause.CPU_IDLE) if first else finished(context),
         event(context, 21, Access("write", "current", 16, 4, 1, 0, "preempt_count")),
         event(context, 23, load(value)),
         event(context, 24, store(value, after)),
         event(context, 25, Access("read", "active", 0, 4, after, name="active")),
         event(context, 26, Access("write", "current", 16, 4, 0, 1, "preempt_count")),
-        Turn("finish", context),
+        Turn(TurnKind.FINISH, context),
     ]
 
 
@@ -73,8 +80,9 @@ def printed(text: str) -> list[int]:
 
 
 def test_a_counter_that_wraps(golden: Callable[[str, str], None]) -> None:
-    rows = [*leak(258)[:-2], event("A", 27, notes=("enters body",))]
-    run = Interleaving(("A", "nmi"), tuple(rows), "body is active twice on one CPU; active is 2, not 0")
+    rows = [*leak(258)[:-2], event("A", 27, notes=(Note(NoteKind.ENTERS, "body"),))]
+    endings = (BodyOverlaps("body", 2), ValuesLeft((Difference("active", 2, 0),)))
+    run = Interleaving(("A", "nmi"), tuple(rows), endings)
     golden("folded.txt", render_interleaving(run))
 
 
@@ -88,7 +96,7 @@ def test_how_many_repetitions_it_takes(times: int) -> None:
 
 def test_a_block_begins_with_who_starts() -> None:
     (part,) = folds(leak(20)[3:])
-    assert part.block[0] == Turn("start", "A", "task A has finished")
+    assert part.block[0] == finished("A")
 
 
 def test_what_changes() -> None:
@@ -110,11 +118,12 @@ def test_waiting_for_another_value_is_told_of_reads_too() -> None:
 
 def test_what_differs_in_more_than_values_stays() -> None:
     assert folds([event("A", 1, load(0, slot)) for slot in range(30)]) == []
-    assert folds([event("A" if n % 3 else "B", n % 2, notes=(f"n {n}",)) for n in range(30)]) == []
-    assert folds([Turn("start", "A", f"for the {n}th time") for n in range(30)]) == []
-    rows = [event("A", 1, load(0), notes=("store fails",) if n == 15 else ()) for n in range(31)]
+    returns = [(Note(NoteKind.RETURNS, str(n)),) for n in range(30)]
+    assert folds([event("A" if n % 3 else "B", n % 2, notes=notes) for n, notes in enumerate(returns)]) == []
+    assert folds([Turn(TurnKind.START, "A", entry=f"number_{n}") for n in range(30)]) == []
+    rows = [event("A", 1, load(0), notes=(Note(NoteKind.STORE_FAILS),) if n == 15 else ()) for n in range(31)]
     assert [part.times for part in folds(rows)] == [12, 12]
-    assert "store fails" in render_interleaving(Interleaving(("A",), tuple(rows)))
+    assert "the store fails" in render_interleaving(Interleaving(("A",), tuple(rows)))
 
 
 def test_repetitions_of_repetitions_are_folded_once() -> None:
@@ -125,8 +134,9 @@ def test_repetitions_of_repetitions_are_folded_once() -> None:
 
 
 def test_several_contexts_in_a_block() -> None:
-    block: list[Row] = [Turn("switch", "B", "preempted"), event("B", 1), Turn("arrival", "nmi"), event("nmi", 1),
-                        Turn("return", "nmi"), Turn("switch", "A", "preempted"), event("A", 1)]  # fmt: skip
+    block: list[Row] = [Turn(TurnKind.SWITCH, "B", Cause.PREEMPTED, "A"), event("B", 1), Turn(TurnKind.ARRIVAL, "nmi"),
+                        event("nmi", 1), Turn(TurnKind.RETURN, "nmi"), Turn(TurnKind.SWITCH, "A", Cause.PREEMPTED, "B"),
+                        event("A", 1)]  # fmt: skip
     run = Interleaving(("A", "B", "nmi"), tuple(block * 10))
     text = render_interleaving(run)
     assert "── 7 more times the same by B, NMI and A: events 7 to 27 ──" in text
@@ -138,9 +148,9 @@ def in_flight(tasks: int) -> list[Row]:
     rows: list[Row] = []
     for number in range(tasks):
         name, before = task_name(number), task_name(number - 1) if number else ""
-        reason = f"task {before} is preempted: preempt count 0, interrupts on" if before else "the CPU is idle"
-        rows.append(Turn("switch" if before else "start", name, reason))
-        notes = ("enters body",) if number in (0, tasks - 1) else ()
+        preempted = Turn(TurnKind.SWITCH, name, Cause.PREEMPTED, before)
+        rows.append(preempted if before else Turn(TurnKind.START, name, Cause.CPU_IDLE))
+        notes = (Note(NoteKind.ENTERS, "body"),) if number in (0, tasks - 1) else ()
         rows += [event(name, 24, store(number % 256, (number + 1) % 256)), event(name, 26, notes=notes)]
     return rows
 
@@ -165,7 +175,7 @@ def test_how_many_tasks_it_takes(tasks: int) -> None:
 
 def test_tasks_that_differ_stay() -> None:
     rows = in_flight(20)
-    rows[10 * 3] = Turn("switch", task_name(10), "task A is preempted: preempt count 0, interrupts on")  # not the last
+    rows[10 * 3] = Turn(TurnKind.SWITCH, task_name(10), Cause.PREEMPTED, "A")  # not the last
     assert [(part.tasks[0], part.tasks[-1]) for part in folds(rows)] == [("C", "I"), ("M", "S")]
     every_other = [row for number in range(0, 40, 2) for row in in_flight(41)[number * 3 : number * 3 + 3]]
     assert [part.tasks[-1] for part in folds(every_other)] == ["T36"]
@@ -175,8 +185,8 @@ def test_tasks_that_take_turns_with_an_interrupt() -> None:
     rows: list[Row] = []
     for number in range(30):
         name = task_name(number)
-        rows += [Turn("switch", name), event(name, 1), Turn("arrival", "nmi", f"over task {name}"), event("nmi", 2)]
-        rows += [Turn("return", "nmi", f"back to task {name}"), event(name, 3)]
+        rows += [Turn(TurnKind.SWITCH, name), event(name, 1), Turn(TurnKind.ARRIVAL, "nmi", below=name)]
+        rows += [event("nmi", 2), Turn(TurnKind.RETURN, "nmi", below=name), event(name, 3)]
     (part,) = folds(rows)
     text = render_interleaving(Interleaving((*map(task_name, range(30)), "nmi"), tuple(rows)))
     assert f"{part.times} more tasks do the same, {part.tasks[0]} to {part.tasks[-1]}: events " in text
@@ -202,7 +212,7 @@ def runs(draw: st.DrawFn) -> list[Row]:
     for kind in kinds:
         value += kind == 3
         events = (event("A", 1), event("nmi", 2, load(value)), event("A", 3, store(1, value)))
-        rows.append(events[kind - 1] if kind else Turn("start", "A"))
+        rows.append(events[kind - 1] if kind else Turn(TurnKind.START, "A"))
     return rows
 
 

@@ -6,15 +6,18 @@ from typing import Any
 
 import pytest
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.ending import BodyOverlaps
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
+from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.json import to_json
 
 RUN = Interleaving(
     ("task A", "nmi"),
     (
-        Turn("start", "task A", "the CPU is idle"),
+        Turn(TurnKind.START, "task A", Cause.CPU_IDLE, entry="attempt"),
         Event(
             "task A",
             0x10234,
@@ -23,19 +26,18 @@ RUN = Interleaving(
             Source("guard.c", 23, "active[rctx]++;"),
             (Access("read", "active", 0, 1, 0, name="active[0]"),),
         ),
-        Turn("arrival", "nmi", "no NMI is running", ("counts as nmi",)),
+        Turn(TurnKind.ARRIVAL, "nmi", Cause.NOTHING_MASKS, entry="attempt", below="A"),
         Event(
             "nmi",
             0x10238,
             "strb w9, [x8]",
             "attempt",
             accesses=(Access("write", "active", 3, 1, 1, 0, "active[3]"),),
-            notes=("enters",),
+            notes=(Note(NoteKind.ENTERS, "body"),),
         ),
     ),
-    "both are inside",
+    (BodyOverlaps("body", 2),),
     1,
-    ("a note",),
 )
 
 
@@ -52,7 +54,7 @@ def result(case: str = "guard.c") -> Result:
 def entries(*results: Result) -> list[dict[str, Any]]:
     document = json.loads(to_json(results))
     assert list(document) == ["schema", "results"]
-    assert document["schema"] == "ctxrace-result/1"
+    assert document["schema"] == "ctxrace-result/2"
     found: list[dict[str, Any]] = document["results"]
     return found
 
@@ -92,7 +94,7 @@ def test_text_is_utf8_with_one_newline_at_its_end() -> None:
     text = to_json([result()])
     assert "größer" in text
     assert text.endswith("}\n") and not text.endswith("\n\n")
-    assert to_json([]) == '{\n  "schema": "ctxrace-result/1",\n  "results": []\n}\n'
+    assert to_json([]) == '{\n  "schema": "ctxrace-result/2",\n  "results": []\n}\n'
 
 
 def test_a_name_that_is_not_utf8_survives() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from ctxrace.core.interleaving import Event, Source
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.report.listing import render_listing
 
 LINES = {
@@ -21,20 +22,30 @@ LINES = {
 
 def line(number: int, instruction: str, at: int, *notes: str, function: str = "attempt") -> Event:
     source = Source("src/ctxrace/bpf/guards/guard.c", at, LINES[at])
-    return Event("", 0xFFFF_8000_8000_0000 + 4 * number, instruction, function, source, (), notes)
+    return Event("", 0xFFFF_8000_8000_0000 + 4 * number, instruction, function, source, (), tuple(map(note, notes)))
+
+
+def note(text: str) -> Note:
+    """Return what `text` says in a listing."""
+    if text in (NoteKind.MASKS, NoteKind.NEEDS_MONITOR):
+        return Note(NoteKind(text))
+    verb, _, subject = text.partition(" ")
+    kinds = (NoteKind.READS, NoteKind.WRITES, NoteKind.LEAVES, NoteKind.RESCHEDULES)
+    return Note(next(kind for kind in kinds if kind.name.lower() == verb), subject)
 
 
 LISTING = (
     line(0, "stp x29, x30, [sp, #-0x20]!", 41),
     line(1, "mrs x19, sp_el0", 43),
-    line(2, "str w9, [x19, #0x8]", 43, "writes preempt_count: changes what may be scheduled"),
+    line(2, "str w9, [x19, #0x8]", 43, "reschedules preempt_count"),
     line(3, "ldrb w10, [x9, w8, UXTW]", 44, *(f"reads active[{n}]" for n in range(4))),
     line(4, "add w10, w10, #0x1", 44),
     line(5, "strb w10, [x9, w8, UXTW]", 44, *(f"writes active[{n}]" for n in (0, 1, 10, 11, 2, 5))),
     line(6, "ldaddalb w9, w10, [x8]", 44, "reads table[2].count", "reads table[3].count", "writes table[3].count"),
     line(7, "ldr w9, [x9]", 46, "reads active"),
     line(
-        8, "vpdpbusd zmm17{k1}{z}, zmm18, dword ptr [rax + 8*rbx + 0x12345678]{1to16}", 46, "reads active[0]", "hangs"
+        8, "vpdpbusd zmm17{k1}{z}, zmm18, dword ptr [rax + 8*rbx + 0x12345678]{1to16}", 46,
+        "reads active[0]", "needs the exclusive monitor",
     ),
     line(9, "msr daifset, #0x2", 46, "changes the interrupt mask"),
     line(10, "cbz w0, 0xffff800080000040", 46),
@@ -70,8 +81,9 @@ def test_reasons_for_elements_of_an_array_are_one(notes: tuple[str, ...], told: 
 
 words = st.text(alphabet=st.sampled_from("aZ9_[]()., \t\n\x1b\u202e漢é́👩‍💻\ud800…x"), max_size=150)
 sources = st.none() | st.builds(Source, words, st.integers(0, 10**6), words)
+notes = st.builds(Note, st.sampled_from(NoteKind), words)
 events = st.builds(
-    Event, words, st.integers(0, 2**64 - 1), words, words, sources, st.just(()), st.lists(words, max_size=3).map(tuple)
+    Event, words, st.integers(0, 2**64 - 1), words, words, sources, st.just(()), st.lists(notes, max_size=3).map(tuple)
 )
 
 

@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.console import Console
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Turn
+from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, ClaimedOutcome, Difference, NotRecovered, ValuesLeft
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
+from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.text import print_report, render_interleaving, render_result, render_table
 
@@ -32,13 +35,20 @@ LINES = {
 }
 
 
-def read(context: str, line: int, instruction: str, value: int, slot: int = 0, *notes: str) -> Event:
+ENTERS = Note(NoteKind.ENTERS, "body")
+
+
+def preempted(left: str, runs: str) -> Turn:
+    return Turn(TurnKind.SWITCH, runs, Cause.PREEMPTED, left)
+
+
+def read(context: str, line: int, instruction: str, value: int, slot: int = 0, *notes: Note) -> Event:
     access = Access("read", "active", slot, 1, value, name=f"active[{slot}]")
     source = Source("guard.c", line, LINES[line])
     return Event(context, 0x1000 + 4 * line, instruction, "attempt", source, (access,), notes)
 
 
-def write(context: str, line: int, instruction: str, before: int, value: int, slot: int = 0, *notes: str) -> Event:
+def write(context: str, line: int, instruction: str, before: int, value: int, slot: int = 0, *notes: Note) -> Event:
     access = Access("write", "active", slot, 1, value, before, f"active[{slot}]")
     source = Source("guard.c", line, LINES[line])
     return Event(context, 0x1000 + 4 * line, instruction, "attempt", source, (access,), notes)
@@ -46,22 +56,21 @@ def write(context: str, line: int, instruction: str, before: int, value: int, sl
 
 def both_inside() -> Interleaving:
     """The race of the thread: the load, add and store of `active[rctx]++` of two tasks overlap."""
-    preempted = "preempted, preempt count 0"
     return Interleaving(
         ("task A", "task B"),
         (
-            Turn("start", "task A", "the CPU is idle"),
+            Turn(TurnKind.START, "task A", Cause.CPU_IDLE),
             read("task A", 23, "ldrb w9, [x8]", 0),
-            Turn("switch", "task B", preempted),
+            preempted("task A", "task B"),
             read("task B", 23, "ldrb w9, [x8]", 0),
-            Turn("switch", "task A", preempted),
+            preempted("task B", "task A"),
             write("task A", 23, "strb w9, [x8]", 0, 1),
-            read("task A", 24, "ldrb w9, [x8]", 1, 0, "enters body"),
-            Turn("switch", "task B", preempted),
+            read("task A", 24, "ldrb w9, [x8]", 1, 0, ENTERS),
+            preempted("task A", "task B"),
             write("task B", 23, "strb w9, [x8]", 1, 1),
-            read("task B", 24, "ldrb w9, [x8]", 1, 0, "enters body"),
+            read("task B", 24, "ldrb w9, [x8]", 1, 0, ENTERS),
         ),
-        "body is active twice on CPU 0: in task A and in task B",
+        (BodyOverlaps("body", 2),),
         3,
     )
 
@@ -74,15 +83,15 @@ def nested() -> Interleaving:
     return Interleaving(
         ("task A", "task B", "softirq", "hardirq", "nmi"),
         (
-            Turn("start", "task B"),
+            Turn(TurnKind.START, "task B"),
             read("task B", 23, "ldrb w9, [x8, w0, uxtw]", 0),
-            Turn("switch", "task A", "preempted, preempt count 0"),
+            preempted("task B", "task A"),
             read("task A", 23, "ldrb w9, [x8, w0, uxtw]", 0),
-            Turn("arrival", "softirq", "interrupts on, bottom halves on, preempt count 0"),
+            Turn(TurnKind.ARRIVAL, "softirq", Cause.INTERRUPTS_AND_HALVES_ON),
             read("softirq", 23, "ldrb w9, [x8, w0, uxtw]", 0, 1),
-            Turn("arrival", "hardirq", "interrupts on"),
+            Turn(TurnKind.ARRIVAL, "hardirq", Cause.INTERRUPTS_ON),
             write("hardirq", 23, "strb w9, [x8, w0, uxtw]", 0, 1, 2),
-            Turn("arrival", "nmi", "no NMI is running"),
+            Turn(TurnKind.ARRIVAL, "nmi", Cause.NOTHING_MASKS),
             Event("nmi", 0x2000, "ldr w10, [x9, #16]", "interrupt_context_level", level, (count,)),
             Event(
                 "nmi",
@@ -94,18 +103,17 @@ def nested() -> Interleaving:
                     Access("read", "active", 3, 1, 0, name="active[3]"),
                     Access("write", "active", 3, 1, 1, 0, "active[3]"),
                 ),
-                ("enters body",),
+                (ENTERS,),
             ),
-            Turn("return", "nmi"),
-            Event("hardirq", 0x1004, "msr daifclr, #0x2", "attempt", None, (), ("interrupts on",)),
-            Turn("return", "hardirq", notes=("clears the exclusive monitor",)),
-            Turn("return", "softirq"),
-            Turn("switch", "task B", "preempted, preempt count 0"),
-            Turn("finish", "task B", "returns from attempt"),
+            Turn(TurnKind.RETURN, "nmi"),
+            Event("hardirq", 0x1004, "msr daifclr, #0x2", "attempt", None, ()),
+            Turn(TurnKind.RETURN, "hardirq"),
+            Turn(TurnKind.RETURN, "softirq"),
+            preempted("task A", "task B"),
+            Turn(TurnKind.FINISH, "task B"),
         ),
-        "the CPU is idle and active[0] is 1, initially 0",
+        (ValuesLeft((Difference("active[0]", 1, 0),)),),
         6,
-        ("2 events of private loops are left out",),
     )
 
 
@@ -120,13 +128,13 @@ def long_names() -> Interleaving:
     return Interleaving(
         ("task A", "softirq", "nmi"),
         (
-            Event("task A", 1, instruction, "f" * 200, far, (access, wide), ("enters " + "本体" * 40,)),
-            Turn("arrival", "nmi", "because " * 30),
-            Event("nmi", 2, instruction, "f" * 200, far, (access, wide), ("enters " + "本体" * 40,)),
-            Turn("return", "nmi"),
+            Event("task A", 1, instruction, "f" * 200, far, (access, wide), (Note(NoteKind.ENTERS, "本体" * 40),)),
+            Turn(TurnKind.ARRIVAL, "nmi", Cause.NOTHING_MASKS, entry="because " * 30, below="task A"),
+            Event("nmi", 2, instruction, "f" * 200, far, (access, wide), (Note(NoteKind.ENTERS, "本体" * 40),)),
+            Turn(TurnKind.RETURN, "nmi"),
             Event("softirq", 3, "stp x0, x1, [sp]", "f" * 200),
         ),
-        "it is " + "very " * 40 + "wrong",
+        (ClaimedOutcome("it is " + "very " * 40 + "wrong"),),
         1,
     )
 
@@ -180,7 +188,7 @@ def test_five_contexts(golden: Golden) -> None:
 
 def test_too_many_contexts_for_lanes(golden: Golden) -> None:
     names = [f"task {letter}" for letter in "ABCDEFGHIJKL"]
-    rows = [row for name in names for row in (Turn("switch", name, "preempted"), read(name, 23, "ldrb w9, [x8]", 0))]
+    rows = [row for name in names for row in (Turn(TurnKind.SWITCH, name), read(name, 23, "ldrb w9, [x8]", 0))]
     golden("many.txt", render_interleaving(Interleaving(tuple(names), tuple(rows[:8]))))
 
 
@@ -188,11 +196,11 @@ def test_interrupt_over_a_task(golden: Golden) -> None:
     run = Interleaving(
         ("task A", "nmi"),
         (
-            Turn("start", "task A"),
+            Turn(TurnKind.START, "task A"),
             read("task A", 23, "ldrb w9, [x8]", 0),
-            Turn("arrival", "nmi", "no NMI is running"),
+            Turn(TurnKind.ARRIVAL, "nmi", Cause.NOTHING_MASKS),
             write("nmi", 23, "strb w9, [x8]", 0, 1),
-            Turn("return", "nmi"),
+            Turn(TurnKind.RETURN, "nmi"),
             write("task A", 23, "strb w9, [x8]", 1, 1),
         ),
         switches=1,
@@ -319,13 +327,17 @@ def test_first_line_names_kinds_before_it_counts(
 
 
 def test_every_broken_property_has_its_own_last_line() -> None:
-    run = dataclasses.replace(both_inside(), outcome="active is 1, not 0; attempt does not run body")
-    other = dataclasses.replace(run, outcome="attempt does not run body; body never ran")
+    left, unrecovered = ValuesLeft((Difference("active", 1, 0),)), NotRecovered("attempt", "body")
+    run = dataclasses.replace(both_inside(), endings=(left, unrecovered))
+    other = dataclasses.replace(run, endings=(unrecovered, BodyNeverRan("attempt", "body")))
     text = render_result(
         result([verdict(BALANCED, Outcome.VIOLATED, run), verdict(PROGRESS, Outcome.VIOLATED, other)], "v1.c")
     )
-    told = [line for line in text.splitlines() if line.startswith("=>")]
-    assert told == ["=> active is 1, not 0", "=> attempt does not run body", "=> body never ran"]
+    assert [line for line in text.splitlines() if line.startswith("=>")] == [
+        "=> the CPU is idle, and active is 1, not 0",
+        "=> the CPU is idle, and one more undisturbed attempt does not run body",
+        "=> the CPU is idle again: attempt was attempted, and body never ran",
+    ]
     assert not [line for line in render_interleaving(Interleaving(("task A",), ())).splitlines() if "=>" in line]
 
 
@@ -333,16 +345,16 @@ def test_notes_of_events_and_turns_are_shown() -> None:
     run = Interleaving(
         ("task A", "nmi"),
         (
-            Turn("arrival", "nmi", "no NMI is running", ("checks nothing",)),
-            Event("nmi", 1, "nop", notes=("enters body",)),
-            Turn("return", "nmi", "back to task A", ("clears the exclusive monitor",)),
-            dataclasses.replace(read("task A", 23, "stxr w11, w10, [x9]", 0), accesses=(), notes=("store fails",)),
+            Turn(TurnKind.ARRIVAL, "nmi", Cause.NOTHING_MASKS, notes=(Note(NoteKind.SLEEPS, "schedule"),)),
+            Event("nmi", 1, "nop", notes=(ENTERS,)),
+            Turn(TurnKind.RETURN, "nmi", below="A", notes=(Note(NoteKind.LEAVES, "body"),)),
+            Event("task A", 0x1000, "stxr w11, w10, [x9]", notes=(Note(NoteKind.STORE_FAILS),)),
         ),
     )
     text = render_interleaving(run)
-    for told in ("checks nothing", "enters body", "</NMI> returns: back to task A; clears the exclusive monitor"):
+    for told in ("in schedule()", "enters body", "</NMI> returns: back to task A; leaves body"):
         assert told in text
-    assert "stxr w11, w10, [x9]  store fails" in text
+    assert "stxr w11, w10, [x9]  the store fails: the exclusive monitor was cleared" in text
 
 
 def test_only_the_last_part_of_a_file_name_is_shown() -> None:
@@ -384,18 +396,19 @@ accesses = st.builds(
     st.none() | st.integers(0, 2**64 - 1), words,
 )  # fmt: skip
 sources = st.none() | st.builds(Source, words, st.integers(0, 10**6), words)
-notes = st.lists(words, max_size=2).map(tuple)
+remarks = st.lists(words, max_size=2).map(tuple)
+notes = st.lists(st.builds(Note, st.sampled_from(NoteKind), words, words), max_size=2).map(tuple)
+endings = st.lists(st.builds(NotRecovered, words, words) | st.builds(ClaimedOutcome, words), max_size=2).map(tuple)
 events = st.builds(
     Event, names, st.integers(0, 2**64 - 1), words, words, sources, st.lists(accesses, max_size=3).map(tuple), notes
 )
-turns = st.builds(Turn, st.sampled_from(["start", "switch", "arrival", "return", "finish", "?"]), names, words, notes)
+turns = st.builds(Turn, st.sampled_from(TurnKind), names, st.none() | st.sampled_from(Cause), names, words, words)
 runs = st.builds(
     Interleaving,
     st.lists(names, max_size=12, unique=True).map(tuple),
     st.lists(events | turns, max_size=12).map(tuple),
-    words,
+    endings,
     st.integers(0, 9),
-    notes,
 )
 properties = st.builds(Property, words, st.lists(words, max_size=3).map(tuple), words)
 verdicts = st.builds(
@@ -404,7 +417,7 @@ verdicts = st.builds(
 )  # fmt: skip
 results = st.builds(
     Result, words, words, words, words, st.integers(1, 99), st.lists(words, max_size=3).map(tuple),
-    st.lists(verdicts, max_size=6).map(tuple), words, notes,
+    st.lists(verdicts, max_size=6).map(tuple), words, remarks,
 )  # fmt: skip
 
 
@@ -438,7 +451,7 @@ def test_a_table_never_exceeds_100_columns(shown: list[Result], noun: str, hint:
 
 
 def test_a_violation_that_may_not_be_the_shortest_says_so() -> None:
-    run = Interleaving(("A",), (Event("A", 0, "nop"),), "both run")
+    run = Interleaving(("A",), (Event("A", 0, "nop"),), (BodyOverlaps("body", 2),))
     verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, "the search ended before")
     text = render_result(Result("guard.c", "arm64", "clang", "full", 2, (), (verdict,)))
     assert "\nviolated: exclusive(body): the search ended before\n" in text

@@ -15,6 +15,7 @@ from ctxrace.claims.syntax import Claim
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.statement import Fact, Statement
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.core.why import SearchEnded
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
@@ -96,7 +97,7 @@ def _execute(asked: Executed, limits: Limits, progress: Progress | None) -> Fact
     run = result.interleaving if confirmed else None if incomplete else result.outcome_interleaving
     states = result.states + result.outcome_states
     size = run.length if run else f"{states:,} states" if states > 1 or incomplete else "no path avoids it"
-    reason = "".join(result.reasons[:1]) if incomplete else ""
+    reason = "; ".join(why.limit for why in result.reasons if isinstance(why, SearchEnded))
     if not incomplete and result.outcome is OutcomeFound.INCOMPLETE:
         reason = "the search for another way to the outcome was ended"
     return Fact(asked.about, _worded(result), asked.expected, size, command, run, reason=reason)
@@ -111,7 +112,7 @@ def _worded(result: ClaimResult) -> str:
         return "possible"
     if result.answer is Answer.INCOMPLETE:
         return "incomplete"
-    tail = f"; outcome {result.outcome}".removesuffix(" all the same") if result.outcome else ""
+    tail = f"; outcome {result.outcome}" if result.outcome else ""
     return f"impossible at {result.failed}{tail}"
 
 

@@ -1,6 +1,6 @@
 """Decide a claim: are its steps possible, in this order; if not, how far, and is its outcome all the same?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ctxrace.claims.execute import Executed, execute, system_of
@@ -8,9 +8,11 @@ from ctxrace.claims.explain import always_called, could, memory, reasons
 from ctxrace.claims.observer.interrupts import UnseenInterrupts, unseen_by
 from ctxrace.claims.observer.observer import ClaimFollower
 from ctxrace.claims.resolve import Resolved
-from ctxrace.claims.syntax import Act
+from ctxrace.claims.syntax import Act, Condition
 from ctxrace.claims.tell import Story, standing
-from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound, Standing
+from ctxrace.core.claim import Answer, ClaimResult, Finding, FindingKind, How, OutcomeFound
+from ctxrace.core.ending import ClaimedOutcome
+from ctxrace.core.why import SearchEnded, Why
 from ctxrace.explore.product import REACHED, Product, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
@@ -19,8 +21,6 @@ from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
 
 __all__ = ["decide"]
-
-ONE_ATTEMPT = "a context that the claim speaks of makes one attempt, unless the claim says that it starts again"
 
 
 def decide(
@@ -66,9 +66,10 @@ def decide(
         found.states,
         found.transitions,
         failed="" if failed is None else failed.label or "outcome",
-        reasons=whys if judged else (found.stopped,),
+        shortest=executed.shortest,
+        reasons=whys if judged else (SearchEnded(found.stopped),),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
-        notes=tuple(_notes(resolved, executed, searched=searched and impossible)),
+        attempts=resolved.scenario.attempts,
         fifo_tasks=resolved.scenario.fifo_count,
         rcu=resolved.scenario.rcu,
         command=command,
@@ -82,8 +83,8 @@ def decide(
 def _with_end(result: ClaimResult, executed: Executed) -> ClaimResult:
     """Return `result` with who stands where, and what memory holds, where the steps go no further."""
     follower, run = executed.follower, executed.run
-    stands = tuple(Standing(who, place, could(follower, run, who)) for who, place in standing(follower, run))
-    return replace(result, standing=stands, memory=tuple(memory(follower, run)))
+    stands = [replace(one, next_rows=could(follower, run, one.context)) for one in standing(follower, run)]
+    return replace(result, standing=tuple(stands), memory=tuple(memory(follower, run)))
 
 
 def _cut(resolved: Resolved, index: int) -> Resolved:
@@ -97,7 +98,7 @@ def _failing(executed: Executed, reached: int, refused: int | None) -> int:
     follower = executed.follower
     if reached < len(follower.steps) or refused is not None or not executed.run:
         return min(reached, len(follower.steps) - 1) if refused is None else reached
-    # All have happened. What is not possible is that somebody finishes without a call.
+    # All have happened. What is not possible is that a context finishes without a call.
     _, mark = executed.run[-1][1].state
     avoided = [
         index
@@ -109,36 +110,27 @@ def _failing(executed: Executed, reached: int, refused: int | None) -> int:
 
 
 def _findings(
-    resolved: Resolved, story: Story, reached: int, failing: int | None, whys: Sequence[str]
-) -> list[Finding]:
-    """Return what is found of each step: the first `reached` have happened, and `failing` is known to be impossible."""
-    findings = []
+    resolved: Resolved, story: Story, reached: int, failing: int | None, whys: Sequence[Why]
+) -> Iterator[Finding]:
+    """Yield what is found of each step: the first `reached` have happened, `failing` is known to be impossible."""
     for index, line in enumerate(resolved.claim.steps):
         text = line.text if line.label else f"outcome: {line.text}"
+        kind, how, event, why = FindingKind.NOT_REACHED, None, 0, None
         if index == failing:
-            findings.append(Finding(line.label, line.number, text, "impossible", 0, whys[0] if whys else ""))
+            kind, why = FindingKind.IMPOSSIBLE, whys[0] if whys else None
         elif index < reached:
-            event = story.event_number(index)
-            said = f"event {event}" if event else "yes" if not isinstance(line.says, Act) else "between two events"
-            kind = line.says.kind if isinstance(line.says, Act) else ""
-            said = {"avoid": "so it is", "switch": "yes"}.get(kind, said)
-            findings.append(Finding(line.label, line.number, text, "possible", event, said))
-        else:
-            verdict = "not known" if failing is None else "not reached"
-            findings.append(Finding(line.label, line.number, text, verdict))
-    return findings
+            kind, how, event = FindingKind.POSSIBLE, _how(line.says, story, index), story.event_number(index)
+        elif failing is None:
+            kind = FindingKind.NOT_KNOWN
+        yield Finding(line.label, line.number, text, kind, how, event, why)
 
 
-def _notes(resolved: Resolved, executed: Executed, *, searched: bool) -> list[str]:
-    """Return what is to be known besides; searched: whether the answer is that no execution has these steps."""
-    notes = [executed.longer] if executed.longer else []
-    if searched:
-        notes.append(ONE_ATTEMPT)
-    attempts = resolved.scenario.attempts
-    if attempts is not None:
-        times = "once" if attempts == 1 else f"{attempts} times"
-        notes.append(f"each context begins its entry at most {times}; nothing is said beyond that")
-    return notes
+def _how(says: Act | Condition, story: Story, index: int) -> How:
+    if isinstance(says, Condition) or says.kind == "switch":
+        return How.TRUE_THERE
+    if says.kind == "avoid":
+        return How.NOT_CALLED
+    return How.EVENT if story.event_number(index) else How.BETWEEN_EVENTS
 
 
 def _with_outcome(
@@ -156,19 +148,19 @@ def _with_outcome(
 
     system, found = without_wrong_ones(attempt)
     run = found.runs.get(REACHED)
-    told = None
+    shown = None
     if run is not None:
         opened = UnseenInterrupts(system)
         opened_run = [pair for (state, _), step in run for pair in opened.opened(state, inner(step))]
-        told = narrate(system, opened_run)
-        told = replace(told, outcome=result.outcome_text, schedule="")
+        shown = narrate(system, opened_run)
+        shown = replace(shown, endings=(ClaimedOutcome(result.outcome_text),), schedule="")
     outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
     if run is None and not found.exhausted:
         outcome = OutcomeFound.INCOMPLETE
     return replace(
         result,
         outcome=outcome,
-        outcome_interleaving=told,
+        outcome_interleaving=shown,
         outcome_states=found.states,
         outcome_transitions=found.transitions,
     )

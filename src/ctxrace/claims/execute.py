@@ -22,12 +22,12 @@ _SHORTENING = 20_000  # states of the product to visit in order to know the shor
 
 @dataclass(frozen=True)
 class Executed:
-    """How far the steps go. run: the shortest that goes so far, unless `longer` says why it may not be."""
+    """How far the steps go. run: one that goes so far; shortest: whether it is known to be the shortest."""
 
     follower: ClaimFollower
     found: Deepest
     run: list[tuple[Any, Step]]
-    longer: str
+    shortest: bool
 
 
 def execute(
@@ -48,13 +48,13 @@ def execute(
     product = Product(explored, follower, goal)
     found = deepest(product, limits, progress)
     if found.progress == 0 or not found.run:
-        return Executed(follower, found, [], "")
+        return Executed(follower, found, [], shortest=True)
     few = min(_SHORTENING, limits.max_states or _SHORTENING)
     nearest = Product(explored, follower, min(found.progress, product.goal))
     again = search(nearest, None, Limits(few, limits.timeout), progress)
     run = again.runs.get(REACHED)
     shortest = REACHED in again.shortest
-    return Executed(follower, found, run or found.run, "" if shortest else "it may not be the shortest")
+    return Executed(follower, found, run or found.run, shortest)
 
 
 def system_of(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:

@@ -8,6 +8,7 @@ from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
+from ctxrace.core.turn import TurnKind
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.properties.invariants import ENDS
 from ctxrace.kernel.replay import replay
@@ -25,19 +26,19 @@ def claim_of(program: Program, schedule: Schedule, scenario: Scenario, system: s
     Raises `ScenarioError` where claims cannot be followed through the scenario, or the schedule is none of it.
     """
     check_supported(program.name, scenario)
-    told, broken = replay(program, schedule, scenario)
-    return claim_text(told, broken, system, _named(scenario))
+    shown, broken = replay(program, schedule, scenario)
+    return claim_text(shown, broken, system, _named(scenario))
 
 
 def claim_text(
-    told: Interleaving, broken: tuple[Property, ...], system: str, named: Mapping[str, Sequence[str]] = NO_NAMES
+    run: Interleaving, broken: tuple[Property, ...], system: str, named: Mapping[str, Sequence[str]] = NO_NAMES
 ) -> str:
-    """Return `told` as the text of a claim about `system`.
+    """Return `run` as the text of a claim about `system`.
 
     broken: the properties that its last step breaks. named: the scenario's tasks by their entry; without it, there are
-    no others than those of `told`.
+    no others than those of `run`.
     """
-    tasks = [name for name in told.contexts if name not in INTERRUPT_NAMES]
+    tasks = [name for name in run.contexts if name not in INTERRUPT_NAMES]
     lines = [f"system {system}"]
     for entry, names in named.items():  # names are given out in order, so none before one that ran is left out
         if used := [number for number, name in enumerate(names, 1) if name in tasks]:
@@ -45,8 +46,8 @@ def claim_text(
             lines.append(f"tasks {', '.join(names[: used[-1]])}{'' if every else f' run {entry}'}")
     if tasks and not named:
         lines.append(f"tasks {', '.join(tasks)}")
-    lines += [f"{number}. {said}" for number, said in enumerate(_steps(told), 1)]
-    # What ends a run stands alone: nobody knows what else holds then.
+    lines += [f"{number}. {step}" for number, step in enumerate(_steps(run), 1)]
+    # What ends a run stands alone: what else holds then is not known.
     properties = [prop for prop in broken if prop in ENDS][:1] or broken
     if properties:
         lines.append(f"outcome: {' and '.join(f'violates {prop}' for prop in properties)}")
@@ -61,8 +62,8 @@ def _named(scenario: Scenario) -> Mapping[str, Sequence[str]]:
     }
 
 
-def _steps(told: Interleaving) -> Iterator[str]:
-    for row in told:
+def _steps(run: Interleaving) -> Iterator[str]:
+    for row in run:
         if isinstance(row, Event):
             for access in row.accesses:
                 name = access.name or access.symbol
@@ -74,15 +75,15 @@ def _steps(told: Interleaving) -> Iterator[str]:
                     yield f"{row.context}: reads {name} == {access.value}"
             continue
         match row.kind:
-            case "start":
+            case TurnKind.START:
                 yield f"{row.context} starts"
-            case "switch" if "; runs " in row.reason or "; begins " in row.reason:
+            case TurnKind.SWITCH if row.entry:
                 yield f"{row.context} starts"
-            case "switch":
+            case TurnKind.SWITCH:
                 yield f"switch to {row.context}"
-            case "arrival":
+            case TurnKind.ARRIVAL:
                 yield f"{row.context} arrives"
-            case "return":
+            case TurnKind.RETURN:
                 yield f"{row.context} returns"
-            case "finish":
+            case TurnKind.FINISH:
                 yield f"{row.context} finishes"

@@ -9,9 +9,12 @@ from ctxrace.claims.observer.observer import ClaimFollower
 from ctxrace.claims.observer.step_readings import Memory
 from ctxrace.claims.observer.task_bindings import RUNS, Where
 from ctxrace.claims.syntax import Act, Condition, Line
-from ctxrace.core.interleaving import Event, Turn
+from ctxrace.core.claim import AtTheEnd, InCode, NotInEntry, Standing
+from ctxrace.core.interleaving import Event
 from ctxrace.core.names import task_name
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.system import Step
+from ctxrace.core.turn import Turn, TurnKind
 from ctxrace.explore.product import Label, Mark, inner
 from ctxrace.kernel.model.state import REST
 from ctxrace.kernel.narrate.narrator import Narrator
@@ -19,6 +22,15 @@ from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.machine.flow import EXIT
 
 __all__ = ["Story", "standing"]
+
+_TURNS = {
+    "start": (TurnKind.START, TurnKind.SWITCH),
+    "switch": (TurnKind.START, TurnKind.SWITCH),
+    "finish": (TurnKind.FINISH,),
+    "arrive": (TurnKind.ARRIVAL,),
+    "leave": (TurnKind.RETURN,),
+}
+"""The turns that each kind of act may be."""
 
 
 class _NamedNarrator(Narrator):
@@ -80,7 +92,7 @@ class Story:
                 rows[row] = _noted(rows[row], follower.steps[index])
         self.rows = rows
         whole = narrator.interleaving(system_run)
-        self.interleaving = replace(whole, rows=tuple(rows), schedule="", outcome="")
+        self.interleaving = replace(whole, rows=tuple(rows), schedule="", endings=())
 
     def _mark(self, indices: range, first: int, rows: list[Event | Turn]) -> None:
         for index in indices:
@@ -88,7 +100,7 @@ class Story:
             row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), -1)
             if row < 0 and isinstance(says, Act) and says.kind in ("call", "return"):
                 # It was noted with an event that others have come after.
-                rows.append(Turn("inside", says.who, _spoken(says)))
+                rows.append(Turn(TurnKind.BETWEEN, says.who, notes=(_claimed_note(says),)))
                 row = len(rows) - 1
             if row < 0:
                 row = len(rows) - 1
@@ -102,15 +114,15 @@ class Story:
         return sum(isinstance(other, Event) for other in self.rows[: row + 1])
 
 
-def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[tuple[str, str]]:
-    """Return who stands where after `run`, running interrupts first."""
+def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[Standing]:
+    """Return where each context stands after `run`, running interrupts first."""
     system = follower.system
     state, mark = run[-1][1].state if run else (system.initial(), None)
-    found: list[tuple[str, str]] = []
+    found: list[Standing] = []
     for frame in reversed(state.interrupts):
         flow = system.frames.values[frame].flow
         level = system.flows.numbers.values[flow][0].level
-        found.append((str(level), _place(follower, flow)))
+        found.append(Standing(str(level), _place(follower, flow)))
     current = system.tasks.values[state.current].flow
     where: Where = ()
     if isinstance(mark, Mark) and isinstance(mark.memory, Memory):
@@ -118,56 +130,42 @@ def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[t
     for name, at in zip(follower.names, where, strict=False):
         number = state.current if at == RUNS else at
         flow = REST if number < 0 else system.tasks.values[number].flow
-        suffix = "" if at == RUNS or flow == REST else ", preempted"
-        found.append((name, _place(follower, flow) + suffix))
+        preempted = at != RUNS and flow != REST
+        found.append(Standing(name, _place(follower, flow), preempted))
     if RUNS not in where and current != REST:
-        found.append(("another task", _place(follower, current)))
+        found.append(Standing("", _place(follower, current)))
     return found
 
 
-def _place(follower: ClaimFollower, flow: int) -> str:
+def _place(follower: ClaimFollower, flow: int) -> InCode | AtTheEnd | NotInEntry:
     if flow == REST:
-        return "not in its entry"
+        return NotInEntry()
     role, at = follower.system.flows.numbers.values[flow]
     if at.pc == EXIT:
-        return f"at the end of {role.entry}, about to return"
+        return AtTheEnd(role.entry)
     image = follower.system.image
     function = image.function_at(at.pc)
-    source = image.source(at.pc)
-    instruction = follower.system.flows.machine.code[at.pc]
-    where = f"in {function.name}" if function else f"at {at.pc:#x}"
-    line = f" ({source.file.rpartition('/')[2]}:{source.line})" if source else ""
-    return f"{where}{line}, before: {instruction}"
+    instruction = str(follower.system.flows.machine.code[at.pc])
+    return InCode(function.name if function else "", at.pc, instruction, image.source(at.pc))
 
 
 def _is(row: Event | Turn, says: Act | Condition) -> bool:
-    if isinstance(says, Condition):
+    if isinstance(says, Condition) or row.context != says.who:
         return False
-    if isinstance(row, Event):
-        if row.context != says.who:
-            return False
-        if says.kind in ("read", "write"):
-            return any(access.kind == says.kind for access in row.accesses)
-        return says.kind in ("call", "return") and any(note.startswith(_noun(says)) for note in row.notes)
-    kinds = {"start": ("start", "switch"), "switch": ("start", "switch"), "finish": ("finish",),
-             "arrive": ("arrival",), "leave": ("return",)}  # fmt: skip
     if says.kind in ("call", "return"):
-        return row.context == says.who and any(note.startswith(_noun(says)) for note in row.notes)
-    return row.kind in kinds.get(says.kind, ()) and row.context == says.who
+        kind = NoteKind.ENTERS if says.kind == "call" else NoteKind.LEAVES
+        return any(note.kind is kind for note in row.notes)
+    if isinstance(row, Event):
+        return any(access.kind == says.kind for access in row.accesses)
+    return row.kind in _TURNS.get(says.kind, ())
 
 
-def _noun(says: Act) -> str:
-    return "enters " if says.kind == "call" else "leaves "
-
-
-def _spoken(says: Act) -> str:
+def _claimed_note(says: Act) -> Note:
     if says.kind == "call":
-        return f"calls {says.subject}"
-    return f"{says.subject} returns" + (f" {says.value.text}" if says.value else "")
+        return Note(NoteKind.CALLED, says.subject)
+    return Note(NoteKind.RETURNED, says.subject, says.value.text if says.value else "")
 
 
 def _noted(row: Event | Turn, line: Line) -> Event | Turn:
-    note = f"← step {line.label}" if line.label else "← outcome"
+    note = Note(NoteKind.IS_STEP, line.label) if line.label else Note(NoteKind.IS_OUTCOME)
     return row if note in row.notes else replace(row, notes=(*row.notes, note))
-
-

@@ -1,15 +1,29 @@
-"""What is found out about a claim: somebody's numbered steps, executed."""
+"""What is found out about a claim: a reviewer's numbered steps, executed."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.interleaving import Event, Interleaving, Source
+from ctxrace.core.turn import Turn
+from ctxrace.core.why import Why
 
-__all__ = ["Answer", "ClaimResult", "Finding", "OutcomeFound", "Standing"]
+__all__ = [
+    "Answer",
+    "AtTheEnd",
+    "ClaimResult",
+    "Finding",
+    "FindingKind",
+    "How",
+    "InCode",
+    "Memory",
+    "NotInEntry",
+    "OutcomeFound",
+    "Standing",
+]
 
 
 class Answer(StrEnum):
-    """What is said of the steps."""
+    """What is found of the steps."""
 
     CONFIRMED = "confirmed"
     IMPOSSIBLE = "impossible"
@@ -17,11 +31,29 @@ class Answer(StrEnum):
 
 
 class OutcomeFound(StrEnum):
-    """What is said of the outcome of a claim that is not confirmed."""
+    """What is found of the outcome of a claim that is not confirmed."""
 
-    REACHABLE = "reachable all the same"
+    REACHABLE = "reachable"
     UNREACHABLE = "unreachable"
     INCOMPLETE = "incomplete"
+
+
+class FindingKind(StrEnum):
+    """What is found of one step."""
+
+    POSSIBLE = "possible"
+    IMPOSSIBLE = "impossible"
+    NOT_REACHED = "not reached"
+    NOT_KNOWN = "not known"
+
+
+class How(StrEnum):
+    """What a possible step is in the execution."""
+
+    EVENT = "an event"
+    BETWEEN_EVENTS = "between two events"
+    TRUE_THERE = "true there"  # a condition that holds, or a switch
+    NOT_CALLED = "not called"  # what must not be called is not
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +61,61 @@ class Finding:
     """One claimed step.
 
     label: its number in the claim, empty for the outcome; line: in the claim's file; text: as it stands there.
-    verdict: ``possible``, ``impossible``, ``not reached`` or ``not known``; event: the number of the event that it is,
-    0 where it is none (a switch, a condition, a call between two events); said: the finding in words.
+    how, event: for a possible step, what it is, and the number of the event, 0 where it is none.
+    why: for an impossible step, the first of the reasons.
     """
 
     label: str
     line: int
     text: str
-    verdict: str
+    kind: FindingKind
+    how: How | None = None
     event: int = 0
-    said: str = ""
+    why: Why | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InCode:
+    """A context is about to execute `instruction` of `function`."""
+
+    function: str
+    address: int
+    instruction: str
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheEnd:
+    """A context is at the end of `entry`, about to return."""
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotInEntry:
+    """A context is in no attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Where a context stands: in `function`, before the instruction at `place`. could: what it might do next."""
+    """Where a context stands.
+
+    context: empty for a task that the claim does not name. preempted: whether another one has the CPU.
+    next_rows: what it could do next.
+    """
 
     context: str
-    place: str
-    could: tuple[str, ...] = ()
+    place: InCode | AtTheEnd | NotInEntry
+    preempted: bool = False
+    next_rows: tuple[Event | Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the place `name` holds; None where that is not known."""
+
+    name: str
+    value: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +125,13 @@ class ClaimResult:
     file: the claim; case, arch, compiler, preemption, rcu, tasks, fifo_tasks, interrupts: what it was executed on.
     findings: one for each claimed step, and for the outcome.
     interleaving: the execution, or the longest possible beginning; None where not even the start is needed.
+    shortest: whether it is known to be the shortest.
     failed: the number of the step that is impossible, ``outcome`` for that, empty for none. reasons: why.
-    standing, memory: who is where, and what the claim's variables hold, after the longest possible beginning.
+    standing, memory: where each context is, and what the claim's variables hold, after the longest beginning.
     states, transitions: of the search for the steps; outcome: what was found of the outcome, with its own search.
     searched: whether that search gives the answer, and not what every path through the code does.
+    attempts: how often each context begins its entry at most; None for no bound.
+    command: what to type to see this result again.
     """
 
     file: str
@@ -75,16 +146,17 @@ class ClaimResult:
     interleaving: Interleaving | None
     states: int
     transitions: int
+    shortest: bool = True
     failed: str = ""
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Why, ...] = ()
     standing: tuple[Standing, ...] = ()
-    memory: tuple[str, ...] = ()
+    memory: tuple[Memory, ...] = ()
     outcome_text: str = ""
     outcome: OutcomeFound | None = None
     outcome_interleaving: Interleaving | None = None
     outcome_states: int = 0
     outcome_transitions: int = 0
-    notes: tuple[str, ...] = ()
+    attempts: int | None = None
     command: str = ""
     fifo_tasks: int = 0
     rcu: str = "preemptible"

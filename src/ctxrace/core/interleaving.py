@@ -5,8 +5,13 @@ Rows carry their own instruction and source text, so that a report needs neither
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 
-__all__ = ["Access", "Event", "Interleaving", "Source", "Turn"]
+from ctxrace.core.ending import Ending
+from ctxrace.core.note import Note
+from ctxrace.core.turn import Turn
+
+__all__ = ["Access", "Event", "Interleaving", "Source", "ValueKind"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,14 @@ class Source:
     file: str
     line: int
     text: str = ""
+
+
+class ValueKind(StrEnum):
+    """How the number in an access is to be read."""
+
+    UNSIGNED = "unsigned"
+    SIGNED = "signed"
+    PREEMPT_COUNT = "preempt count"  # the kernel's: counts of NMI, hardirq, softirq and preempt_disable() in one word
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +41,7 @@ class Access:
     value: what was read or written, unsigned.
     before: for a write, what it replaced.
     name: the place as C spells it (``active[0]``, ``stats.misses``).
+    value_kind: how `value` and `before` are to be read.
     """
 
     kind: str
@@ -37,6 +51,7 @@ class Access:
     value: int
     before: int | None = None
     name: str = ""
+    value_kind: ValueKind = ValueKind.UNSIGNED
 
     def __str__(self) -> str:
         name = self.name or f"{self.symbol}+{self.offset}"
@@ -49,8 +64,7 @@ class Access:
 class Event:
     """A step that others can notice.
 
-    context: who took it, one of `Interleaving.contexts`.
-    notes: what it did besides its accesses, in a few words each (``enters body``, ``store fails``).
+    context: the one that took it, of `Interleaving.contexts`. notes: what it did besides its accesses.
     """
 
     context: str
@@ -59,48 +73,28 @@ class Event:
     function: str = ""
     source: Source | None = None
     accesses: tuple[Access, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
 
     def __str__(self) -> str:
-        told = "; ".join([*map(str, self.accesses), *self.notes])
-        return f"{self.context}: {self.instruction}" + (f"  [{told}]" if told else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """A change of who runs.
-
-    kind: ``start``, ``switch``, ``arrival``, ``return`` or ``finish``.
-    context: the one that runs from here on (for ``return`` and ``finish``: the one that ends).
-    reason: why it may happen here; notes: as for events.
-    """
-
-    kind: str
-    context: str
-    reason: str = ""
-    notes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        told = "; ".join(part for part in (self.reason, *self.notes) if part)
-        return f"--- {self.kind} {self.context}" + (f" ({told})" if told else "")
+        facts = "; ".join([*map(str, self.accesses), *map(str, self.notes)])
+        return f"{self.context}: {self.instruction}" + (f"  [{facts}]" if facts else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Interleaving:
     """A whole run.
 
-    contexts: everyone who appears, in column order (tasks first, then by level).
+    contexts: all that appear, in column order (tasks first, then by level).
     rows: events and turns in order.
-    outcome: what is true at the end, as one sentence.
+    endings: what is true at the end.
     switches: task switches and arrivals; a return is forced and counts as none.
-    notes: what a reader must know besides. schedule: its short spelling, from which it can be replayed.
+    schedule: its short spelling, from which it can be replayed.
     """
 
     contexts: tuple[str, ...]
     rows: tuple[Event | Turn, ...]
-    outcome: str = ""
+    endings: tuple[Ending, ...] = ()
     switches: int = 0
-    notes: tuple[str, ...] = ()
     schedule: str = ""
 
     @property
@@ -118,7 +112,7 @@ class Interleaving:
         return iter(self.rows)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.rows), *([f"=> {self.outcome}"] if self.outcome else [])])
+        return "\n".join([*map(str, self.rows), *(f"=> {ending}" for ending in self.endings)])
 
 
 def _number(value: int) -> str:

@@ -6,15 +6,27 @@ import textwrap
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from ctxrace.core.claim import Answer, ClaimResult, Finding, OutcomeFound
+from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
+from ctxrace.core.interleaving import Event
+from ctxrace.core.turn import Turn
 from ctxrace.report.heading import scenario_of
-from ctxrace.report.json import interleaving_facts
+from ctxrace.report.json import fact, interleaving_facts, row_fact
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import clean, columns, finish, typed, wrap
+from ctxrace.report.sentences.claim import (
+    finding_phrase,
+    memory_phrase,
+    next_phrase,
+    standing_name,
+    standing_place,
+    why_sentence,
+)
+from ctxrace.report.sentences.context import context_name
+from ctxrace.report.sentences.turn import turn_sentence
 
 __all__ = ["SCHEMA", "claim_to_json", "render_claim", "render_claim_mail"]
 
-SCHEMA = "ctxrace-claim/1"
+SCHEMA = "ctxrace-claim/2"
 WIDTH = 100
 MAIL = 72
 _ASCII = {"➜": "->", "←": "<-", "──": "--", "─": "-", "…": "...", "×": "x"}
@@ -28,33 +40,34 @@ def render_claim(result: ClaimResult) -> str:
 def render_claim_mail(result: ClaimResult) -> str:
     """Write the result as a reply: ASCII, at most 72 columns, each claimed step quoted and followed by its finding."""
     lines: list[str] = []
-    named = {stands.context for stands in result.standing} | {said.partition(" ")[0] for said in result.memory}
+    named = {standing_name(one) for one in result.standing} | {one.name for one in result.memory}
     for finding in result.findings:
         label = f"{finding.label}. " if finding.label else ""
         lines += textwrap.wrap(f"{label}{finding.text}", MAIL, initial_indent="> ", subsequent_indent=">    ")
-        lines += [*_mail(_sentence(_finding(finding))), ""]
+        lines += [*_mail(_sentence(finding_phrase(finding))), ""]
     lines += _mail(_sentence(_answer(result)))
-    lines += [line for reason in result.reasons[1:] for line in _mail(_sentence(reason, named))]
+    lines += [line for reason in result.reasons[1:] for line in _mail(_sentence(why_sentence(reason), named))]
     if result.answer is not Answer.CONFIRMED:
         lines += ["", *_mail("There:")]
         for stands in result.standing:
-            lines += _mail(f"{stands.context}: {stands.place}", "  ")
-        lines += _mail("; ".join(result.memory), "  ") if result.memory else []
+            lines += _mail(f"{standing_name(stands)}: {standing_place(stands)}", "  ")
+        lines += _mail("; ".join(map(memory_phrase, result.memory)), "  ") if result.memory else []
     run = result.interleaving if result.answer is Answer.CONFIRMED else result.outcome_interleaving
     if result.outcome is not None:
         lines += ["", *_mail(_sentence(_outcome(result)))]
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
-        lines += [line for row in run for line in _mail(str(row), "  ")]
+        lines += [line for row in run for line in _mail(_row(row), "  ")]
     lines += ["", *_mail(f"({result.case}, {scenario_of(result)})")]
-    lines += _mail(f"({_sentence('; '.join(result.notes))})") if result.notes else []
+    notes = list(_notes(result))
+    lines += _mail(f"({_sentence('; '.join(notes))})") if notes else []
     if result.command:
         lines += ["", *(_ascii(line) for line in typed(result.command, MAIL))]
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
 def claim_to_json(result: ClaimResult) -> str:
-    """Write the same facts as JSON, schema ``ctxrace-claim/1``."""
+    """Write the same facts as JSON, schema ``ctxrace-claim/2``."""
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "claim": result.file,
@@ -74,18 +87,24 @@ def claim_to_json(result: ClaimResult) -> str:
                 "step": finding.label,
                 "line": finding.line,
                 "text": finding.text,
-                "verdict": finding.verdict,
+                "verdict": str(finding.kind),
+                "how": None if finding.how is None else str(finding.how),
                 "event": finding.event,
-                "said": finding.said,
+                "why": None if finding.why is None else fact(finding.why, why_sentence(finding.why)),
             }
             for finding in result.findings
         ],
-        "reasons": list(result.reasons),
+        "reasons": [fact(why, why_sentence(why)) for why in result.reasons],
         "standing": [
-            {"context": stands.context, "place": stands.place, "could": list(stands.could)}
+            {
+                "context": stands.context,
+                "preempted": stands.preempted,
+                "place": fact(stands.place, standing_place(stands)),
+                "next": [row_fact(row) | {"text": next_phrase(row)} for row in stands.next_rows],
+            }
             for stands in result.standing
         ],
-        "memory": list(result.memory),
+        "memory": [{"name": one.name, "value": one.value} for one in result.memory],
         "states": result.states,
         "transitions": result.transitions,
         "searched": result.searched,
@@ -97,7 +116,9 @@ def claim_to_json(result: ClaimResult) -> str:
         "outcome_interleaving": (
             None if result.outcome_interleaving is None else interleaving_facts(result.outcome_interleaving)
         ),
-        "notes": list(result.notes),
+        "shortest": result.shortest,
+        "attempts": result.attempts,
+        "notes": list(_notes(result)),
         "command": result.command,
     }
     return json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
@@ -106,15 +127,19 @@ def claim_to_json(result: ClaimResult) -> str:
 def _lines(result: ClaimResult) -> Iterator[str]:
     yield from wrap(f"{clean(result.file)}: {_answer(result)}", WIDTH, "    ")
     yield from wrap(f"{result.case}, {scenario_of(result)}", WIDTH, "    ")
-    for note in result.notes:
+    for note in _notes(result):
         yield from wrap(f"note: {note}", WIDTH, "    ")
     yield ""
     rows = [(f"{f.label}." if f.label else "", clean(f.text)) for f in result.findings]
     for line, finding in zip(columns(rows, right={0}), result.findings, strict=True):
-        yield from wrap(f"{line}   {_finding(finding)}", WIDTH - 2, "        ") if len(line) > 60 else [
-            f"  {line}   {part}" if not k else f"  {' ' * len(line)}   {part}"
-            for k, part in enumerate(wrap(_finding(finding), WIDTH - 5 - len(line)))
-        ]
+        yield from (
+            wrap(f"{line}   {finding_phrase(finding)}", WIDTH - 2, "        ")
+            if len(line) > 60
+            else [
+                f"  {line}   {part}" if not k else f"  {' ' * len(line)}   {part}"
+                for k, part in enumerate(wrap(finding_phrase(finding), WIDTH - 5 - len(line)))
+            ]
+        )
     if result.interleaving is not None and result.interleaving.rows:
         yield ""
         yield "the execution:" if result.answer is Answer.CONFIRMED else "as far as it goes:"
@@ -136,13 +161,13 @@ def _lines(result: ClaimResult) -> Iterator[str]:
 def _there(result: ClaimResult) -> Iterator[str]:
     yield "there:"
     for stands in result.standing:
-        yield from _indented(f"{stands.context} {stands.place}", "  ")
-        for could in stands.could:
-            yield from _indented(f"next: {could}", "      ")
+        yield from _indented(f"{standing_name(stands)} {standing_place(stands)}", "  ")
+        for row in stands.next_rows:
+            yield from _indented(f"next: {next_phrase(row)}", "      ")
     if result.memory:
-        yield from _indented("; ".join(result.memory), "  ")
+        yield from _indented("; ".join(map(memory_phrase, result.memory)), "  ")
     for reason in result.reasons:
-        yield from wrap(f"=> {reason}", WIDTH, "   ")
+        yield from wrap(f"=> {why_sentence(reason)}", WIDTH, "   ")
 
 
 def _indented(text: str, indent: str) -> Iterator[str]:
@@ -156,7 +181,7 @@ def _answer(result: ClaimResult) -> str:
         return f"confirmed: these steps are possible in this order ({length})"
     at = f"step {result.failed}" if result.failed != "outcome" else "the outcome"
     if result.answer is Answer.INCOMPLETE:
-        return f"incomplete: whether {at} is possible is not known ({'; '.join(result.reasons)})"
+        return f"incomplete: whether {at} is possible is not known ({'; '.join(map(why_sentence, result.reasons))})"
     size = _states(result.states) if result.searched else "no path avoids it"
     if result.failed != "outcome":
         found = {
@@ -181,16 +206,26 @@ def _proved(result: ClaimResult, found: dict[OutcomeFound, str]) -> str:
     return f"{found[result.outcome]} ({run.length if run else _states(result.outcome_states)})"
 
 
+def _notes(result: ClaimResult) -> Iterator[str]:
+    """Yield what a reader must know besides."""
+    if not result.shortest:
+        yield "the execution may not be the shortest"
+    if result.searched and result.answer is Answer.IMPOSSIBLE:
+        yield "each context that the claim names makes one attempt, unless the claim says that it starts again"
+    if result.attempts is not None:
+        times = "once" if result.attempts == 1 else f"{result.attempts} times"
+        yield f"each context begins its entry at most {times}; nothing is said beyond that"
+
+
+def _row(row: Event | Turn) -> str:
+    """Return `row` as a line of a mail."""
+    if isinstance(row, Event):
+        return f"{context_name(row.context)}: {next_phrase(row)}"
+    return f"--- {turn_sentence(row)}"
+
+
 def _states(number: int) -> str:
     return f"{number:,} state{'' if number == 1 else 's'}"
-
-
-def _finding(finding: Finding) -> str:
-    if finding.verdict == "possible":
-        return f"possible: {finding.said}" if finding.said and finding.said != "yes" else "possible"
-    return f"{finding.verdict.upper() if finding.verdict == 'impossible' else finding.verdict}" + (
-        f": {finding.said}" if finding.said else ""
-    )
 
 
 def _outcome(result: ClaimResult) -> str:

@@ -1,16 +1,16 @@
 """Repetitions in a run: what happens again and again, only with other values, is shown a few times and counted.
 
 What different tasks do one after the other, each the same, is a repetition, too: rows are compared by how many tasks
-further on somebody is than whoever ran before, not by names.
+further on their context is than the one before, not by names.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from ctxrace.core.interleaving import Access, Event, Turn
+from ctxrace.core.interleaving import Access, Event
 from ctxrace.core.names import task_number
+from ctxrace.core.turn import Turn, TurnKind
 
 __all__ = ["Change", "Fold", "fold"]
 
@@ -19,8 +19,7 @@ TIMES = 4  # fewer repetitions are not worth a fold
 HIDDEN = 4  # nor are fewer rows left out
 BEFORE, AFTER = 2, 1  # repetitions shown: of the first ones two tell what changes, the last one tells where it ends
 WINDOW = 3  # rows that a repetition is recognised by
-BEGINNINGS = ("start", "switch", "arrival")
-MENTIONED = re.compile(r"\btask ([A-Z]\d*)\b")
+BEGINNINGS = (TurnKind.START, TurnKind.SWITCH, TurnKind.ARRIVAL)
 
 Row = Event | Turn
 _Place = tuple[str, int, int, str]  # of an access: symbol, offset, size, name
@@ -77,12 +76,12 @@ class Fold:
     def changes(self) -> tuple[Change, ...]:
         """The places whose values differ between repetitions, in the order of appearance."""
         seen: dict[_Place, tuple[Access, list[int]]] = {}
-        told = _told(self.block)
+        shown = _shown(self.block)
         for start in range(0, len(self.rows), len(self.block)):
             now: dict[_Place, int] = {}
             for access in _accesses(self.rows[start : start + len(self.block)]):
                 place = _place(access)
-                if place in told:
+                if place in shown:
                     was = access.value if access.before is None else access.before
                     seen.setdefault(place, (access, [was]))
                     now[place] = access.value
@@ -162,7 +161,7 @@ def _worthwhile(period: int, extent: int) -> bool:
 
 def _beginning(block: Sequence[Row]) -> int:
     """Choose where a block that goes round begins: best with who starts."""
-    kinds = [row.kind if isinstance(row, Turn) else "" for row in block]
+    kinds = [row.kind if isinstance(row, Turn) else None for row in block]
     return next((kinds.index(kind) for kind in BEGINNINGS if kind in kinds), 0)
 
 
@@ -181,14 +180,16 @@ def _signs(rows: Sequence[Row]) -> list[int]:
 
 def _sign(row: Row, task: int) -> tuple[object, ...]:
     if isinstance(row, Turn):
-        return row.kind, MENTIONED.sub(lambda found: _relative(found, task), row.reason), row.notes
+        others = _further(row.previous, task), _further(row.below, task)
+        return others, replace(row, context="", previous="", below="")
     places = tuple((access.kind, access.before is None, *_place(access)) for access in row.accesses)
     return row.address, row.instruction, row.function, row.source, places, row.notes
 
 
-def _relative(found: re.Match[str], task: int) -> str:
-    number = task_number(found[1])
-    return found[0] if number is None else f"task {number - task:+d}"
+def _further(context: str, task: int) -> int | str:
+    """Return how many tasks after number `task` the context is, or its name where it is no task of that kind."""
+    number = task_number(context)
+    return context if number is None else number - task
 
 
 def _next_same(signs: Sequence[int]) -> list[int]:
@@ -205,7 +206,7 @@ def _next_same(signs: Sequence[int]) -> list[int]:
     return found
 
 
-def _told(block: Sequence[Row]) -> set[_Place]:
+def _shown(block: Sequence[Row]) -> set[_Place]:
     """Choose the places worth telling: those written, and those read that no write of the block covers."""
     written = [access for access in _accesses(block) if access.kind == "write"]
     reads = [access for access in _accesses(block) if not any(_overlap(access, write) for write in written)]

@@ -1,15 +1,22 @@
-"""Results as JSON: schema ``ctxrace-result/1``, one entry for each result and property."""
+"""Results as JSON: schema ``ctxrace-result/2``, one entry for each result and property."""
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
 from typing import Any
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Source
+from ctxrace.core.interleaving import Access, Event, Interleaving, Source, ValueKind
+from ctxrace.core.turn import Turn
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.sentences.ending import ending_sentence
+from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.turn import turn_sentence
 
-__all__ = ["SCHEMA", "interleaving_facts", "to_json"]
+__all__ = ["SCHEMA", "fact", "interleaving_facts", "row_fact", "to_json"]
 
-SCHEMA = "ctxrace-result/1"
+SCHEMA = "ctxrace-result/2"
 
 
 def to_json(results: Sequence[Result]) -> str:
@@ -62,28 +69,60 @@ def interleaving_facts(run: Interleaving) -> dict[str, Any]:
             rows.append({"event": number})
             number += 1
         else:
-            rows.append({"turn": row.kind, "context": row.context, "reason": row.reason, "notes": list(row.notes)})
+            rows.append(row_fact(row))
     return {
         "switches": run.switches,
         "contexts": list(run.contexts),
-        "events": [_event(event) for event in run.events],
+        "events": [row_fact(event) for event in run.events],
         "rows": rows,
-        "outcome": run.outcome,
-        "notes": list(run.notes),
+        "endings": [fact(ending, ending_sentence(ending)) for ending in run.endings],
         "schedule": run.schedule,
     }
 
 
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "context": event.context,
-        "address": f"{event.address:#x}",
-        "instruction": event.instruction,
-        "function": event.function,
-        "source": _source(event.source),
-        "accesses": [_access(access) for access in event.accesses],
-        "notes": list(event.notes),
-    }
+def row_fact(row: Event | Turn) -> dict[str, Any]:
+    """Spell an event or a turn: of a turn only the facts that it has."""
+    notes = [fact(note, note_phrase(note)) for note in row.notes]
+    if isinstance(row, Event):
+        return {
+            "context": row.context,
+            "address": f"{row.address:#x}",
+            "instruction": row.instruction,
+            "function": row.function,
+            "source": _source(row.source),
+            "accesses": [_access(access) for access in row.accesses],
+            "notes": notes,
+        }
+    plain = Turn(row.kind, row.context)
+    names = [field.name for field in fields(row) if field.name not in ("kind", "context", "cause", "notes")]
+    known = {name: getattr(row, name) for name in names if getattr(row, name) != getattr(plain, name)}
+    cause = {} if row.cause is None else {"cause": row.cause.name.lower()}
+    return {"turn": str(row.kind), "context": row.context, **cause, **known, "notes": notes, "text": turn_sentence(row)}
+
+
+def fact(value: Any, text: str) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of plain facts
+    """Spell a fact: its kind, its fields, and `text`, the sentence that a report makes of it."""
+    spelled = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(value).__name__).lower()
+    return ({} if "kind" in spelled else {"kind": kind}) | spelled | {"text": text}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of a dataclass, as JSON has it
+    match value:
+        case Event() | Turn():
+            return row_fact(value)
+        case Source():
+            return _source(value)
+        case Access():
+            return _access(value)
+        case StrEnum():
+            return str(value)
+        case tuple():
+            return [_plain(one) for one in value]
+        case _ if is_dataclass(value):
+            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        case _:
+            return value
 
 
 def _source(source: Source | None) -> dict[str, Any] | None:
@@ -100,4 +139,5 @@ def _access(access: Access) -> dict[str, Any]:
     }
     if access.before is not None:
         spelled["before"] = access.before
-    return spelled | {"name": access.name}
+    read_as = {} if access.value_kind is ValueKind.UNSIGNED else {"read_as": str(access.value_kind)}
+    return spelled | {"name": access.name} | read_as

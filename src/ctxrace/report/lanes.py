@@ -4,15 +4,20 @@ Only one context acts in a row, so its text may run on over the empty lanes to i
 100 columns without cutting an instruction.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 
-from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.turn import Turn, TurnKind
 from ctxrace.report.folding import Change, Fold, fold
 from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
+from ctxrace.report.sentences.access import access_phrases, place_name, value_of
+from ctxrace.report.sentences.context import context_name
+from ctxrace.report.sentences.ending import ending_sentence
+from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.turn import turn_sentence
 
 __all__ = ["render_interleaving"]
 
@@ -36,54 +41,32 @@ def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
 
 def _effects(event: Event) -> list[str]:
     """Say what an event did: its accesses, then its notes, each in a few words."""
-    return [*_accesses(event.accesses), *map(clean, event.notes)]
-
-
-def _turn_sentence(turn: Turn, then: str = "") -> str:
-    """Say who runs from here on and why; `then` is the context that goes on after a return."""
-    name = _shown(turn.context)
-    match turn.kind:
-        case "start":
-            said = f"{name} starts"
-        case "switch":
-            said = f"switch to {name}"
-        case "arrival":
-            said = f"<{name}> arrives"
-        case "return":
-            said = f"</{name}> returns" + (f" to {_shown(then)}" if then and not turn.reason else "")
-        case "inside":  # what somebody does between two events, told where a claim has it
-            said = name
-        case "finish":
-            said = f"{name} finishes"
-        case other:
-            said = f"{other} {name}"
-    told = "; ".join(part for part in (turn.reason, *turn.notes) if part)
-    return clean(f"{said}: {told}" if told else said)
+    return [*access_phrases(event.accesses), *map(note_phrase, event.notes)]
 
 
 def _fold_sentence(fold: Fold, number: int) -> str:
     """Say what a fold stands for; `number` is that of its first event."""
-    names = [_shown(name) for name in fold.contexts]
+    names = [context_name(name) for name in fold.contexts]
     by = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    told = [_change(change) for change in fold.changes[:CHANGES]]
+    facts = [_change(change) for change in fold.changes[:CHANGES]]
     if len(fold.changes) > CHANGES:
-        told.append(f"{len(fold.changes) - CHANGES} more change")
+        facts.append(f"{len(fold.changes) - CHANGES} more change")
     if fold.events:
         one = f"event {number}"
-        told.insert(0, one if fold.events == 1 else f"events {number} to {number + fold.events - 1}")
-    said = f"{fold.times} more time{'' if fold.times == 1 else 's'} the same by {by}"
+        facts.insert(0, one if fold.events == 1 else f"events {number} to {number + fold.events - 1}")
+    sentence = f"{fold.times} more time{'' if fold.times == 1 else 's'} the same by {by}"
     if fold.tasks:
         of_them = f"{fold.tasks[0]} to {fold.tasks[-1]}"
         one_each = fold.times == len(fold.tasks)
-        said = f"{fold.times} more tasks do the same, {of_them}" if one_each else f"{said}, and so on, {of_them}"
-    return clean(f"{said}: {'; '.join(told)}" if told else said)
+        alike = f"{fold.times} more tasks do the same, {of_them}"
+        sentence = alike if one_each else f"{sentence}, and so on, {of_them}"
+    return clean(f"{sentence}: {'; '.join(facts)}" if facts else sentence)
 
 
 def _change(change: Change) -> str:
-    said = f"{_name(change.access)} goes from {_number(change.first)} to {_number(change.last)}"
-    if {change.low, change.high} == {change.first, change.last}:
-        return said
-    return f"{said}, within {_number(change.low)} to {_number(change.high)}"
+    first, last, low, high = (value_of(change.access, v) for v in (change.first, change.last, change.low, change.high))
+    ends = f"{place_name(change.access)} goes from {first} to {last}"
+    return ends if {low, high} == {first, last} else f"{ends}, within {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +117,7 @@ class _Lanes:
         for name in self.order:
             line += " " * (self.start(name) - cell_len(line))
             last = self.order[name] == len(self.order) - 1
-            line += cut(_shown(name), self.width - self.start(name) if last else self.stride - 2)
+            line += cut(context_name(name), self.width - self.start(name) if last else self.stride - 2)
         return line
 
     def place(self, event: Event) -> list[str]:
@@ -151,15 +134,15 @@ class _Lanes:
         """Number an event, with what it did next to its instruction, or below where that is too long."""
         start = self.start(event.context) + INDENT
         room = self.width - start
-        label = f"{_shown(event.context)}: " if self.named else ""
+        label = f"{context_name(event.context)}: " if self.named else ""
         instruction, effects = label + clean(event.instruction), _effects(event)
         line = instruction + " " * max(len(label) + self.instruction - cell_len(instruction), 0)
         together = f"{line}  {'; '.join(effects)}"
         if cell_len(together.rstrip()) <= room:
             lines = [together]
         else:
-            told = "; ".join(effects)
-            parts = [told] if cell_len(told) <= room - 4 else effects
+            whole = "; ".join(effects)
+            parts = [whole] if cell_len(whole) <= room - 4 else effects
             apart = [line for part in parts for line in wrap(part, room - 4, "  ")]
             lines = [*wrap(instruction, room, "  "), *(f"    {line}" for line in apart)]
         body = list(_indented(lines, start))
@@ -193,13 +176,12 @@ def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
             yield from lanes.turn(_fold_sentence(part, number + 1))
             number += part.events
         else:
-            yield from lanes.turn(_turn_sentence(part, _next_context(parts, index) if part.kind == "return" else ""))
+            yield from lanes.turn(
+                turn_sentence(part, _next_context(parts, index) if part.kind is TurnKind.RETURN else "")
+            )
         known = ("", "")  # whoever comes back in the middle of a line should see that line again
-    for sentence in dict.fromkeys(clean(interleaving.outcome).split("; ")):
-        if sentence:
-            yield from wrap(f"=> {sentence}", width, "   ")
-    for note in interleaving.notes:
-        yield from wrap(f"note: {note}", width, "      ")
+    for sentence in dict.fromkeys(map(ending_sentence, interleaving.endings)):
+        yield from wrap(f"=> {sentence}", width, "   ")
 
 
 def _next_context(parts: Sequence[Event | Turn | Fold], index: int) -> str:
@@ -217,41 +199,6 @@ def _place(event: Event) -> tuple[str, str]:
     file = clean(event.source.file)
     name = file.rpartition("/")[2] or file  # directories push the code aside; JSON has them
     return f"{cut_front(name, FILE)}:{event.source.line}", clean(event.source.text) or function
-
-
-def _accesses(accesses: Iterable[Access]) -> Iterator[str]:
-    rest = list(accesses)
-    for index, access in enumerate(rest):
-        name = _name(access)
-        if access.kind == "write":
-            before = "" if access.before is None else f"{_number(access.before)} "
-            yield f"{name} {before}➜ {_number(access.value)}"
-        elif not any(_replaces(later, access) for later in rest[index + 1 :]):
-            yield f"{name} is {_number(access.value)}"
-
-
-def _replaces(write: Access, read: Access) -> bool:
-    """A read-modify-write tells what it read as what it replaced; once is enough."""
-    return (
-        write.kind == "write"
-        and (write.symbol, write.offset, write.size, write.name) == (read.symbol, read.offset, read.size, read.name)
-        and write.before == read.value
-    )
-
-
-def _name(access: Access) -> str:
-    if access.name:
-        return clean(access.name)
-    where = f"{clean(access.symbol)}+{access.offset:#x}" if access.symbol else f"[{access.offset:#x}]"
-    return f"{where} ({access.size} bytes)"
-
-
-def _number(value: int) -> str:
-    return str(value) if value < 4096 else hex(value)
-
-
-def _shown(context: str) -> str:
-    return re.sub(r"^nmi\b", "NMI", clean(context))
 
 
 def _indented(lines: Iterable[str], start: int) -> Iterator[str]:

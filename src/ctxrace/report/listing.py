@@ -6,14 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from rich.cells import cell_len
 
 from ctxrace.core.interleaving import Event, Source
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
+from ctxrace.report.sentences.note import note_phrase
 
 __all__ = ["render_listing"]
 
 WIDTH = 100
 INSTRUCTION = 40  # columns; a longer one has its reasons on lines of their own
 FILE = 40
-ELEMENT = re.compile(r"((?:reads|writes) )(.*\[)(\d+)(\].*)")
+ELEMENT = re.compile(r"(.*\[)(\d+)(\].*)")  # of an array, as C spells it
 
 
 def render_listing(name: str, compiler: str, lines: Sequence[Event], remark: str = "") -> str:
@@ -29,9 +31,8 @@ def _lines(name: str, compiler: str, lines: Sequence[Event], remark: str) -> Ite
     events = sum(bool(line.notes) for line in lines)
     answer = f": {events} of {len(lines)} instructions are events (marked *)"
     yield cut_front(clean(name), WIDTH - len(answer)) + answer
-    for said in (compiler, remark):
-        if said:
-            yield from wrap(said, WIDTH, "    ")
+    for text in filter(None, (compiler, remark)):
+        yield from wrap(text, WIDTH, "    ")
     widths = [cell_len(clean(line.instruction)) for line in lines if line.notes]
     column = max((width for width in widths if width <= INSTRUCTION), default=0)
     function: str | None = None
@@ -72,20 +73,20 @@ def _instruction(line: Event, column: int) -> Iterator[str]:
         yield edge + text
 
 
-def _reasons(notes: Iterable[str]) -> list[str]:
+def _reasons(notes: Iterable[Note]) -> list[str]:
     """Join reasons that differ in an index only: an instruction that runs in several contexts has one for each."""
-    elements: dict[tuple[str, str, str], list[int]] = {}
-    reasons: dict[object, str] = {}
-    for note in map(clean, notes):
-        match = ELEMENT.fullmatch(note)
-        if match is None:
+    elements: dict[tuple[NoteKind, str, str], list[int]] = {}
+    reasons: dict[object, Note] = {}
+    for note in notes:
+        match = ELEMENT.fullmatch(clean(note.subject))
+        if match is None or note.kind not in (NoteKind.READS, NoteKind.WRITES):
             reasons[note] = note
             continue
-        verb, front, index, back = match.groups()
-        indices = elements.setdefault((verb, front, back), [])
+        front, index, back = match.groups()
+        indices = elements.setdefault((note.kind, front, back), [])
         indices.append(int(index))
-        reasons[verb, front, back] = f"{verb}{_elements(front, indices, back)}"
-    return list(reasons.values())
+        reasons[note.kind, front, back] = Note(note.kind, _elements(front, indices, back))
+    return [note_phrase(note) for note in reasons.values()]
 
 
 def _elements(front: str, indices: Iterable[int], back: str) -> str:

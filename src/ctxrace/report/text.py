@@ -7,7 +7,7 @@ import shlex
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -70,11 +70,7 @@ def _lines(result: Result) -> Iterator[str]:
         yield ""
         yield from _verdicts(result.verdicts)
     remarks = [
-        *(
-            f"{verdict.outcome}: {verdict.property}: {verdict.reason}"
-            for verdict in result.verdicts
-            if verdict.reason
-        ),
+        *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.verdicts if verdict.reason),
         *(f"note: {note}" for note in dict.fromkeys(result.notes)),
     ]
     if remarks:
@@ -160,10 +156,8 @@ def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
     stories = []
     for group in shared.values():
         runs = [run for _, run in group]
-        outcome = "; ".join(dict.fromkeys(run.outcome for run in runs if run.outcome))
-        notes = tuple(dict.fromkeys(note for run in runs for note in run.notes))
-        told = Interleaving(runs[0].contexts, runs[0].rows, outcome, runs[0].switches, notes, runs[0].schedule)
-        stories.append(_Story(told, tuple(verdict for verdict, _ in group)))
+        endings = tuple(dict.fromkeys(ending for run in runs for ending in run.endings))
+        stories.append(_Story(replace(runs[0], endings=endings), tuple(verdict for verdict, _ in group)))
     return stories
 
 

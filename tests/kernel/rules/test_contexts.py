@@ -4,11 +4,12 @@ from itertools import product
 
 import pytest
 
+from ctxrace.core.turn import Cause
 from ctxrace.kernel.rules.contexts import (
     ACCOUNTING,
     IDLE_PREEMPT_COUNT,
     Level,
-    arrival_reason,
+    arrival_cause,
     may_arrive,
     starts_masked,
 )
@@ -77,11 +78,11 @@ def test_a_task_is_preempted_only_under_full_with_interrupts_on_and_a_count_of_0
 
 
 def test_the_reason_of_an_arrival_names_what_lets_it_in() -> None:
-    assert arrival_reason(SOFTIRQ) == "interrupts and bottom halves are on"
-    assert arrival_reason(HARDIRQ) == "interrupts are on"
-    assert arrival_reason(NMI) == "nothing masks an NMI"
+    assert arrival_cause(SOFTIRQ) is Cause.INTERRUPTS_AND_HALVES_ON
+    assert arrival_cause(HARDIRQ) is Cause.INTERRUPTS_ON
+    assert arrival_cause(NMI) is Cause.NOTHING_MASKS
     with pytest.raises(KeyError):
-        arrival_reason(TASK)
+        arrival_cause(TASK)
 
 
 @pytest.mark.parametrize(("model", "calls", "fifo"), list(product(Preemption, (None, *Sleep), (False, True))))

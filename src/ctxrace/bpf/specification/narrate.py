@@ -4,10 +4,13 @@ from collections.abc import Sequence
 
 from ctxrace.bpf.specification.code import Context, schedule
 from ctxrace.bpf.specification.system import Specification, State
-from ctxrace.core.interleaving import Access, Event, Interleaving, Turn
+from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, Difference, Ending, NotRecovered, ValuesLeft
+from ctxrace.core.interleaving import Access, Event, Interleaving, ValueKind
+from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.rules.contexts import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_reason
+from ctxrace.core.turn import IDLE_TASK, Cause, Turn, TurnKind
+from ctxrace.kernel.rules.contexts import ACCOUNTING, IDLE_PREEMPT_COUNT, arrival_cause
 
 __all__ = ["narrate"]
 
@@ -18,14 +21,14 @@ def narrate(system: Specification, run: Sequence[tuple[State, Step]]) -> Interle
 
 
 class _Cpu:
-    """Who is on a CPU: the task that runs, none being the idle task, the one that finished last, the interrupts."""
+    """A CPU: the task that runs, empty for the idle task, the one that finished last, and the interrupts over it."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.task, self.finished = name, "", ""
+    def __init__(self, number: int) -> None:
+        self.number, self.task, self.finished = number, "", ""
         self.stack: list[str] = []
 
-    def below(self) -> str:
-        return self.stack[-1] if self.stack else f"task {self.task}" if self.task else "the idle task"
+    def running(self) -> str:
+        return self.stack[-1] if self.stack else self.task or IDLE_TASK
 
 
 class _Narrator:
@@ -33,10 +36,10 @@ class _Narrator:
         self.system = system
         self.rows: list[Event | Turn] = []
         self.many = len(system.cpus) > 1
-        self.cpus = [_Cpu(f"CPU {cpu}" if self.many else "the CPU") for cpu in system.cpus]
+        self.cpus = [_Cpu(cpu) for cpu in system.cpus]
 
     def tell(self, run: Sequence[tuple[State, Step]]) -> Interleaving:
-        outcome = ""
+        endings: tuple[Ending, ...] = ()
         for state, step in run:
             choice, after = self.system.choice(step), step.state
             who, me = choice.who, self.system.taking(state, choice)
@@ -44,55 +47,58 @@ class _Narrator:
             self._event(state, who, me, after)
             if not after.contexts[who].at:
                 self._finish(who, self.cpus[me.cpu])
-            outcome = "; ".join(self._explain(broken, state, after, me.cpu) for broken in step.broken)
+            endings = tuple(self._ending(broken, state, after, me.cpu) for broken in step.broken)
         present = {row.context for row in self.rows}
         contexts = tuple(name for name in self.system.names if name in present)
-        return Interleaving(contexts, tuple(self.rows), outcome, sum(step.switches for _, step in run))
+        return Interleaving(contexts, tuple(self.rows), endings, sum(step.switches for _, step in run))
 
     def _turn(self, state: State, who: int, me: Context) -> None:
         name, cpu = self.system.names[who], self.cpus[me.cpu]
         if who in self.system.handlers:
             if not me.at:
-                reason = arrival_reason(self.system.levels[who]) + (", not accounted for" if me.early else "")
-                self.rows.append(Turn("arrival", name, f"{reason}; over {cpu.below()}, runs attempt"))
+                cause = arrival_cause(self.system.levels[who])
+                below, accounted = cpu.running(), not me.early
+                turn = Turn(TurnKind.ARRIVAL, name, cause, entry="attempt", below=below, accounted=accounted)
+                self.rows.append(turn)
                 cpu.stack.append(name)
             return
         if name == cpu.task:
             return
-        reason = self._why_it_runs(state, name, cpu)
-        kind = "switch" if me.at or cpu.task else "start"
-        self.rows.append(Turn(kind, name, reason if me.at else f"{reason}; runs attempt"))
+        cause, previous, function = self._why_it_runs(state, name, cpu)
+        kind = TurnKind.SWITCH if me.at or cpu.task else TurnKind.START
+        entry, number = "" if me.at else "attempt", cpu.number if self.many else None
+        self.rows.append(Turn(kind, name, cause, previous, function, entry, cpu=number))
         for other in self.cpus:
             other.task = "" if other.task == name else other.task
         cpu.task = name
 
-    def _why_it_runs(self, state: State, name: str, cpu: _Cpu) -> str:
-        here = f"on {cpu.name}: " if self.many else ""
+    def _why_it_runs(self, state: State, name: str, cpu: _Cpu) -> tuple[Cause, str, str]:
+        """Return why the task `name` may run, the task that lost the CPU to it, and the function where it did."""
         system = self.system
         me = state.contexts[system.names.index(name)]
         if me.at and self.cpus[me.cpu] is not cpu:
-            return f"{here}migration is not disabled"
+            return Cause.MIGRATES, "", ""
         if cpu.task:
             previous = system.names.index(cpu.task)
             if system.code[previous].lines[state.contexts[previous].at - 1] is schedule:
-                return f"{here}task {cpu.task} has blocked"
-            return f"{here}task {cpu.task} is preempted: preempt count 0, interrupts on"
+                return Cause.SLEEPS, cpu.task, "schedule"
+            return Cause.PREEMPTED, cpu.task, ""
         if cpu.finished and any(state.contexts[other].at for other in system.tasks):
-            return f"{here}task {cpu.finished} has finished"
-        return f"{here}the CPU is idle"
+            return Cause.FINISHED, cpu.finished, ""
+        return Cause.CPU_IDLE, "", ""
 
     def _event(self, state: State, who: int, me: Context, after: State) -> None:
         system, code = self.system, self.system.code[who]
         rctx = system.rctx_now(state.contexts, who, me)
         enters = system.act(state.active, who, me, rctx)[2]
         function = code.one[me.at % len(code.one)][0]
-        notes: tuple[str, ...] = ()
+        notes: tuple[Note, ...] = ()
         if enters:
-            notes = ("enters body",)
+            notes = (Note(NoteKind.ENTERS, "body"),)
         elif me.at + 1 in code.answers:
-            notes = ("refused",)
+            notes = (Note(NoteKind.REFUSED),)
         elif system.inside(who, me) not in (-1, system.inside(who, after.contexts[who])):
-            notes = ("leaves body",)
+            notes = (Note(NoteKind.LEAVES, "body"),)
         accesses = tuple(self._access(kind, state, who, me, after) for kind in code.lines[me.at].touches)
         text = system.guard.spell(code.lines[me.at], str(rctx))
         self.rows.append(Event(system.names[who], 0, text, function, None, accesses, notes))
@@ -101,7 +107,7 @@ class _Narrator:
         if kind == "preempt_count":
             before = self._preempt_count(state, me)
             now = before + after.contexts[who].off - me.off
-            return Access("write", "current", 0, 4, now, before, "preempt_count")
+            return Access("write", "current", 0, 4, now, before, "preempt_count", ValueKind.PREEMPT_COUNT)
         system = self.system
         first, end = system.counters(who, me)
         if kind == "word":
@@ -136,28 +142,24 @@ class _Narrator:
         name = self.system.names[who]
         if who in self.system.handlers:
             cpu.stack.pop()
-            self.rows.append(Turn("return", name, f"back to {cpu.below()}"))
+            self.rows.append(Turn(TurnKind.RETURN, name, below=cpu.running()))
         else:
-            self.rows.append(Turn("finish", name))
+            self.rows.append(Turn(TurnKind.FINISH, name))
             cpu.finished, cpu.task = name, ""
 
-    def _explain(self, broken: Property, state: State, after: State, cpu: int) -> str:
-        idle = "the CPUs are idle" if self.many else "the CPU is idle"
+    def _ending(self, broken: Property, state: State, after: State, cpu: int) -> Ending:
         match broken.kind:
             case "exclusive":
-                return f"body is active twice on CPU {cpu}" if self.many else "body is active twice on one CPU"
+                return BodyOverlaps("body", 2, cpu if self.many else None)
             case "balanced":
-                return f"{idle}, and {self._difference(after)}"
+                return ValuesLeft(self._differences(after), self.many)
             case "recovers":
-                return f"{idle}, and one more undisturbed attempt does not run body"
+                return NotRecovered("attempt", "body", self.many)
             case _:
-                what = "attempts overlapped" if state.overlapped else "an undisturbed attempt was made"
-                return f"{idle} again: {what}, and body never ran"
+                return BodyNeverRan("attempt", "body", bool(state.overlapped), self.many)
 
-    def _difference(self, after: State) -> str:
+    def _differences(self, after: State) -> tuple[Difference, ...]:
         each = self.system.guard.counters
         names = [f"active[{slot % each}]" if each > 1 else "active" for slot in range(len(after.active))]
-        told = [
-            f"{self._name(names[slot], slot)} is {value}, not 0" for slot, value in enumerate(after.active) if value
-        ]
-        return " and ".join(told)
+        counters = enumerate(after.active)
+        return tuple(Difference(self._name(names[slot], slot), value, 0) for slot, value in counters if value)

@@ -3,12 +3,14 @@
 from collections.abc import Hashable, Sequence
 from typing import Any
 
+from ctxrace.core.ending import Ending
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.smp import SmpState, SmpSystem
 from ctxrace.kernel.model.state import On
 from ctxrace.kernel.model.system import KernelSystem
-from ctxrace.kernel.narrate.narrator import Narrator, outcome_of
+from ctxrace.kernel.narrate.endings import endings_of
+from ctxrace.kernel.narrate.narrator import Narrator
 
 __all__ = ["SmpNarrator", "narrate", "narrator_for"]
 
@@ -52,10 +54,10 @@ class SmpNarrator:
 
     def interleaving(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
         """Return what was told of `run`."""
-        outcome = ""
+        endings: tuple[Ending, ...] = ()
         if run and run[-1][1].broken:
             state, step = run[-1]
             number = step.label.cpu  # type: ignore[attr-defined]
             seen, after = (self.system.seen_from(position, number) for position in (state, step.state))
-            outcome = outcome_of(self.system.cpus[number], [(seen, step._replace(state=after))])
-        return self.cpus[0].told(outcome, sum(step.switches for _, step in run))
+            endings = endings_of(self.system.cpus[number], [(seen, step._replace(state=after))])
+        return self.cpus[0].ending_in(endings, sum(step.switches for _, step in run))

@@ -7,13 +7,15 @@ Sources: Linux v6.19 include/linux/preempt.h (layout of the preempt count), incl
 
 from enum import IntEnum
 
+from ctxrace.core.turn import Cause
+
 __all__ = [
     "ACCOUNTING",
     "IDLE_PREEMPT_COUNT",
     "INTERRUPT_NAMES",
     "SOFTIRQS_AT_ONCE",
     "Level",
-    "arrival_reason",
+    "arrival_cause",
     "may_arrive",
     "starts_masked",
 ]
@@ -75,10 +77,10 @@ def starts_masked(level: Level) -> bool:
     return level >= Level.HARDIRQ
 
 
-def arrival_reason(level: Level) -> str:
-    """Say why a context of `level` could arrive."""
+def arrival_cause(level: Level) -> Cause:
+    """Return why a context of `level` could arrive."""
     return {
-        Level.SOFTIRQ: "interrupts and bottom halves are on",
-        Level.HARDIRQ: "interrupts are on",
-        Level.NMI: "nothing masks an NMI",
+        Level.SOFTIRQ: Cause.INTERRUPTS_AND_HALVES_ON,
+        Level.HARDIRQ: Cause.INTERRUPTS_ON,
+        Level.NMI: Cause.NOTHING_MASKS,
     }[level]

@@ -17,7 +17,6 @@ from ctxrace.bpf.programs.meet.memory import NOBODY, Memory, Pending, without_na
 from ctxrace.bpf.programs.meet.pair import Topic
 from ctxrace.bpf.programs.meet.relevance import END, Slice
 from ctxrace.bpf.programs.meet.together import Effects, Together, Watched
-from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 
@@ -294,10 +293,6 @@ class PairSystem:
                     if at >= 0 and _wide(value):
                         found[at] = _plain(value)
         return found
-
-    def narrate(self, run: Sequence[tuple[PairState, Step]]) -> Interleaving:
-        """Tell a run by its labels alone; `narrate.narrate` tells it to a reader."""
-        return Interleaving((), (), notes=tuple(str(step.label) for _, step in run))
 
 
 class _Outcome(NamedTuple):

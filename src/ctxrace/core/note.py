@@ -1,0 +1,45 @@
+"""What an instruction did, or was, besides its accesses: one fact each."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+__all__ = ["Note", "NoteKind"]
+
+
+class NoteKind(StrEnum):
+    """What a note says. The comment says what its `subject` is."""
+
+    # Of a step:
+    ENTERS = "enters"  # a function
+    LEAVES = "leaves"  # a function
+    RETURNS = "returns"  # the value that the function just left has returned
+    STORE_FAILS = "store-exclusive fails"  # none: the exclusive monitor was cleared
+    CHECK_FAILS = "check fails"  # the condition, as C spells it
+    SLEEPS = "sleeps in"  # the function that sleeps, or may sleep
+    FAULTS = "faults"  # the fault, as the machine tells it
+    REFUSED = "refused"  # none: the guard does not let the body run
+    # Of a claim:
+    IS_STEP = "is step"  # the number of the claimed step
+    IS_OUTCOME = "is the outcome"  # none
+    CALLED = "called"  # a function: the claim has the call here, between two events
+    RETURNED = "returned from"  # a function, with `value`: likewise
+    # Of an instruction in a listing: why it is an event.
+    READS = "reads"  # a place
+    WRITES = "writes"  # a place
+    RESCHEDULES = "writes, and changes what may be scheduled,"  # a place
+    MASKS = "changes the interrupt mask"  # none
+    MAY_SLEEP = "may give up the CPU in"  # a function
+    ASKS_CPU = "asks which CPU it is on"  # none
+    NEEDS_MONITOR = "needs the exclusive monitor"  # none
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """State one fact. subject, value: see `NoteKind`; empty where the kind has none."""
+
+    kind: NoteKind
+    subject: str = ""
+    value: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.kind, self.subject, self.value]))

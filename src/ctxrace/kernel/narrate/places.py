@@ -1,0 +1,47 @@
+"""What bytes of memory are called: the variable, the offset in it, and its spelling in C."""
+
+
+from ctxrace.core.interleaving import Access, ValueKind
+from ctxrace.kernel.model.layout import (
+    MIGRATION_DISABLED,
+    PREEMPT_COUNT,
+    RUN_CONTEXT,
+    SOFTIRQ_DISABLE_COUNT,
+    TASK_STRUCT_SIZE,
+)
+from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.machine.memory import RegionKind, Touch
+
+__all__ = ["access_of", "place_of"]
+
+
+def access_of(system: KernelSystem, touch: Touch, found: bytes, identity: int) -> Access:
+    """Return `touch` as an access of the memory that held `found`, while `identity` is current."""
+    before = int.from_bytes(found, system.image.arch.byte_order) if touch.kind == "write" else None
+    symbol, offset, name = place_of(system, touch.address, touch.size, identity)
+    kind, at = system.layout.locate(touch.address, identity)
+    counts = kind is RegionKind.OWN and at in PREEMPT_COUNT
+    value_kind = ValueKind.PREEMPT_COUNT if counts else ValueKind.UNSIGNED
+    return Access(touch.kind, symbol, offset, touch.size, touch.value, before, name, value_kind)
+
+
+def place_of(system: KernelSystem, address: int, size: int, identity: int) -> tuple[str, int, str]:
+    """Return symbol, offset in it, and spelling in C of `size` bytes at `address`, while `identity` is current."""
+    kind, at = system.layout.locate(address, identity)
+    if kind is RegionKind.OWN and at in PREEMPT_COUNT:
+        return "current", at, "preempt_count"
+    if kind is RegionKind.OWN and at in RUN_CONTEXT:
+        return "current", at, "current->bpf_ctx"
+    if kind is RegionKind.OWN and at in SOFTIRQ_DISABLE_COUNT:
+        return "current", at, "current->softirq_disable_cnt"
+    if kind is RegionKind.OWN and at in MIGRATION_DISABLED:
+        return "current", at, "current->migration_disabled"
+    if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
+        return "current", at, f"current+{at:#x}"
+    address, cpu = system.layout.symbol_address(address)
+    symbol = system.image.object_at(address)
+    if symbol is None:
+        return "", 0, f"{address:#x}"
+    offset = address - symbol.address
+    whose = "" if cpu is None or system.layout.cpus == 1 else f"CPU {cpu}'s "
+    return symbol.name, offset, whose + system.image.place(symbol, offset, size)
