@@ -75,7 +75,7 @@ def test_json_has_the_same_facts() -> None:
     result = judged("bot")
     facts = json.loads(claim_to_json(result))
     assert (facts["schema"], facts["answer"], facts["failed"], facts["status"]) == (
-        "ctxrace-claim/1", "impossible", "7", 1)  # fmt: skip
+        "ctxrace-claim/2", "impossible", "7", 1)  # fmt: skip
     assert [step["verdict"] for step in facts["steps"]] == ["possible"] * 10 + ["impossible"] + ["not reached"] * 3
     assert facts["outcome_interleaving"]["switches"] == 3
 

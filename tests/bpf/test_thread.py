@@ -78,7 +78,7 @@ def test_an_execution_round_trips_through_a_claim(asked: Executed) -> None:
 
 def test_json_has_the_same_facts() -> None:
     facts = json.loads(thread_to_json(statements()))
-    assert facts["schema"] == "ctxrace-thread/1"
+    assert facts["schema"] == "ctxrace-thread/2"
     assert sum(len(statement["facts"]) for statement in facts["statements"]) == 38
     leak = facts["statements"][0]["facts"][0]
     assert (leak["verdict"], leak["as_expected"]) == ("impossible at 7; outcome reachable", True)

@@ -188,7 +188,7 @@ def test_json_has_what_machines_need(run: Run, racy: Path) -> None:
     status, out, _ = run("check", racy, "--property", "exclusive", "--json")
     assert status == 1
     data = json.loads(out)
-    assert data["schema"] == "ctxrace-result/1"
+    assert data["schema"] == "ctxrace-result/2"
     result = data["results"][0]
     for key in ("case", "arch", "compiler", "preemption", "tasks", "interrupts", "property", "verdict", "states",
                 "transitions", "seconds"):  # fmt: skip

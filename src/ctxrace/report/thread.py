@@ -10,7 +10,7 @@ from ctxrace.report.layout import typed
 
 __all__ = ["SCHEMA", "render_thread", "thread_to_json"]
 
-SCHEMA = "ctxrace-thread/1"
+SCHEMA = "ctxrace-thread/2"
 WIDTH = 72
 _ABOUT, _VERDICT = 26, 16
 _SCENARIOS = (
@@ -35,7 +35,7 @@ def render_thread(statements: Sequence[Statement]) -> str:
 
 
 def thread_to_json(statements: Sequence[Statement]) -> str:
-    """Write the same facts as JSON, schema ``ctxrace-thread/1``."""
+    """Write the same facts as JSON, schema ``ctxrace-thread/2``."""
     facts = {
         "schema": SCHEMA,
         "statements": [
