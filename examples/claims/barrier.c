@@ -1,1 +1,1 @@
-../../src/ctxrace/bpf/said/barrier.c
+../../src/ctxrace/bpf/thread/claims/barrier.c

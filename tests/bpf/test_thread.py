@@ -10,15 +10,23 @@ from pathlib import Path
 import pytest
 
 from ctxrace.bpf.claims import prepare
-from ctxrace.bpf.decided import SAID, ask, decide_thread
-from ctxrace.bpf.thread import COMPILERS, THREAD, Barrier, Checked, Executed
+from ctxrace.bpf.thread.decide import CLAIMS, ask, decide_thread
+from ctxrace.bpf.thread.statements import (
+    COMPILERS,
+    REMARKS,
+    THREAD,
+    BarrierQuestion,
+    ClaimQuestion,
+    PropertyQuestion,
+    Question,
+)
 from ctxrace.claims.decide import decide
 from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
-from ctxrace.core.claim import Answer
+from ctxrace.core.claim import Answer, OutcomeFound
 from ctxrace.core.schedule import Schedule
-from ctxrace.core.statement import Fact, Statement
+from ctxrace.core.statement import Decision, Fact, Ruling, Statement, States
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.replay import replay
 from ctxrace.report.lanes import render_interleaving
@@ -27,16 +35,16 @@ from ctxrace.report.thread import render_thread, thread_to_json
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "thread.md"
 LONG = Limits(3_000_000)
-ASKED = list(dict.fromkeys(asked for said in THREAD for asked in said.asked))
+ASKED = list(dict.fromkeys(question for quotation in THREAD for question in quotation.questions))
 
 
 @cache
-def fact(asked: Checked | Executed | Barrier) -> Fact:
+def fact(asked: Question) -> Fact:
     return ask(asked, LONG)
 
 
 def statements() -> list[Statement]:
-    return [Statement(s.quote, s.who, s.so, tuple(fact(asked) for asked in s.asked)) for s in THREAD]
+    return [Statement(q.quote, q.author, q.conclusion, tuple(map(fact, q.questions))) for q in THREAD]
 
 
 def test_every_row(golden: Callable[[str, str], None]) -> None:
@@ -45,22 +53,28 @@ def test_every_row(golden: Callable[[str, str], None]) -> None:
             pytest.skip(f"{cc} is not installed")
     told = statements()
     assert all(fact.as_expected for statement in told for fact in statement.facts)
-    text = render_thread(told)
+    text = render_thread(told, REMARKS)
     assert text.isascii()
     assert max(map(len, text.splitlines())) <= 72
     golden("thread.txt", text)
 
 
-def spelled(asked: Checked | Executed | Barrier) -> str:
-    return f"{asked.about}-{asked.case.guard}" if isinstance(asked, Checked) else asked.about
+def spelled(asked: Question) -> str:
+    return f"{asked.about}-{asked.case.guard}" if isinstance(asked, PropertyQuestion) else asked.about
 
 
-VIOLATED = [asked for asked in ASKED if isinstance(asked, Checked) and asked.expected == "violated"]
-RUN = [asked for asked in ASKED if isinstance(asked, Executed) and asked.expected.endswith(("possible", " reachable"))]
+PROPERTIES = [asked for asked in ASKED if isinstance(asked, PropertyQuestion)]
+VIOLATED = [asked for asked in PROPERTIES if asked.expected.ruling is Ruling.VIOLATED]
+RUN = [
+    asked
+    for asked in ASKED
+    if isinstance(asked, ClaimQuestion)
+    and (asked.expected.ruling is Ruling.POSSIBLE or asked.expected.outcome is OutcomeFound.REACHABLE)
+]
 
 
 @pytest.mark.parametrize("asked", VIOLATED, ids=spelled)
-def test_a_violation_round_trips_through_replay(asked: Checked) -> None:
+def test_a_violation_round_trips_through_replay(asked: PropertyQuestion) -> None:
     run = fact(asked).interleaving
     assert run is not None
     told, broken = replay(asked.case.load()[0], Schedule.parse(run.schedule), asked.case.load()[1])
@@ -69,7 +83,7 @@ def test_a_violation_round_trips_through_replay(asked: Checked) -> None:
 
 
 @pytest.mark.parametrize("asked", RUN, ids=spelled)
-def test_an_execution_round_trips_through_a_claim(asked: Executed) -> None:
+def test_an_execution_round_trips_through_a_claim(asked: ClaimQuestion) -> None:
     run = fact(asked).interleaving
     assert run is not None
     text = claim_text(run, (), f"bpf {asked.guard}, preemption full")
@@ -81,12 +95,14 @@ def test_json_has_the_same_facts() -> None:
     assert facts["schema"] == "ctxrace-thread/2"
     assert sum(len(statement["facts"]) for statement in facts["statements"]) == 38
     leak = facts["statements"][0]["facts"][0]
-    assert (leak["verdict"], leak["as_expected"]) == ("impossible at 7; outcome reachable", True)
+    assert (leak["decision"]["text"], leak["as_expected"]) == ("impossible at 7; outcome reachable", True)
+    assert (leak["decision"]["ruling"], leak["decision"]["step"], leak["decision"]["outcome"]) == (
+        "impossible", "7", "reachable")  # fmt: skip
     assert leak["interleaving"]["switches"] == 3
 
 
 def test_a_row_that_comes_out_otherwise_is_marked() -> None:
-    other = Fact("v1: balanced", "holds", "violated", "5 states", "ctxrace bpf")
+    other = Fact("v1: balanced", Decision(Ruling.HOLDS), Decision(Ruling.VIOLATED), States(5), "ctxrace bpf")
     text = render_thread([Statement('"No leak"', "the author", "not so", (other,))])
     assert "!!v1: balanced" in text
     assert "!!  expected: violated" in text
@@ -95,8 +111,9 @@ def test_a_row_that_comes_out_otherwise_is_marked() -> None:
 
 
 def test_a_compiler_that_is_missing_is_told() -> None:
-    found = ask(Barrier("none before: other", "no-such-compiler", "NO_BARRIER"), LONG)
-    assert (found.verdict, found.missing) == ("not asked", "no-such-compiler is not installed")
+    found = ask(BarrierQuestion("none before: other", "no-such-compiler", "NO_BARRIER"), LONG)
+    assert (found.decision.ruling, found.missing_compiler) == (Ruling.NOT_ASKED, "no-such-compiler")
+    assert "no-such-compiler is not installed" in render_thread([Statement("q", "w", "s", (found,))])
     assert "1 not asked here" in " ".join(render_thread([Statement("q", "w", "s", (found,))]).split())
 
 
@@ -111,20 +128,25 @@ def test_a_limit_makes_it_incomplete(capsys: pytest.CaptureFixture[str]) -> None
     assert out.count("\n=> ") == 0
 
 
+def at(step: str, outcome: OutcomeFound) -> Decision:
+    return Decision(Ruling.IMPOSSIBLE, step, outcome)
+
+
+OPEN, REACHABLE = OutcomeFound.INCOMPLETE, OutcomeFound.REACHABLE
 INCOMPLETE = {
-    ("incomplete", "holds"): True,
-    ("incomplete", "possible"): True,
-    ("impossible at 7; outcome incomplete", "impossible at 7; outcome reachable"): True,
-    ("impossible at 5; outcome incomplete", "impossible at 7; outcome reachable"): False,
-    ("impossible at 5; outcome incomplete", "possible"): False,
-    ("holds", "violated"): False,
-    ("violated", "holds"): False,
+    (Decision(Ruling.INCOMPLETE), Decision(Ruling.HOLDS)): True,
+    (Decision(Ruling.INCOMPLETE), Decision(Ruling.POSSIBLE)): True,
+    (at("7", OPEN), at("7", REACHABLE)): True,
+    (at("5", OPEN), at("7", REACHABLE)): False,
+    (at("5", OPEN), Decision(Ruling.POSSIBLE)): False,
+    (Decision(Ruling.HOLDS), Decision(Ruling.VIOLATED)): False,
+    (Decision(Ruling.VIOLATED), Decision(Ruling.HOLDS)): False,
 }
 
 
 @pytest.mark.parametrize(("verdict", "expected"), INCOMPLETE)
-def test_what_is_not_decided_contradicts_nothing(verdict: str, expected: str) -> None:
-    other = Fact("v1", verdict, expected, "5 states", "ctxrace bpf", reason="interrupted")
+def test_what_is_not_decided_contradicts_nothing(verdict: Decision, expected: Decision) -> None:
+    other = Fact("v1", verdict, expected, States(5), "ctxrace bpf", stopped="interrupted")
     incomplete = INCOMPLETE[verdict, expected]
     assert (other.incomplete, other.unlike, other.as_expected) == (incomplete, not incomplete, False)
     text = render_thread([Statement("q", "w", "s", (other,))])
@@ -134,17 +156,17 @@ def test_what_is_not_decided_contradicts_nothing(verdict: str, expected: str) ->
     assert f"\n{mark}  interrupted\n" in text
     assert ("!!  expected: " in text) is not incomplete
     (fact,) = json.loads(thread_to_json([Statement("q", "w", "s", (other,))]))["statements"][0]["facts"]
-    assert (fact["as_expected"], fact["reason"]) == (None if incomplete else False, "interrupted")
+    assert (fact["as_expected"], fact["stopped"]) == (None if incomplete else False, "interrupted")
 
 
 def test_processes_find_the_same() -> None:
-    few = [said for said in THREAD if said.quote.startswith('"At most')]
+    few = [quotation for quotation in THREAD if quotation.quote.startswith('"At most')]
     assert decide_thread(2, LONG, few) == decide_thread(1, LONG, few)
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in SAID.iterdir()))
+@pytest.mark.parametrize("file", sorted(path.name for path in CLAIMS.iterdir()))
 def test_the_examples_are_what_is_asked(file: str) -> None:
-    assert (ROOT / "examples" / "claims" / file).read_bytes() == (SAID / file).read_bytes()
+    assert (ROOT / "examples" / "claims" / file).read_bytes() == (CLAIMS / file).read_bytes()
 
 
 def test_the_page_shows_what_is_printed() -> None:

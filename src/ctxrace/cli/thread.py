@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.decided import decide_thread
+from ctxrace.bpf.thread.decide import decide_thread
+from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.cli import options as opt
 from ctxrace.cli.progress import searching
 from ctxrace.report.thread import render_thread, thread_to_json
@@ -27,7 +28,7 @@ def claims(
     del mail  # there is one layout
     with searching("deciding the thread"):
         statements = decide_thread(jobs, limits)
-    sys.stdout.write(thread_to_json(statements) if json else render_thread(statements))
+    sys.stdout.write(thread_to_json(statements) if json else render_thread(statements, REMARKS))
     facts = [fact for statement in statements for fact in statement.facts]
     unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)
     raise typer.Exit(1 if unlike else 3 if incomplete else 0)

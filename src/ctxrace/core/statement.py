@@ -1,54 +1,113 @@
-"""What is found out about what somebody said: the statement, and the facts that decide it."""
+"""What is found out about a reviewer's statement: the facts that decide it."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
+from ctxrace.core.claim import OutcomeFound
 from ctxrace.core.interleaving import Interleaving
 
-__all__ = ["Fact", "Statement"]
+__all__ = ["CodeCompared", "Decision", "Evidence", "Fact", "NoPath", "Ruling", "RunLength", "Statement", "States"]
+
+
+class Ruling(StrEnum):
+    """The answer to one question."""
+
+    HOLDS = "holds"
+    VIOLATED = "violated"
+    POSSIBLE = "possible"
+    IMPOSSIBLE = "impossible"
+    INCOMPLETE = "incomplete"
+    NOT_ASKED = "not asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """An answer. step: the one that is impossible; outcome: what is found of the outcome then."""
+
+    ruling: Ruling
+    step: str = ""
+    outcome: OutcomeFound | None = None
+
+    def leaves_open(self, expected: "Decision") -> bool:
+        """Return whether it decides too little to say that it is `expected`, or that it is not."""
+        if self.ruling is Ruling.INCOMPLETE:
+            return True
+        same_step = (self.ruling, self.step) == (expected.ruling, expected.step)
+        return self.outcome is OutcomeFound.INCOMPLETE and same_step and expected.outcome is not None
+
+
+@dataclass(frozen=True, slots=True)
+class States:
+    """A search visited `number` states."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunLength:
+    """An interleaving shows it."""
+
+    switches: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoPath:
+    """Every path through the code shows it, without a search."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCompared:
+    """The optimisation levels at which the code is the `same` as another one's, and at which it is `other` code."""
+
+    same: tuple[str, ...]
+    other: tuple[str, ...]
+
+
+Evidence = States | RunLength | NoPath | CodeCompared
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
     """One thing that was decided.
 
-    about: what was asked, of which code. verdict: in words, as ``holds``; expected: the one that `Statement.so` is
-    true with. reason: why nothing more was decided, where that is so.
-    size: of the interleaving, or of the proof. command: what shows it. interleaving: if there is one.
-    replay: what replays its schedule, but for that. missing: why it could not be asked here; empty: it was.
+    about: what was asked, of which code. expected: the decision with which `Statement.conclusion` is true.
+    evidence: what shows it; None where nothing was found out. command: what to type to see it.
+    interleaving: if there is one. replay: what replays its schedule, but for that.
+    missing_compiler: the one without which it could not be asked. stopped: what ended the search early.
     """
 
     about: str
-    verdict: str
-    expected: str
-    size: str
+    decision: Decision
+    expected: Decision
+    evidence: Evidence | None
     command: str
     interleaving: Interleaving | None = None
     replay: str = ""
-    missing: str = ""
-    reason: str = ""
+    missing_compiler: str = ""
+    stopped: str = ""
 
     @property
     def as_expected(self) -> bool:
-        """Whether it came out so; what could not be asked contradicts nothing."""
-        return bool(self.missing) or self.verdict == self.expected
+        """Whether the decision is the expected one; what could not be asked contradicts nothing."""
+        return bool(self.missing_compiler) or self.decision == self.expected
 
     @property
     def incomplete(self) -> bool:
-        """Whether too little was decided to say that it came out as expected, or otherwise."""
-        decided = self.verdict.removesuffix("incomplete")
-        return decided != self.verdict and self.expected.startswith(decided)
+        """Whether too little was decided to say whether it is as expected."""
+        return not self.as_expected and self.decision.leaves_open(self.expected)
 
     @property
     def unlike(self) -> bool:
-        """Whether it came out otherwise than expected."""
+        """Whether the decision contradicts the expected one."""
         return not self.as_expected and not self.incomplete
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """Words from the thread. who: the author's role; so: what the facts say of it, where all come out as expected."""
+    """A quotation. author: the role; conclusion: what the facts say of it, where all are as expected."""
 
     quote: str
-    who: str
-    so: str
+    author: str
+    conclusion: str
     facts: tuple[Fact, ...]

@@ -1,7 +1,6 @@
 """A claim's result as text for a terminal, as a plain mail, and as JSON."""
 
 import json
-import re
 import textwrap
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -12,7 +11,7 @@ from ctxrace.core.turn import Turn
 from ctxrace.report.heading import scenario_of
 from ctxrace.report.json import fact, interleaving_facts, row_fact
 from ctxrace.report.lanes import render_interleaving
-from ctxrace.report.layout import clean, columns, finish, typed, wrap
+from ctxrace.report.layout import ascii_only, clean, columns, finish, typed, wrap
 from ctxrace.report.sentences.claim import (
     finding_phrase,
     memory_phrase,
@@ -29,7 +28,6 @@ __all__ = ["SCHEMA", "claim_to_json", "render_claim", "render_claim_mail"]
 SCHEMA = "ctxrace-claim/2"
 WIDTH = 100
 MAIL = 72
-_ASCII = {"➜": "->", "←": "<-", "──": "--", "─": "-", "…": "...", "×": "x"}
 
 
 def render_claim(result: ClaimResult) -> str:
@@ -62,7 +60,7 @@ def render_claim_mail(result: ClaimResult) -> str:
     notes = list(_notes(result))
     lines += _mail(f"({_sentence('; '.join(notes))})") if notes else []
     if result.command:
-        lines += ["", *(_ascii(line) for line in typed(result.command, MAIL))]
+        lines += ["", *(ascii_only(line) for line in typed(result.command, MAIL))]
     return "".join(line.rstrip() + "\n" for line in lines)
 
 
@@ -248,10 +246,4 @@ def _sentence(text: str, names: Collection[str] = ()) -> str:
 
 
 def _mail(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(_ascii(clean(text)), MAIL, initial_indent=indent, subsequent_indent=indent + "  ")
-
-
-def _ascii(text: str) -> str:
-    for mark, plain in _ASCII.items():
-        text = text.replace(mark, plain)
-    return re.sub(r"[^\x20-\x7e]", "?", text)
+    return textwrap.wrap(ascii_only(clean(text)), MAIL, initial_indent=indent, subsequent_indent=indent + "  ")

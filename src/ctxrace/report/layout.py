@@ -6,9 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rich.cells import cell_len
 
-__all__ = ["SHELL_WORD", "clean", "columns", "cut", "cut_front", "finish", "listed", "typed", "wrap"]
+__all__ = ["SHELL_WORD", "ascii_only", "clean", "columns", "cut", "cut_front", "finish", "listed", "typed", "wrap"]
 
 MORE = "…"
+_ASCII = {"➜": "->", "←": "<-", "─": "-", "…": "...", "×": "x"}
 SHELL_WORD = re.compile(r"""(?:[^\s'"\\]|'[^']*'|"(?:\\.|[^"\\])*"|\\.|['"\\])+""", re.DOTALL)
 
 
@@ -19,6 +20,13 @@ def clean(text: str) -> str:
     reach a terminal or shift a column.
     """
     return _printable(" ".join(text.split()))
+
+
+def ascii_only(text: str) -> str:
+    """Spell `text` in printable ASCII: our own signs as others do, anything else as ``?``."""
+    for mark, plain in _ASCII.items():
+        text = text.replace(mark, plain)
+    return re.sub(r"[^\x20-\x7e]", "?", text)
 
 
 def cut(text: str, width: int) -> str:

@@ -1,37 +1,35 @@
-"""The thread decided: statements with their facts, as a table that fits a mail, and as JSON."""
+"""The statements of a thread with the facts that decide them, as a table that fits a mail, and as JSON."""
 
 import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from ctxrace.core.statement import Fact, Statement
+from ctxrace.core.statement import CodeCompared, Fact, Statement
+from ctxrace.report.json import fact as as_json
 from ctxrace.report.json import interleaving_facts
-from ctxrace.report.layout import typed
+from ctxrace.report.layout import ascii_only, typed
+from ctxrace.report.sentences.statement import decision_phrase, evidence_phrase, missing_phrase
 
 __all__ = ["SCHEMA", "render_thread", "thread_to_json"]
 
 SCHEMA = "ctxrace-thread/2"
 WIDTH = 72
-_ABOUT, _VERDICT = 26, 16
-_SCENARIOS = (
-    "2 tasks where nothing else is said. What interrupts them: softirq, hardirq and NMI, where the guard is by itself; "
-    "an NMI, where a trampoline calls it (as in every list of steps); nothing, where programs sleep."
-)
-_BARRIERS = (
-    'Of barriers: "the same code" is, byte for byte, what the compiler makes of the guard with one barrier(), before '
-    'the decrement; "other code" differs from it, and its verdict is its own.'
-)
+_ABOUT, _DECISION = 26, 16
 
 
-def render_thread(statements: Sequence[Statement]) -> str:
-    """Write every statement, its facts, and the command that shows each: ASCII, at most 72 columns."""
+def render_thread(statements: Sequence[Statement], remarks: tuple[str, str] = ("", "")) -> str:
+    """Write every statement, its facts, and the command that shows each: ASCII, at most 72 columns.
+
+    remarks: what a reader must know of the scenarios, and, where code was compared, of the comparison.
+    """
     lines = list(_opening(statements))
     for statement in statements:
         lines += ["", *_statement(statement)]
-    lines += ["", *textwrap.wrap(_SCENARIOS, WIDTH)]
-    if any(fact.size.endswith(" code") for statement in statements for fact in statement.facts):
-        lines += textwrap.wrap(_BARRIERS, WIDTH)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    scenarios, comparison = remarks
+    lines += ["", *textwrap.wrap(scenarios, WIDTH)] if scenarios else []
+    if any(isinstance(fact.evidence, CodeCompared) for statement in statements for fact in statement.facts):
+        lines += textwrap.wrap(comparison, WIDTH)
+    return "".join(f"{ascii_only(line).rstrip()}\n" for line in lines)
 
 
 def thread_to_json(statements: Sequence[Statement]) -> str:
@@ -41,8 +39,8 @@ def thread_to_json(statements: Sequence[Statement]) -> str:
         "statements": [
             {
                 "quote": statement.quote,
-                "who": statement.who,
-                "so": statement.so if all(fact.as_expected for fact in statement.facts) else None,
+                "author": statement.author,
+                "conclusion": statement.conclusion if all(fact.as_expected for fact in statement.facts) else None,
                 "facts": [_fact_as_json(fact) for fact in statement.facts],
             }
             for statement in statements
@@ -54,12 +52,12 @@ def thread_to_json(statements: Sequence[Statement]) -> str:
 def _fact_as_json(fact: Fact) -> dict[str, object]:
     return {
         "about": fact.about,
-        "verdict": fact.verdict,
-        "expected": fact.expected,
+        "decision": as_json(fact.decision, decision_phrase(fact.decision)),
+        "expected": as_json(fact.expected, decision_phrase(fact.expected)),
         "as_expected": None if fact.incomplete else fact.as_expected,
-        "size": fact.size,
-        "reason": fact.reason,
-        "missing": fact.missing,
+        "evidence": None if fact.evidence is None else as_json(fact.evidence, evidence_phrase(fact.evidence)),
+        "stopped": fact.stopped,
+        "missing_compiler": fact.missing_compiler,
         "command": fact.command,
         "interleaving": None if fact.interleaving is None else interleaving_facts(fact.interleaving),
     }
@@ -71,30 +69,31 @@ def _opening(statements: Sequence[Statement]) -> Iterator[str]:
         "not as expected, marked !!": sum(fact.unlike for fact in facts),
         "incomplete, marked ??": sum(fact.incomplete for fact in facts),
     }
-    told = [f"{number} {what}" for what, number in numbers.items() if number] or ["all as stated after =>"]
-    missing = sum(bool(fact.missing) for fact in facts)
-    told += [f"{missing} not asked here"] if missing else []
-    yield from textwrap.wrap(f"{len(statements)} statements, {len(facts)} facts: {'; '.join(told)}", WIDTH)
+    parts = [f"{number} {what}" for what, number in numbers.items() if number] or ["all as stated after =>"]
+    missing = sum(bool(fact.missing_compiler) for fact in facts)
+    parts += [f"{missing} not asked here"] if missing else []
+    yield from textwrap.wrap(f"{len(statements)} statements, {len(facts)} facts: {'; '.join(parts)}", WIDTH)
 
 
 def _statement(statement: Statement) -> Iterator[str]:
-    yield from textwrap.wrap(f"{statement.quote} ({statement.who})", WIDTH, subsequent_indent="  ")
+    yield from textwrap.wrap(f"{statement.quote} ({statement.author})", WIDTH, subsequent_indent="  ")
     if all(fact.as_expected for fact in statement.facts):
-        yield from textwrap.wrap(f"=> {statement.so}", WIDTH, subsequent_indent="   ")
+        yield from textwrap.wrap(f"=> {statement.conclusion}", WIDTH, subsequent_indent="   ")
     for fact in statement.facts:
         yield from _fact(fact)
 
 
 def _fact(fact: Fact) -> Iterator[str]:
     mark = "!!" if fact.unlike else "??" if fact.incomplete else "  "
-    verdict, _, outcome = fact.verdict.partition("; ")
-    told = fact.missing or fact.size
-    yield f"{mark}{fact.about:<{_ABOUT}} {verdict:<{_VERDICT}} {'' if outcome else told}"
+    outcome = fact.decision.outcome
+    decision = decision_phrase(fact.decision, outcome=False)
+    shown = missing_phrase(fact.missing_compiler) if fact.missing_compiler else evidence_phrase(fact.evidence)
+    yield f"{mark}{fact.about:<{_ABOUT}} {decision:<{_DECISION}} {'' if outcome else shown}"
     if outcome:
-        yield f"    {outcome}: {told}"
+        yield f"    outcome {outcome}: {shown}"
     if fact.unlike:
-        yield f"!!  expected: {fact.expected}"
-    if fact.reason:
-        yield from textwrap.wrap(fact.reason, WIDTH, initial_indent=f"{mark}  ", subsequent_indent=f"{mark}  ")
+        yield f"!!  expected: {decision_phrase(fact.expected)}"
+    if fact.stopped:
+        yield from textwrap.wrap(fact.stopped, WIDTH, initial_indent=f"{mark}  ", subsequent_indent=f"{mark}  ")
     for line in typed(fact.command, WIDTH - 6):
         yield f"    $ {line}" if line.startswith("ctxrace") else f"      {line}"
