@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from ctxrace.bpf.programs.rules import commits
-from ctxrace.bpf.programs.rules.hooks import LSM_HOOKS, TRACEPOINTS, Hook
+from ctxrace.bpf.programs.rules.hooks import FUNCTIONS, LSM_HOOKS, TRACEPOINTS, Hook
 from ctxrace.bpf.programs.rules.kernel import DISTRIBUTIONS, MIGRATE_DISABLE_IS_PREEMPTIBLE, Kernel, Version
 from ctxrace.bpf.programs.rules.kinds import Kind
 from ctxrace.bpf.programs.rules.placement import ROWS
@@ -113,6 +113,8 @@ def hooks() -> Iterator[str]:
     for name, hook in TRACEPOINTS.items():
         yield f"{name:22}{', '.join(map(str, hook.levels))}{turned_off(hook)}"
         yield from (f"{'':22}{cited(source)}" for source in hook.sources)
+    yield "functions in a task:"
+    yield from (f"  {cited(source)}" for hook in FUNCTIONS.values() for source in hook.sources)
     yield from wrapped("lsm hooks in a task: " + ", ".join(sorted(LSM_HOOKS)), "  ")
     yield from (f"  {cited(source)}" for source in next(iter(LSM_HOOKS.values())).sources)
 

@@ -148,6 +148,13 @@ def test_guard_before_61_may_let_two_tasks_in(section: str) -> None:
     assert found.outcome is Outcome.MISSED
 
 
+def test_guard_before_61_keeps_interrupts_out() -> None:
+    kernel = Kernel((5, 15), Preemption.FULL, preemptible_rcu=True)
+    for by in (SOFTIRQ, HARDIRQ, NMI):
+        second = placement(F, kernel, context=by)
+        assert meeting(placement(F, kernel, context=TASK), second, same_program=True).runs == ()
+
+
 def test_guard_is_whole_where_tasks_are_not_preempted_and_since_61() -> None:
     for kernel in (Kernel((5, 15), Preemption.VOLUNTARY, preemptible_rcu=False), FULL_612):
         program = placement(F, kernel)

@@ -148,6 +148,8 @@ TASK, SOFTIRQ, HARDIRQ, NMI = Level
         ("fentry/f", (TASK,), (SOFTIRQ, HARDIRQ, NMI), Certainty.ASSUMED),
         ("fentry.s/f", (TASK,), (), Certainty.KNOWN),  # might_fault() in its trampoline
         ("fentry/__x64_sys_read", (TASK,), (), Certainty.KNOWN),
+        ("fexit/tcp_sendmsg", (TASK,), (), Certainty.KNOWN),  # lock_sock()
+        ("tp/a/tcp_sendmsg", (TASK,), (SOFTIRQ, HARDIRQ, NMI), Certainty.ASSUMED),  # no function
         ("ksyscall/read", (TASK,), (), Certainty.KNOWN),
         ("kprobe/vfs_read", (TASK,), (SOFTIRQ, HARDIRQ, NMI), Certainty.ASSUMED),
         ("tp_btf/sched_process_exec", (TASK,), (), Certainty.KNOWN),

@@ -1,4 +1,4 @@
-"""Hooks whose callers were read: tracepoints, LSM hooks and system calls that run in known contexts.
+"""Hooks whose context is known: tracepoints, LSM hooks, functions that sleep, and system calls.
 
 What is here must be so in every kernel from 5.10 on. A hook that is not here may run anywhere.
 """
@@ -10,7 +10,7 @@ from ctxrace.bpf.programs.rules.kinds import Kind, Section
 from ctxrace.bpf.programs.rules.source import Source
 from ctxrace.kernel.rules.contexts import Level
 
-__all__ = ["LSM_HOOKS", "SYSTEM_CALL", "TRACEPOINTS", "Hook", "known_hook"]
+__all__ = ["FUNCTIONS", "LSM_HOOKS", "SYSTEM_CALL", "TRACEPOINTS", "Hook", "known_hook"]
 
 
 @dataclass(frozen=True)
@@ -106,6 +106,17 @@ LSM_HOOKS = dict.fromkeys(
 )
 """Hooks that the kernel lists as called where a program may sleep: in a task, with nothing turned off."""
 
+FUNCTIONS = {
+    "tcp_sendmsg": _in_task("net/ipv4/tcp.c", "tcp_sendmsg"),
+    "tcp_recvmsg": _in_task("net/ipv4/tcp.c", "tcp_recvmsg"),
+    "tcp_close": _in_task("net/ipv4/tcp.c", "tcp_close"),
+    "inet_csk_accept": _in_task("net/ipv4/inet_connection_sock.c", "inet_csk_accept"),
+    "inet_listen": _in_task("net/ipv4/af_inet.c", "inet_listen"),
+    "do_sys_openat2": _in_task("fs/open.c", "do_sys_openat2"),
+    "kernel_clone": _in_task("kernel/fork.c", "kernel_clone"),
+}
+"""Functions that sleep, so that only tasks call them: by lock_sock(), or by allocating with GFP_KERNEL."""
+
 SYSTEM_CALL = re.compile(r"__(x64|ia32|arm64|riscv|s390x?|loongarch)_sys_\w+")
 """The functions at which system calls enter (arch/*/include/asm/syscall_wrapper.h)."""
 
@@ -123,5 +134,5 @@ def known_hook(section: Section) -> Hook | None:
         return LSM_HOOKS.get(section.hook)
     if section.kind in _FUNCTION_KINDS:
         is_call = section.prefix in ("ksyscall", "kretsyscall") or SYSTEM_CALL.fullmatch(section.hook)
-        return _SYSTEM_CALL_HOOK if is_call else None
+        return _SYSTEM_CALL_HOOK if is_call else FUNCTIONS.get(section.hook)
     return None
