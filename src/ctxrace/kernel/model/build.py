@@ -3,6 +3,7 @@
 from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
 from ctxrace.kernel.model.monitor import Monitor
+from ctxrace.kernel.model.setup import memory_after_setup
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.state import Numbers
 from ctxrace.kernel.model.system import KernelSystem
@@ -48,8 +49,10 @@ def contexts_of(
     """Return the contexts of each CPU of `scenario`; the other arguments are those of `Contexts`."""
     noted = (watched(scenario.properties), CHECK_FUNCTION, Sleep, announced.functions, announced.results)
     machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
-    numbers = Numbers()
+    numbers, memory = Numbers(), memory_after_setup(image, scenario)
     return tuple(
-        Contexts(machine, scenario, numbers, assumed, cpu=cpu, announced=announced, everywhere=everywhere)
+        Contexts(
+            machine, scenario, numbers, assumed, cpu=cpu, announced=announced, everywhere=everywhere, memory=memory
+        )
         for cpu in range(scenario.cpus)
     )

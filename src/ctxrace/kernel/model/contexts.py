@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ctxrace.core.property import Property
 from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.flows import Flows, Outcome, Role
-from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, softirqs_at_once
+from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import UNTOLD, Layout
 from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
@@ -47,6 +47,7 @@ class Contexts:
     machine: executes the image's code. numbers: what numbers in states stand for, the same for all CPUs.
     cpu: which CPU this is. announced: of which functions calls and returns are told.
     everywhere: whether tasks are preempted also before their first event and after their last.
+    memory: what memory begins with, None for what the image has.
     """
 
     def __init__(
@@ -59,13 +60,14 @@ class Contexts:
         cpu: int = 0,
         announced: Announced = NOTHING,
         everywhere: bool = False,
+        memory: bytes | None = None,
     ) -> None:
         folded, blind, shared_stacks = assumed
         self.image, self.scenario, self.folded, self.blind = machine.image, scenario, folded, blind and folded
         self.cpu, self.everywhere = cpu, everywhere
         self.handlers = scenario.interrupts
-        tasks = scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
-        self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu)
+        tasks = tasks_of(scenario)
+        self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu, memory)
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
         self.flows = Flows(machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels)

@@ -5,7 +5,7 @@ from ctxrace.kernel.model.state import Group
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level
 from ctxrace.kernel.scenario import Scenario
 
-__all__ = ["fresh_task_struct", "groups_of", "softirqs_at_once"]
+__all__ = ["fresh_task_struct", "groups_of", "softirqs_at_once", "tasks_of"]
 
 
 def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
@@ -28,6 +28,11 @@ def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
         identity += count
     # Interrupts over the idle task see its task_struct; folded, they must not be able to tell.
     return [*groups, Group(1, "", 0 if folded else layout.idle)]
+
+
+def tasks_of(scenario: Scenario) -> int:
+    """Return how many tasks there are, those that serve softirqs among them."""
+    return scenario.task_count + len(scenario.softirq_tasks) * softirqs_at_once(scenario)
 
 
 def softirqs_at_once(scenario: Scenario) -> int:

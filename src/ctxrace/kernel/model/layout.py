@@ -76,6 +76,7 @@ class Layout:
 
     shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
     cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
+    memory: what shared memory but for stacks begins with, None for what the image has.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Layout:
         statistics: Sequence[str] = (),
         cpus: int = 1,
         cpu: int = 0,
+        memory: bytes | None = None,
     ) -> None:
         self.image = image
         self.tasks = tasks
@@ -105,6 +107,7 @@ class Layout:
                 self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
                 blob += section.data
         self._number_cpus(shared)
+        shared[:] = shared if memory is None else memory
         self._place_what_nobody_writes(constant)
         self._place_statistics(statistics, constant, shared)
         if shared_stacks:

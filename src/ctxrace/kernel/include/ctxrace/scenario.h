@@ -55,6 +55,12 @@
 	CTXRACE_RECORD("cpus " CTXRACE_TEXT(count))
 #define CTXRACE_PREEMPTION(model)	CTXRACE_RECORD("preemption " #model)
 
+/*
+ * A function that runs once before everything, alone and on the first CPU, if the file defines it: to initialise
+ * lists, or point variables at memory. What it leaves is what contexts begin with, and what is balanced returns to.
+ */
+void ctxrace_setup(void);
+
 /* Properties. body: a function; variable: one with a name of its own, per CPU or not, of any type. */
 #define CTXRACE_EXCLUSIVE(body)		CTXRACE_BODY(body); CTXRACE_RECORD("exclusive " CTXRACE_TEXT(body))
 #define CTXRACE_BALANCED(variable)	CTXRACE_KNOWN(variable); CTXRACE_RECORD("balanced " CTXRACE_TEXT(variable))
