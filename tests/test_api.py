@@ -27,13 +27,13 @@ def test_five_lines_decide_a_property() -> None:
     assert found is not None
     assert (found.switches, len(found.events)) == (2, 4)
     with pytest.raises(FrozenInstanceError):
-        result.case = "other"  # type: ignore[misc]
+        result.command = "other"  # type: ignore[misc]
 
 
 def test_everything_of_a_scenario_can_be_changed() -> None:
     program = ctxrace.compile(GUARD)
     assert ctxrace.check(program, tasks=1).outcome is ctxrace.Outcome.HOLDS
-    assert ctxrace.check(program, preemption="none", nmi="none", softirq="attempt").interrupts == ("softirq",)
+    assert ctxrace.check(program, preemption="none", nmi="none", softirq="attempt").setup.interrupts == ("softirq",)
     wanted = [ctxrace.balanced("active"), ctxrace.recovers("attempt", "body"), ctxrace.progress("attempt", "body")]
     result = ctxrace.check(program, tasks="2:attempt", properties=wanted)
     assert [str(verdict.outcome) for verdict in result.verdicts] == ["violated"] * 3

@@ -12,10 +12,10 @@ from typing import Unpack
 
 from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.bpf.claims import prepare, with_guard
-from ctxrace.bpf.decided import decide_thread
 from ctxrace.bpf.guards.case import MODELS, Case, cases
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import model_cases
+from ctxrace.bpf.thread.decide import decide_thread
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.core.claim import Answer, ClaimResult

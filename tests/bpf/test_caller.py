@@ -11,6 +11,7 @@ from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Progress
 from ctxrace.kernel.program import Program
@@ -68,7 +69,7 @@ def test_reports_say_what_the_name_does_not() -> None:
     case = guard_case("arm64-v1", "full", caller=Caller("fentry", 2, rcu=Rcu.NON_PREEMPTIBLE, defines=("BPF_STATS",)))
     result = case.check()
     assert result.case == "arm64-v1 fentry x2"
-    assert result.rcu == "non-preemptible"
+    assert result.setup.rcu == "non-preemptible"
     assert result.notes[0] == "compiled with BPF_STATS"
 
 
@@ -104,7 +105,7 @@ def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPat
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
         verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason="interrupted; a forecast")
-        return Result(case.label, case.arch, program.compiler, "full", 2, (), (verdict,), case.command)
+        return Result(Setup(case.label, case.arch, program.compiler, "full", 2, ()), (verdict,), case.command)
 
     monkeypatch.setattr(Case, "decide", decide)
     wanted = cases(["arm64-v1", "arm64-merged"], [Preemption.FULL], callers=[Caller("fentry")])

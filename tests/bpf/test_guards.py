@@ -128,7 +128,7 @@ def test_reports(golden: Callable[[str, str], None]) -> None:
     results = list(run(cases(), jobs=2))
     golden("table.txt", render_table(results))
     for result in results:
-        if result.preemption == "full" and result.outcome is Outcome.VIOLATED:
+        if result.setup.preemption == "full" and result.outcome is Outcome.VIOLATED:
             golden(f"{result.case}.txt", render_result(result))
 
 

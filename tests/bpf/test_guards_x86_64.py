@@ -82,7 +82,7 @@ def test_neither_runs_in_as_many_events_as_worked_out_by_hand() -> None:
 def test_the_command_of_a_case_names_the_architecture() -> None:
     case = guard_case("generic", "full", arch="x86-64")
     assert case.command == "ctxrace bpf --guard generic --preemption full --arch x86-64"
-    assert case.check().arch == "x86-64"
+    assert case.check().setup.arch == "x86-64"
 
 
 def test_every_guard_has_a_file_that_compiles_without_a_word() -> None:

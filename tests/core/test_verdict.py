@@ -8,6 +8,7 @@ import pytest
 from ctxrace.core.ending import BodyOverlaps
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
@@ -21,7 +22,7 @@ INCOMPLETE = Verdict(EXCLUSIVE, Outcome.INCOMPLETE, 1000, 2000, 0.5, reason="the
 
 
 def result(*verdicts: Verdict, notes: tuple[str, ...] = ()) -> Result:
-    return Result("guard.c", "arm64", "clang -O2", "full", 2, ("nmi",), verdicts, "ctxrace check guard.c", notes)
+    return Result(Setup("guard.c", "arm64", "clang -O2", "full", 2, ("nmi",)), verdicts, "ctxrace check guard.c", notes)
 
 
 def test_holds() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.narrate.listing import listing
 from ctxrace.kernel.program import load
+from ctxrace.report.sentences.note import note_phrase
 
 SOURCE = """
 #include <ctxrace/kernel.h>
@@ -19,11 +20,12 @@ def test_reasons(tmp_path: Path) -> None:
     source.write_text(SOURCE, encoding="utf-8")
     program = load(source, flags=["-march=armv8-a"], cache=tmp_path)
     system, _ = explore(program, program.scenario, everything=True)
-    reasons = [(line.instruction.split()[0], line.notes) for line in listing(system.cpus[0]) if line.notes]
+    events = [line for line in listing(system.cpus[0]) if line.notes]
+    reasons = [(line.instruction.split()[0], [note_phrase(note) for note in line.notes]) for line in events]
     assert reasons == [
-        ("ldxr", ("reads shared",)),
-        ("stlxr", ("writes shared",)),
-        ("msr", ("changes the interrupt mask",)),
-        ("msr", ("changes the interrupt mask",)),
-        ("ret", ("may give up the CPU (schedule)",)),
+        ("ldxr", ["reads shared"]),
+        ("stlxr", ["writes shared"]),
+        ("msr", ["changes the interrupt mask"]),
+        ("msr", ["changes the interrupt mask"]),
+        ("ret", ["may give up the CPU (schedule)"]),
     ]

@@ -158,7 +158,7 @@ def test_several_lines_of_tasks_add_up(build: Build) -> None:
         void e(void) { ctxrace_check(atomic_inc_return(&n) < 3); atomic_dec(&n); }
         CTXRACE_TASKS(1, e); CTXRACE_TASKS(%d, e);"""
     three = check(build(text % 2, "#define CTXRACE_LSE 1"))
-    assert three.tasks == 3
+    assert three.setup.tasks == 3
     assert length(verdicts(three)["check"]) == (2, 3)
     assert checked(build(text % 1, "#define CTXRACE_LSE 1")) is None
 

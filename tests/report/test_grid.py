@@ -1,6 +1,7 @@
 """The grid of results: what a cell says, which cells are shared, what is said once."""
 
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.grid import render_grid
 
@@ -11,7 +12,7 @@ def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[str
     verdicts = tuple(
         Verdict(Property(kind, (), ""), Outcome.VIOLATED if kind in violated else rest, 1, 1, 0.0) for kind in kinds
     )
-    return Result(case, "arm64", "clang -O2", "full", 2, (), verdicts, notes=notes)
+    return Result(Setup(case, "arm64", "clang -O2", "full", 2, ()), verdicts, notes=notes)
 
 
 def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> None:

@@ -10,6 +10,7 @@ from ctxrace.core.ending import BodyOverlaps
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.json import to_json
@@ -48,7 +49,7 @@ def result(case: str = "guard.c") -> Result:
         Verdict(Property("check", ()), Outcome.INCOMPLETE, 10, 20, 0.1 + 0.2, reason="stopped by Ctrl-C"),
     )
     command = f"ctxrace check {case}"
-    return Result(case, "arm64", "zig 0.15.1 -O2", "full", 2, ("softirq", "nmi"), verdicts, command, ("größer",))
+    return Result(Setup(case, "arm64", "zig 0.15.1 -O2", "full", 2, ("softirq", "nmi")), verdicts, command, ("größer",))
 
 
 def entries(*results: Result) -> list[dict[str, Any]]:
@@ -106,4 +107,4 @@ def test_a_name_that_is_not_utf8_survives() -> None:
 def test_a_duration_that_json_cannot_spell_is_refused() -> None:
     endless = Verdict(Property("check"), Outcome.HOLDS, 1, 1, float("inf"))
     with pytest.raises(ValueError, match="Out of range"):
-        to_json([Result("a.c", "arm64", "cc", "none", 1, (), (endless,))])
+        to_json([Result(Setup("a.c", "arm64", "cc", "none", 1, ()), (endless,))])

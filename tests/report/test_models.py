@@ -1,10 +1,12 @@
 """The tables of one system on many kernels: what was not found, and what is too wide."""
 
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.models import render_models
 
-HOLDS = Result("v1", "arm64", "clang -O2", "full", 2, (), (Verdict(Property("a", (), ""), Outcome.HOLDS, 1, 1, 0.0),))
+SETUP = Setup("v1", "arm64", "clang -O2", "full", 2, ())
+HOLDS = Result(SETUP, (Verdict(Property("a", (), ""), Outcome.HOLDS, 1, 1, 0.0),))
 ROWS = ("non-sleepable, preemptible", "non-sleepable, non-preemptible")
 
 

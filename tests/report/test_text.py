@@ -15,6 +15,7 @@ from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, ClaimedOutcome, Diff
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.text import print_report, render_interleaving, render_result, render_table
@@ -147,7 +148,8 @@ def verdict(kept: Property, outcome: Outcome, run: Interleaving | None = None, s
 def result(verdicts: Sequence[Verdict], case: str = "guard.c", preemption: str = "full", *notes: str) -> Result:
     command = f"ctxrace check {case} --preemption {preemption}"
     interrupts = ("softirq", "hardirq", "nmi")
-    return Result(case, "arm64", "zig 0.15.1 -O2", preemption, 2, interrupts, tuple(verdicts), command, notes)
+    setup = Setup(case, "arm64", "zig 0.15.1 -O2", preemption, 2, interrupts)
+    return Result(setup, tuple(verdicts), command, notes)
 
 
 def test_v1_race(golden: Golden) -> None:
@@ -220,7 +222,7 @@ def test_table(golden: Golden) -> None:
             ]
             rows.append(result(verdicts, case, preemption))
     golden("table.txt", render_table(rows, hint="ctxrace bpf --guard arm64-v1 --preemption full"))
-    few = [result(r.verdicts[:2], r.case, r.preemption, "no NMI arrived") for r in rows[:4]]
+    few = [result(r.verdicts[:2], r.case, r.setup.preemption, "no NMI arrived") for r in rows[:4]]
     golden("table-few.txt", render_table([*few, result([verdict(BALANCED, Outcome.INCOMPLETE)], "plain-int")]))
     golden("table-safe.txt", render_table(rows[:2]))
 
@@ -416,7 +418,8 @@ verdicts = st.builds(
     st.floats(0, 1e6), st.none() | runs, words,
 )  # fmt: skip
 results = st.builds(
-    Result, words, words, words, words, st.integers(1, 99), st.lists(words, max_size=3).map(tuple),
+    Result,
+    st.builds(Setup, words, words, words, words, st.integers(1, 99), st.lists(words, max_size=3).map(tuple)),
     st.lists(verdicts, max_size=6).map(tuple), words, remarks,
 )  # fmt: skip
 
@@ -453,5 +456,5 @@ def test_a_table_never_exceeds_100_columns(shown: list[Result], noun: str, hint:
 def test_a_violation_that_may_not_be_the_shortest_says_so() -> None:
     run = Interleaving(("A",), (Event("A", 0, "nop"),), (BodyOverlaps("body", 2),))
     verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, "the search ended before")
-    text = render_result(Result("guard.c", "arm64", "clang", "full", 2, (), (verdict,)))
+    text = render_result(Result(Setup("guard.c", "arm64", "clang", "full", 2, ()), (verdict,)))
     assert "\nviolated: exclusive(body): the search ended before\n" in text

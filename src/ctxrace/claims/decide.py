@@ -19,6 +19,7 @@ from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.setup import setup_of
 
 __all__ = ["decide"]
 
@@ -54,12 +55,7 @@ def decide(
     searched = not impossible or at != refused  # what is always called needs no search
     result = ClaimResult(
         resolved.claim.file,
-        case or program.name,
-        program.image.arch.name,
-        program.compiler,
-        str(resolved.scenario.preemption),
-        resolved.scenario.task_count,
-        resolved.scenario.levels,
+        setup_of(program, resolved.scenario, case),
         answer,
         tuple(_findings(resolved, story, reached, at if impossible else None, whys)),
         story.interleaving,
@@ -69,9 +65,6 @@ def decide(
         shortest=executed.shortest,
         reasons=whys if judged else (SearchEnded(found.stopped),),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
-        attempts=resolved.scenario.attempts,
-        fifo_tasks=resolved.scenario.fifo_count,
-        rcu=resolved.scenario.rcu,
         command=command,
         searched=searched,
     )

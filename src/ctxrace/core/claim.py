@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ctxrace.core.interleaving import Event, Interleaving, Source
+from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Turn
 from ctxrace.core.why import Why
 
@@ -122,7 +123,7 @@ class Memory:
 class ClaimResult:
     """Hold everything that a report says of a claim.
 
-    file: the claim; case, arch, compiler, preemption, rcu, tasks, fifo_tasks, interrupts: what it was executed on.
+    file: the claim; setup: what it was executed on.
     findings: one for each claimed step, and for the outcome.
     interleaving: the execution, or the longest possible beginning; None where not even the start is needed.
     shortest: whether it is known to be the shortest.
@@ -130,17 +131,11 @@ class ClaimResult:
     standing, memory: where each context is, and what the claim's variables hold, after the longest beginning.
     states, transitions: of the search for the steps; outcome: what was found of the outcome, with its own search.
     searched: whether that search gives the answer, and not what every path through the code does.
-    attempts: how often each context begins its entry at most; None for no bound.
     command: what to type to see this result again.
     """
 
     file: str
-    case: str
-    arch: str
-    compiler: str
-    preemption: str
-    tasks: int
-    interrupts: tuple[str, ...]
+    setup: Setup
     answer: Answer
     findings: tuple[Finding, ...]
     interleaving: Interleaving | None
@@ -156,10 +151,7 @@ class ClaimResult:
     outcome_interleaving: Interleaving | None = None
     outcome_states: int = 0
     outcome_transitions: int = 0
-    attempts: int | None = None
     command: str = ""
-    fifo_tasks: int = 0
-    rcu: str = "preemptible"
     searched: bool = True
 
     @property

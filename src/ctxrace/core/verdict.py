@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 
 __all__ = ["Outcome", "Result", "Verdict", "worst"]
 
@@ -50,30 +51,23 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Hold the verdicts of one scenario, with everything needed to say what was checked.
+    """Hold the verdicts of one scenario.
 
-    case: the file or guard; arch, compiler: what the machine code is and who made it.
-    tasks: how many tasks; interrupts: the levels that may arrive (``softirq``, ``hardirq``, ``nmi``).
-    cpus: how many CPUs; fifo_tasks: how many of the tasks no other one preempts; rcu: its flavour.
-    entry_window: whether interrupts also run their entries while they are not accounted for.
+    setup: what was checked.
     command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
     """
 
-    case: str
-    arch: str
-    compiler: str
-    preemption: str
-    tasks: int
-    interrupts: tuple[str, ...]
+    setup: Setup
     verdicts: tuple[Verdict, ...]
     command: str = ""
     notes: tuple[str, ...] = ()
     replay: str = ""
-    cpus: int = 1
-    fifo_tasks: int = 0
-    rcu: str = "preemptible"
-    entry_window: bool = False
+
+    @property
+    def case(self) -> str:
+        """The file or guard that was checked."""
+        return self.setup.case
 
     @property
     def outcome(self) -> Outcome:

@@ -20,6 +20,7 @@ from ctxrace.kernel.properties.coverage import Arrives, finishes, runs
 from ctxrace.kernel.properties.invariants import CHECK, ENDS
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.scenario import Scenario, validate
+from ctxrace.kernel.setup import setup_of
 
 __all__ = ["check", "explore"]
 
@@ -52,20 +53,11 @@ def check(
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(scenario, exploration)
     return Result(
-        program.name,
-        program.image.arch.name,
-        program.compiler,
-        str(scenario.preemption),
-        scenario.task_count,
-        scenario.levels,
+        setup_of(program, scenario),
         verdicts,
         command,
         tuple(_notes(system.cpus[0], exploration)),
         replay,
-        scenario.cpus,
-        scenario.fifo_count,
-        scenario.rcu,
-        scenario.entry_window,
     )
 
 

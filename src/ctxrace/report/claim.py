@@ -9,7 +9,7 @@ from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.interleaving import Event
 from ctxrace.core.turn import Turn
 from ctxrace.report.heading import scenario_of
-from ctxrace.report.json import fact, interleaving_facts, row_fact
+from ctxrace.report.json import fact, interleaving_facts, row_fact, setup_facts
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import ascii_only, clean, columns, finish, typed, wrap
 from ctxrace.report.sentences.claim import (
@@ -56,7 +56,7 @@ def render_claim_mail(result: ClaimResult) -> str:
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
         lines += [line for row in run for line in _mail(_row(row), "  ")]
-    lines += ["", *_mail(f"({result.case}, {scenario_of(result)})")]
+    lines += ["", *_mail(f"({result.setup.case}, {scenario_of(result.setup)})")]
     notes = list(_notes(result))
     lines += _mail(f"({_sentence('; '.join(notes))})") if notes else []
     if result.command:
@@ -69,14 +69,7 @@ def claim_to_json(result: ClaimResult) -> str:
     facts: dict[str, Any] = {
         "schema": SCHEMA,
         "claim": result.file,
-        "case": result.case,
-        "arch": result.arch,
-        "compiler": result.compiler,
-        "preemption": result.preemption,
-        "rcu": result.rcu,
-        "tasks": result.tasks,
-        "fifo_tasks": result.fifo_tasks,
-        "interrupts": list(result.interrupts),
+        **setup_facts(result.setup),
         "answer": str(result.answer),
         "failed": result.failed,
         "status": result.status,
@@ -115,7 +108,6 @@ def claim_to_json(result: ClaimResult) -> str:
             None if result.outcome_interleaving is None else interleaving_facts(result.outcome_interleaving)
         ),
         "shortest": result.shortest,
-        "attempts": result.attempts,
         "notes": list(_notes(result)),
         "command": result.command,
     }
@@ -124,7 +116,7 @@ def claim_to_json(result: ClaimResult) -> str:
 
 def _lines(result: ClaimResult) -> Iterator[str]:
     yield from wrap(f"{clean(result.file)}: {_answer(result)}", WIDTH, "    ")
-    yield from wrap(f"{result.case}, {scenario_of(result)}", WIDTH, "    ")
+    yield from wrap(f"{result.setup.case}, {scenario_of(result.setup)}", WIDTH, "    ")
     for note in _notes(result):
         yield from wrap(f"note: {note}", WIDTH, "    ")
     yield ""
@@ -210,8 +202,8 @@ def _notes(result: ClaimResult) -> Iterator[str]:
         yield "the execution may not be the shortest"
     if result.searched and result.answer is Answer.IMPOSSIBLE:
         yield "each context that the claim names makes one attempt, unless the claim says that it starts again"
-    if result.attempts is not None:
-        times = "once" if result.attempts == 1 else f"{result.attempts} times"
+    if result.setup.attempts is not None:
+        times = "once" if result.setup.attempts == 1 else f"{result.setup.attempts} times"
         yield f"each context begins its entry at most {times}; nothing is said beyond that"
 
 

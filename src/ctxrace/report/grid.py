@@ -31,7 +31,7 @@ def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] 
 def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> Iterator[str]:
     results = [result for group in cells.values() for result in group if result]
     yield from wrap(f"{title}: {tally([result for group in cells.values() for result in group])}", WIDTH, "    ")
-    facts = dict.fromkeys(f"{result.compiler}, preemption {result.preemption}" for result in results)
+    facts = dict.fromkeys(f"{result.setup.compiler}, preemption {result.setup.preemption}" for result in results)
     yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
     yield ""
     rows = list(dict.fromkeys(row for row, _ in cells))

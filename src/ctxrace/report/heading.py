@@ -2,37 +2,37 @@
 
 from collections.abc import Iterable, Sequence
 
-from ctxrace.core.claim import ClaimResult
+from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result
 
 __all__ = ["interrupts_of", "rcu_of", "scenario_of", "tally", "tasks_of", "under_one_head"]
 
 
-def scenario_of(result: Result | ClaimResult) -> str:
-    """Say what was explored: machine code, preemption model, RCU where it is not preemptible, tasks and interrupts."""
-    told = [result.arch, result.compiler, f"preemption {result.preemption}"]
-    told += [rcu_of(result)] if rcu_of(result) else []
-    return ", ".join([*told, tasks_of(result), interrupts_of(result)])
+def scenario_of(setup: Setup) -> str:
+    """Return machine code, preemption model, RCU where it is not preemptible, tasks and interrupts."""
+    parts = [setup.arch, setup.compiler, f"preemption {setup.preemption}"]
+    parts += [rcu_of(setup)] if rcu_of(setup) else []
+    return ", ".join([*parts, tasks_of(setup), interrupts_of(setup)])
 
 
-def tasks_of(result: Result | ClaimResult) -> str:
-    """Say how many tasks there are, of which kind, on how many CPUs if there are several."""
-    told = f"{result.tasks} task{'' if result.tasks == 1 else 's'}"
-    fifo = f" ({result.fifo_tasks} of them FIFO)" if result.fifo_tasks else ""
-    return told + fifo + (f" on {result.cpus} CPUs" if isinstance(result, Result) and result.cpus > 1 else "")
+def tasks_of(setup: Setup) -> str:
+    """Return how many tasks there are, of which kind, on how many CPUs if there are several."""
+    tasks = f"{setup.tasks} task{'' if setup.tasks == 1 else 's'}"
+    fifo = f" ({setup.fifo_tasks} of them FIFO)" if setup.fifo_tasks else ""
+    return tasks + fifo + (f" on {setup.cpus} CPUs" if setup.cpus > 1 else "")
 
 
-def interrupts_of(result: Result | ClaimResult) -> str:
-    """Say which interrupts there are."""
-    if not result.interrupts:
+def interrupts_of(setup: Setup) -> str:
+    """Return which interrupts there are."""
+    if not setup.interrupts:
         return "no interrupts"
-    early = isinstance(result, Result) and result.entry_window
-    return f"interrupts{' with the entry window' if early else ''}: {', '.join(result.interrupts)}"
+    early = setup.entry_window
+    return f"interrupts{' with the entry window' if early else ''}: {', '.join(setup.interrupts)}"
 
 
-def rcu_of(result: Result | ClaimResult) -> str:
-    """Say which flavour of RCU there is; empty: the usual one."""
-    return "" if result.rcu == "preemptible" else f"RCU {result.rcu}"
+def rcu_of(setup: Setup) -> str:
+    """Return which flavour of RCU there is; empty: the usual one."""
+    return "" if setup.rcu == "preemptible" else f"RCU {setup.rcu}"
 
 
 def tally(results: Sequence[Result | None]) -> str:

@@ -8,13 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source, ValueKind
+from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Turn
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.sentences.ending import ending_sentence
 from ctxrace.report.sentences.note import note_phrase
 from ctxrace.report.sentences.turn import turn_sentence
 
-__all__ = ["SCHEMA", "fact", "interleaving_facts", "row_fact", "to_json"]
+__all__ = ["SCHEMA", "fact", "interleaving_facts", "row_fact", "setup_facts", "to_json"]
 
 SCHEMA = "ctxrace-result/2"
 
@@ -32,16 +33,7 @@ def to_json(results: Sequence[Result]) -> str:
 
 def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
     entry: dict[str, Any] = {
-        "case": result.case,
-        "arch": result.arch,
-        "compiler": result.compiler,
-        "preemption": result.preemption,
-        "rcu": result.rcu,
-        "cpus": result.cpus,
-        "tasks": result.tasks,
-        "fifo_tasks": result.fifo_tasks,
-        "interrupts": list(result.interrupts),
-        "entry_window": result.entry_window,
+        **setup_facts(result.setup),
         "property": str(verdict.property),
         "kind": verdict.property.kind,
         "subjects": list(verdict.property.subjects),
@@ -58,6 +50,23 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
     if verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None:
         entry["interleaving"] = interleaving_facts(verdict.interleaving)
     return entry
+
+
+def setup_facts(setup: Setup) -> dict[str, Any]:
+    """Spell what was explored."""
+    return {
+        "case": setup.case,
+        "arch": setup.arch,
+        "compiler": setup.compiler,
+        "preemption": setup.preemption,
+        "rcu": setup.rcu,
+        "cpus": setup.cpus,
+        "tasks": setup.tasks,
+        "fifo_tasks": setup.fifo_tasks,
+        "interrupts": list(setup.interrupts),
+        "entry_window": setup.entry_window,
+        "attempts": setup.attempts,
+    }
 
 
 def interleaving_facts(run: Interleaving) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[
     wanted = [result for cells in parts.values() for result in cells.values()]
     results = [result for result in wanted if result]
     yield from wrap(f"{title}: {tally(wanted)}", WIDTH, "    ")
-    facts = dict.fromkeys(f"{result.arch}, {result.compiler}" for result in results)
+    facts = dict.fromkeys(f"{result.setup.arch}, {result.setup.compiler}" for result in results)
     yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
     for name, cells in parts.items():
         yield ""

@@ -76,14 +76,14 @@ def _answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str
 def _labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[str]]]:
     """Tell what all results share, and label the rows (after a heading) by case, preemption and what differs."""
     kinds: dict[str, list[str]] = {
-        "arch": [result.arch for result in results],
-        "compiler": [result.compiler for result in results],
-        "RCU": [rcu_of(result) for result in results],
-        "tasks": [tasks_of(result) for result in results],
-        "interrupts": [interrupts_of(result) for result in results],
+        "arch": [result.setup.arch for result in results],
+        "compiler": [result.setup.compiler for result in results],
+        "RCU": [rcu_of(result.setup) for result in results],
+        "tasks": [tasks_of(result.setup) for result in results],
+        "interrupts": [interrupts_of(result.setup) for result in results],
     }
     facts = []
-    labels = [[noun, "preemption"], *([result.case, result.preemption] for result in results)]
+    labels = [[noun, "preemption"], *([result.case, result.setup.preemption] for result in results)]
     for kind, values in kinds.items():
         if len(set(values)) > 1:
             for label, value in zip(labels, [kind, *values], strict=True):
@@ -148,6 +148,6 @@ def _remarks(results: Sequence[Result]) -> Iterator[str]:
     for result in results:
         reasons = [f"incomplete: {v.reason}" for v in result.verdicts if v.outcome is Outcome.INCOMPLETE and v.reason]
         for remark in dict.fromkeys([*reasons, *(f"note: {note}" for note in result.notes)]):
-            about.setdefault(remark, []).append(f"{result.case} {result.preemption}")
+            about.setdefault(remark, []).append(f"{result.case} {result.setup.preemption}")
     for remark, names in about.items():
         yield remark if len(names) == len(results) else f"{remark} [{listed(names)}]"

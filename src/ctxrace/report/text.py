@@ -65,7 +65,7 @@ class _Story:
 
 def _lines(result: Result) -> Iterator[str]:
     yield _answer(result)
-    yield from wrap(scenario_of(result), WIDTH, "    ")
+    yield from wrap(scenario_of(result.setup), WIDTH, "    ")
     if result.verdicts:
         yield ""
         yield from _verdicts(result.verdicts)

@@ -84,7 +84,7 @@ class Case:
         """Decide what `load` returned."""
         limits, command, replay = self.limits, self.command, self.replay
         result = check(program, scenario, limits=limits, progress=progress, command=command, replay=replay)
-        return replace(result, case=self.label, notes=(*self.caller.notes, *result.notes))
+        return replace(result, setup=replace(result.setup, case=self.label), notes=(*self.caller.notes, *result.notes))
 
 
 def cases(

@@ -41,7 +41,8 @@ def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
             result = known.get(key) or case.decide(program, scenario, stop)
             if result.outcome is Outcome.HOLDS:  # an interleaving names the guard's own lines
                 known[key] = result
-            results.append(replace(result, case=case.label, command=case.command, replay=case.replay))
+            results.append(replace(result, setup=replace(result.setup, case=case.label), command=case.command,
+                                   replay=case.replay))
     except KeyboardInterrupt:
         pass  # what was found until then is as true as before
     return results
