@@ -1,6 +1,10 @@
 """docs/bpf-programs.md has the tables that the data gives, and the examples in it are what it says of them."""
 
+import functools
 import re
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,9 +14,11 @@ from ctxrace.bpf.programs.rules.meeting import How, meeting
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 
+from ..verdicts import broken, kernel
 from .page import tables
 
 PAGE = Path(__file__).parents[4] / "docs" / "bpf-programs.md"
+_FILE = re.compile(r"^```c (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TABLE = re.compile(r"(?<=^```text )(?P<name>\w+)\n(?P<body>.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +68,80 @@ def test_scratch_buffer(kernel: Kernel, mixed: bool) -> None:
 
 def test_sections_are_those_of_the_page() -> None:
     sections = re.findall(r'SEC\("(\w+/\w+)"\)', PAGE.read_text(encoding="utf-8"))
-    assert {EXEC, EXIT, PACKET, "fentry/tcp_sendmsg", "fentry/do_filp_open", "fexit/vfs_read"} == set(sections)
+    counter, busy = {"fentry/tcp_sendmsg"}, {"fentry/do_sys_openat2", "fexit/tcp_recvmsg"}
+    assert {EXEC, EXIT, PACKET, *counter, *busy} == set(sections)
+
+
+MODERN = kernel("7.2", "lazy")
+WITHOUT_RCU = kernel("7.2", "lazy", rcu=False)
+OLD = kernel("6.12", "full")
+MIXED, LOST = "unmixed", "lost update"
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compile an example of the page as the page says."""
+    folder = tmp_path_factory.mktemp("page")
+    for name, body in _FILE.findall(PAGE.read_text(encoding="utf-8")):
+        (folder / name).write_text(body, encoding="utf-8")
+
+    @functools.cache
+    def compile_example(name: str, *flags: str) -> Path:
+        path = folder / f"{name}{''.join(flags)}.o"
+        words = [
+            sys.executable,
+            "-m",
+            "ziglang",
+            "cc",
+            "-target",
+            "bpfel-freestanding",
+            "-O2",
+            "-g",
+            "-Wall",
+            "-Werror",
+        ]
+        words += ["-Wno-unused", *flags, "-c", f"{name}.bpf.c", "-o", str(path)]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return path
+
+    return compile_example
+
+
+@pytest.mark.parametrize(
+    ("example", "flags", "pair", "under", "found"),
+    [
+        ("scratch", (), ("on_exec", "on_exit"), OLD, set()),
+        ("scratch", (), ("on_exec", "on_exit"), MODERN, {MIXED}),
+        ("scratch", (), ("on_exec", "on_exit"), WITHOUT_RCU, set()),
+        ("scratch", (), ("on_exec", "on_packet"), OLD, {MIXED}),
+        ("scratch", (), ("on_exec", "on_packet"), MODERN, {MIXED}),
+        ("scratch", (), ("on_exec", "on_packet"), WITHOUT_RCU, {MIXED}),
+        ("fixes", ("-DRESERVE",), ("on_exec", "on_exit"), MODERN, set()),
+        ("fixes", ("-DRESERVE",), ("on_exec", "on_packet"), MODERN, set()),
+        ("fixes", ("-DOF_TASK",), ("on_exec", "on_exit"), MODERN, set()),
+        ("fixes", ("-DOF_TASK",), ("on_exec", "on_packet"), MODERN, {MIXED}),
+        ("fixes", ("-DPREEMPT_OFF",), ("on_exec", "on_exit"), MODERN, set()),
+        ("fixes", ("-DPREEMPT_OFF",), ("on_exec", "on_packet"), MODERN, {MIXED}),
+        ("counter", (), ("on_send", "on_packet"), MODERN, {LOST}),
+        ("counter", (), ("on_send", "on_packet"), WITHOUT_RCU, {LOST}),
+        ("busy", (), ("on_open", "on_receive"), MODERN, {MIXED}),
+        ("busy", (), ("on_open", "on_packet"), WITHOUT_RCU, {MIXED}),
+        ("busy", ("-DBARRIER",), ("on_open", "on_packet"), WITHOUT_RCU, set()),
+        ("busy", ("-DBARRIER",), ("on_open", "on_receive"), MODERN, {MIXED}),
+        ("busy", ("-DATOMIC",), ("on_open", "on_receive"), MODERN, set()),
+        ("busy", ("-DATOMIC",), ("on_open", "on_packet"), MODERN, set()),
+    ],
+)
+def test_examples(
+    compiled: Callable[..., Path],
+    example: str,
+    flags: tuple[str, ...],
+    pair: tuple[str, str],
+    under: Kernel,
+    found: set[str],
+) -> None:
+    assert {problem.rpartition(" ")[0] for problem in broken(compiled(example, *flags), *pair, under)} == found
 
 
 LAZY = Kernel((7, 2), Preemption.LAZY, preemptible_rcu=True)
