@@ -35,8 +35,7 @@ LIBRARIES = {
     "pypcode": {"machine/lift.py"},
     "elftools": {
         *("machine/image.py", "machine/dwarf.py", "machine/sections.py", "machine/relocation.py"),
-        "bpf/programs/elf/container.py",
-    },
+        "bpf/programs/elf/container.py", "machine/large_dwarf.py"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
 }

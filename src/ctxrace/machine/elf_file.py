@@ -64,6 +64,8 @@ class ElfFile:
         self._loaded = sorted((s for s in self.sections if s.loaded and s.size), key=lambda s: s.address)
         self._starts = [section.address for section in self._loaded]
 
+    elfclass, little_endian = 64, True
+
     def section(self, name: str) -> Header | None:
         """Return the first section called `name`, or None."""
         return self._by_name.get(name)
