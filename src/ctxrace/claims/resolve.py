@@ -8,7 +8,7 @@ from ctxrace.claims.syntax import Act, Alias, Claim, Condition, Line, Value
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.names import task_name
 from ctxrace.core.property import Property
-from ctxrace.kernel.model.layout import PREEMPT_COUNT, Layout
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES, Level
 from ctxrace.kernel.scenario import Scenario, validate
@@ -259,7 +259,7 @@ class _Names:
         if spelled == "preempt_count" and "preempt_count" not in self.image.symbols:
             if condition:
                 raise self._error(line, "the preempt count is each task's own; only its writes can be claimed")
-            self.places[name] = Place(RegionKind.OWN, PREEMPT_COUNT.start, 4, spelled)
+            self.places[name] = Place(RegionKind.OWN, self.layout.struct.preempt_count.start, 4, spelled)
             return
         variable = variable_of(spelled)
         symbol = self.image.symbols.get(variable)

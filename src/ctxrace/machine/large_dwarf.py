@@ -13,8 +13,8 @@ from ctxrace.machine.elf_file import ElfFile
 __all__ = ["LargeDebugInformation"]
 
 _MACHINES = {"EM_AARCH64": "AArch64", "EM_X86_64": "x64", "EM_RISCV": "RISC-V"}
-_SECTIONS = ("info", "aranges", "abbrev", "frame", "str", "loc", "ranges", "line", "pubtypes", "pubnames", "addr", "types",
-             "str_offsets", "line_str", "loclists", "rnglists", "sup")  # fmt: skip
+_SECTIONS = ("info", "aranges", "abbrev", "frame", "str", "loc", "ranges", "line", "pubtypes", "pubnames", "addr",
+             "types", "str_offsets", "line_str", "loclists", "rnglists", "sup")  # fmt: skip
 _MOST_UNITS = 64  # that are kept: a run touches few files
 
 

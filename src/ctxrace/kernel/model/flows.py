@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
-from ctxrace.kernel.model.layout import QUIET, RUN_CONTEXT, UNTOLD, Layout
+from ctxrace.kernel.model.layout import UNTOLD, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write, wild
@@ -120,7 +120,7 @@ class Flows:
         self._folded = folded
         self._highest = highest
         self._blind = blind
-        self._saved = frozenset(RUN_CONTEXT) if blind else frozenset[int]()
+        self._saved = frozenset(layout.struct.run_context) if blind else frozenset[int]()
         self._hidden = [0]
         self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self._announcing = announcing
@@ -222,7 +222,7 @@ class Flows:
             shared,
             task_struct,
             private,
-            quiet=QUIET,
+            quiet=layout.struct.quiet,
             saved=self._saved,
             byte_order=machine.arch.byte_order,
         )
@@ -260,7 +260,7 @@ class Flows:
             return
         touched = [*((kind, offset) for kind, offset, _, _ in seen.reads), *((w.kind, w.offset) for w in seen.writes)]
         mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
-        if mine - QUIET - self._saved:
+        if mine - self.layout.struct.quiet - self._saved:
             raise CurrentSeen
         known = flow is not None and self.layout.change_words(flow, lambda word: _told(word, 0)) != flow
         if not known and not (self.layout.run_context(task_struct) == UNTOLD and mine & self._saved):

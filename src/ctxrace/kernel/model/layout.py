@@ -6,6 +6,7 @@ Addresses are far apart, so that no arithmetic slip leads from one region into a
 from collections.abc import Callable, Sequence
 
 from ctxrace.core.errors import ImageError
+from ctxrace.kernel.model.task_struct import HEADERS, TaskStruct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import EXIT, Flow
@@ -13,12 +14,6 @@ from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
 __all__ = [
-    "MIGRATION_DISABLED",
-    "PREEMPT_COUNT",
-    "QUIET",
-    "RUN_CONTEXT",
-    "SOFTIRQ_DISABLE_COUNT",
-    "TASK_STRUCT_SIZE",
     "UNTOLD",
     "Layout",
     "linker_script",
@@ -45,17 +40,6 @@ _INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
 _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
 _STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
 
-TASK_STRUCT_SIZE = 128
-# In a task_struct (ctxrace/sched.h):
-PREEMPT_COUNT = range(8, 16)  # thread_info.preempt_count
-PID_OFFSET = 16
-MIGRATION_DISABLED = range(20, 24)
-RUN_CONTEXT = range(24, 32)  # bpf_ctx
-SOFTIRQ_DISABLE_COUNT = range(32, 36)
-CURRENT = range(TASK_STRUCT_SIZE, TASK_STRUCT_SIZE + 8)  # after it, where current_task is a per-CPU variable
-QUIET = frozenset([*PREEMPT_COUNT, *MIGRATION_DISABLED, *SOFTIRQ_DISABLE_COUNT, *CURRENT])
-"""What nobody changes behind the back of whoever runs: interrupts put the counts back, and `current` too."""
-_PUT_BACK = sorted([*QUIET, *RUN_CONTEXT])
 UNTOLD = 0xDEAD_0000_0000_0100
 """What an interrupt finds in bpf_ctx, whatever is there: it may only save it and put it back."""
 _FIRST_PID = 100
@@ -77,6 +61,7 @@ class Layout:
     shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
     cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
     memory: what shared memory but for stacks begins with, None for what the image has.
+    struct: where a task_struct has its members.
     """
 
     def __init__(
@@ -88,8 +73,9 @@ class Layout:
         cpus: int = 1,
         cpu: int = 0,
         memory: bytes | None = None,
+        struct: TaskStruct = HEADERS,
     ) -> None:
-        self.image = image
+        self.image, self.struct = image, struct
         self.tasks = tasks
         self.idle = tasks
         self.shared_stacks = shared_stacks
@@ -180,45 +166,59 @@ class Layout:
 
         address: the task whose address it has, None for its own. softirq: whether it is to serve a softirq.
         """
-        fresh = bytearray(CURRENT.stop)
+        struct = self.struct
+        fresh = bytearray(struct.fresh.ljust(struct.current.stop, b"\0"))
         where = self.task_address(identity if address is None else address)
-        fresh[CURRENT.start : CURRENT.stop] = where.to_bytes(8, self._order)
-        fresh[PID_OFFSET : PID_OFFSET + 4] = self._pid(identity)
+        if struct.fresh:
+            inside = range(struct.address, struct.address + struct.size)
+            moved = self._change_words(bytes(fresh), 0, lambda v: v - inside.start + where if v in inside else v)
+            fresh = bytearray(moved)
+        self._put(fresh, struct.current, where)
+        fresh[struct.pid.start : struct.pid.stop] = self._pid(identity)
         if softirq:
-            for place, value in ((SOFTIRQ_DISABLE_COUNT, SOFTIRQ_OFFSET), (MIGRATION_DISABLED, 1)):
-                fresh[place.start : place.stop] = value.to_bytes(4, self._order)
+            self._put(fresh, struct.softirq_disable_count, SOFTIRQ_OFFSET)
+            self._put(fresh, struct.migration_disabled, 1)
+        self._put(fresh, struct.preempt_count, struct.not_rescheduled)
         return self.with_preempt_count(bytes(fresh), IDLE_PREEMPT_COUNT if identity == self.idle else 0)
+
+    def _number(self, task_struct: bytes, place: range) -> int:
+        return int.from_bytes(task_struct[place.start : place.stop], self._order)
+
+    def _put(self, task_struct: bytearray, place: range, value: int) -> None:
+        task_struct[place.start : place.stop] = value.to_bytes(len(place), self._order)
 
     def preempt_count(self, task_struct: bytes) -> int:
         """Return the preempt count in a task_struct."""
         # Of the 8 bytes, as one number, the lower half: a big-endian arm64 has it at the higher address.
-        return int.from_bytes(task_struct[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order) & 0xFFFF_FFFF
+        return self._number(task_struct, self.struct.preempt_count) & self.struct.count_mask
 
     def with_preempt_count(self, task_struct: bytes, count: int) -> bytes:
         """Return a task_struct with another preempt count."""
-        whole = int.from_bytes(task_struct[PREEMPT_COUNT.start : PREEMPT_COUNT.stop], self._order)
-        whole += (count & 0xFFFF_FFFF) - (whole & 0xFFFF_FFFF)
-        return task_struct[: PREEMPT_COUNT.start] + whole.to_bytes(8, self._order) + task_struct[PREEMPT_COUNT.stop :]
+        place, mask = self.struct.preempt_count, self.struct.count_mask
+        whole = self._number(task_struct, place)
+        whole += (count & mask) - (whole & mask)
+        return task_struct[: place.start] + whole.to_bytes(8, self._order) + task_struct[place.stop :]
 
     def may_migrate(self, task_struct: bytes) -> bool:
         """Return whether the task whose task_struct this is may go on on another CPU."""
-        return not any(task_struct[MIGRATION_DISABLED.start : MIGRATION_DISABLED.stop])
+        return not any(task_struct[self.struct.migration_disabled.start : self.struct.migration_disabled.stop])
 
     def softirq_disable_count(self, task_struct: bytes) -> int:
         """Return the softirq_disable_cnt in a task_struct."""
-        return int.from_bytes(task_struct[SOFTIRQ_DISABLE_COUNT.start : SOFTIRQ_DISABLE_COUNT.stop], self._order)
+        return self._number(task_struct, self.struct.softirq_disable_count)
 
     def run_context(self, task_struct: bytes) -> int:
         """Return the bpf_ctx in a task_struct."""
-        return int.from_bytes(task_struct[RUN_CONTEXT.start : RUN_CONTEXT.stop], self._order)
+        return self._number(task_struct, self.struct.run_context)
 
     def with_run_context(self, task_struct: bytes, pointer: int) -> bytes:
         """Return a task_struct with another bpf_ctx."""
-        return task_struct[: RUN_CONTEXT.start] + pointer.to_bytes(8, self._order) + task_struct[RUN_CONTEXT.stop :]
+        place = self.struct.run_context
+        return task_struct[: place.start] + pointer.to_bytes(len(place), self._order) + task_struct[place.stop :]
 
     def put_back(self, task_struct: bytes) -> bytes:
         """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
-        return bytes(task_struct[offset] for offset in _PUT_BACK)
+        return bytes(task_struct[offset] for offset in self.struct.put_back)
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
@@ -251,11 +251,12 @@ class Layout:
             is_stack = identity < self.tasks and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
         if is_stack:
             return "stack"
-        return "task_struct" if address < _INTERRUPT_STACKS and offset < TASK_STRUCT_SIZE else ""
+        return "task_struct" if address < _INTERRUPT_STACKS and offset < self.struct.size else ""
 
     def _own_regions(self, identity: int) -> list[Region]:
-        regions = [Region(self.task_address(identity), TASK_STRUCT_SIZE, RegionKind.OWN, 0, "task_struct")]
-        for name, place in ((self.image.arch.preempt_count_variable, PREEMPT_COUNT), ("current_task", CURRENT)):
+        regions = [Region(self.task_address(identity), self.struct.size, RegionKind.OWN, 0, "task_struct")]
+        counts = (self.image.arch.preempt_count_variable, self.struct.preempt_count)
+        for name, place in (counts, ("current_task", self.struct.current)):
             symbol = self.image.symbols.get(name or "")
             if symbol is not None and self.image.arch.preempt_count_variable:
                 address = self._on_this_cpu(symbol.address)
@@ -321,8 +322,8 @@ class Layout:
     def relocate_task_struct(self, task_struct: bytes, source: int, target: int) -> bytes:
         """Return a task_struct as it would be with task `target` in the place of `source`."""
         moved = bytearray(self._change_words(task_struct, 0, lambda value: self.relocate(value, source, target)))
-        if moved[PID_OFFSET : PID_OFFSET + 4] == self._pid(source):
-            moved[PID_OFFSET : PID_OFFSET + 4] = self._pid(target)
+        if moved[self.struct.pid.start : self.struct.pid.stop] == self._pid(source):
+            moved[self.struct.pid.start : self.struct.pid.stop] = self._pid(target)
         return bytes(moved)
 
     def relocate_write(self, write: Write, source: int, target: int) -> Write:

@@ -2,13 +2,6 @@
 
 
 from ctxrace.core.interleaving import Access, ValueKind
-from ctxrace.kernel.model.layout import (
-    MIGRATION_DISABLED,
-    PREEMPT_COUNT,
-    RUN_CONTEXT,
-    SOFTIRQ_DISABLE_COUNT,
-    TASK_STRUCT_SIZE,
-)
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.machine.memory import RegionKind, Touch
 
@@ -20,7 +13,7 @@ def access_of(system: KernelSystem, touch: Touch, found: bytes, identity: int) -
     before = int.from_bytes(found, system.image.arch.byte_order) if touch.kind == "write" else None
     symbol, offset, name = place_of(system, touch.address, touch.size, identity)
     kind, at = system.layout.locate(touch.address, identity)
-    counts = kind is RegionKind.OWN and at in PREEMPT_COUNT
+    counts = kind is RegionKind.OWN and at in system.layout.struct.preempt_count
     value_kind = ValueKind.PREEMPT_COUNT if counts else ValueKind.UNSIGNED
     return Access(touch.kind, symbol, offset, touch.size, touch.value, before, name, value_kind)
 
@@ -28,16 +21,8 @@ def access_of(system: KernelSystem, touch: Touch, found: bytes, identity: int) -
 def place_of(system: KernelSystem, address: int, size: int, identity: int) -> tuple[str, int, str]:
     """Return symbol, offset in it, and spelling in C of `size` bytes at `address`, while `identity` is current."""
     kind, at = system.layout.locate(address, identity)
-    if kind is RegionKind.OWN and at in PREEMPT_COUNT:
-        return "current", at, "preempt_count"
-    if kind is RegionKind.OWN and at in RUN_CONTEXT:
-        return "current", at, "current->bpf_ctx"
-    if kind is RegionKind.OWN and at in SOFTIRQ_DISABLE_COUNT:
-        return "current", at, "current->softirq_disable_cnt"
-    if kind is RegionKind.OWN and at in MIGRATION_DISABLED:
-        return "current", at, "current->migration_disabled"
-    if kind is RegionKind.OWN and at < TASK_STRUCT_SIZE:
-        return "current", at, f"current+{at:#x}"
+    if kind is RegionKind.OWN and at < system.layout.struct.size:
+        return "current", at, system.layout.struct.spell(at, size)
     address, cpu = system.layout.symbol_address(address)
     symbol = system.image.object_at(address)
     if symbol is None:

@@ -1,0 +1,85 @@
+"""Where a task_struct has what the model must know of it.
+
+A C file that includes our headers has the layout of ``include/ctxrace/sched.h``. A kernel says its own, in BTF.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+__all__ = ["HEADERS", "TaskStruct"]
+
+_NOWHERE = range(0)
+
+
+def _unnamed(_offset: int, _size: int) -> str:
+    return ""
+
+
+@dataclass(frozen=True)
+class TaskStruct:
+    """Say where members are, as ranges of bytes; an empty range is a member that this kernel does not have.
+
+    size: of the whole, in bytes. preempt_count: thread_info.preempt_count, 8 bytes, of which the lower half is the
+    count. run_context: bpf_ctx. softirq_disable_count: softirq_disable_cnt, which PREEMPT_RT has.
+    not_rescheduled: the bit of those 8 bytes that is set while the task need not be rescheduled; 0: there is none.
+    fresh: the bytes of a task that has not run; empty: zeros. address: where `fresh` lies, for pointers into itself.
+    member: how C spells the bytes at an offset, empty where that is not known.
+    """
+
+    size: int
+    preempt_count: range
+    pid: range
+    migration_disabled: range
+    run_context: range
+    softirq_disable_count: range = _NOWHERE
+    not_rescheduled: int = 0
+    fresh: bytes = b""
+    address: int = 0
+    member: Callable[[int, int], str] = field(default=_unnamed, compare=False)
+
+    @property
+    def count_mask(self) -> int:
+        """The bits of those 8 bytes that are the count."""
+        return 0xFFFF_FFFF & ~self.not_rescheduled
+
+    @property
+    def current(self) -> range:
+        """The bytes behind the struct that hold `current`, where that is a per-CPU variable."""
+        return range(self.size, self.size + 8)
+
+    @cached_property
+    def quiet(self) -> frozenset[int]:
+        """The bytes that no other context changes unnoticed: interrupts put the counts back, and `current` too."""
+        return frozenset(
+            [*self.preempt_count, *self.migration_disabled, *self.softirq_disable_count, *self.current]
+        )
+
+    @cached_property
+    def put_back(self) -> tuple[int, ...]:
+        """The bytes that every entry and every interrupt leaves as it found them."""
+        return tuple(sorted([*self.quiet, *self.run_context]))
+
+    def spell(self, offset: int, size: int) -> str:
+        """Return how a reader knows the bytes at `offset`, as C or as an offset from `current`."""
+        for place, name in (
+            (self.preempt_count, "preempt_count"),
+            (self.run_context, "current->bpf_ctx"),
+            (self.softirq_disable_count, "current->softirq_disable_cnt"),
+            (self.migration_disabled, "current->migration_disabled"),
+        ):
+            if offset in place:
+                return name
+        member = self.member(offset, size)
+        return f"current->{member}" if member else f"current+{offset:#x}"
+
+
+HEADERS = TaskStruct(
+    size=128,
+    preempt_count=range(8, 16),
+    pid=range(16, 20),
+    migration_disabled=range(20, 24),
+    run_context=range(24, 32),
+    softirq_disable_count=range(32, 36),
+)
+"""The layout of our own headers (ctxrace/sched.h)."""
