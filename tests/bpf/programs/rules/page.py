@@ -15,10 +15,10 @@ VERSIONS: tuple[Version, ...] = ((5, 10), (5, 15), (6, 1), (6, 6), (6, 12), (6, 
 
 GUARDS = {Guard.NONE: "-", Guard.PROG_ACTIVE: "own", Guard.BPF_PROG_ACTIVE: "all"}
 OFF = {
-    Hold.PREEMPT_DISABLE: "preemption",
-    Hold.MIGRATE_DISABLE: "migration",
-    Hold.RCU_READ_LOCK: "RCU",
-    Hold.LOCAL_BH_DISABLE: "bottom halves",
+    Hold.PREEMPT_DISABLE: "preemption off",
+    Hold.MIGRATE_DISABLE: "migration off",
+    Hold.RCU_READ_LOCK: "RCU read lock",
+    Hold.LOCAL_BH_DISABLE: "bottom halves off",
 }
 WIDTH = 118
 
@@ -74,6 +74,8 @@ def glance() -> Iterator[str]:
             word = "" if row is None else f"{preemptible(row.holds, version)} {GUARDS[row.guard]}"
             if row is not None and row.guard_holds is not None:
                 word += "*"
+            if row is not None and row.inferred:
+                word += "?"
             cells.append(f"{word:>9}")
         first, *more = wrapped(name, "", width - 1)
         yield f"{first:{width}}{''.join(cells)}".rstrip()
@@ -95,11 +97,11 @@ def one_row(row: Row) -> Iterator[str]:
     held = ", ".join(word for hold, word in OFF.items() if hold in row.holds)
     guard = "no guard" if row.guard is Guard.NONE else f"guard {row.guard}"
     if row.guard_holds is not None:
-        guard += f", taken under {', '.join(word for hold, word in OFF.items() if hold in row.guard_holds)} alone"
+        guard += f", taken with {', '.join(word for hold, word in OFF.items() if hold in row.guard_holds)} only"
     if row.guard_torn:
         guard += ", not atomic on every architecture"
     inferred = "; inferred" * row.inferred
-    yield from wrapped(f"{spelled(row.since):>6}  {levels}; {held or 'nothing'} held; {guard}{inferred}", " " * 8)
+    yield from wrapped(f"{spelled(row.since):>6}  {levels}; {held or 'nothing off'}; {guard}{inferred}", " " * 8)
     for source in row.sources:
         yield f"{'':8}{cited(source)}"
 
