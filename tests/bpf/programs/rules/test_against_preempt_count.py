@@ -54,6 +54,7 @@ SECTIONS = {
     Kind.SYSCALL: ("syscall",),
     Kind.TIMER: ("timer",),
     Kind.WORKQUEUE: ("wq",),
+    Kind.TASK_WORK: ("task_work",),
 }
 
 KERNELS = [

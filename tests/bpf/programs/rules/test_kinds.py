@@ -42,6 +42,7 @@ from ctxrace.core.errors import ScenarioError
         ("syscall", Kind.SYSCALL, "", True),  # always
         ("timer", Kind.TIMER, "", False),
         ("wq", Kind.WORKQUEUE, "", True),
+        ("task_work", Kind.TASK_WORK, "", True),
     ],
 )
 def test_section(name: str, kind: Kind, hook: str, sleepable: bool) -> None:

@@ -105,6 +105,7 @@ def test_guard(section: str, expected: list[Guard]) -> None:
         ("uprobe.s//bin/true:main", True, True),
         ("syscall", True, True),
         ("wq", True, True),
+        ("task_work", True, True),
     ],
 )
 def test_without_preemptible_rcu(section: str, preemptible: bool, guard_preemptible: bool) -> None:
@@ -211,6 +212,7 @@ def test_tracepoint_without_a_name_is_refused_where_it_matters() -> None:
         ("netfilter", (6, 1)),
         ("timer", (5, 10)),
         ("wq", (6, 6)),
+        ("task_work", (6, 12)),
         ("syscall", (5, 10)),
         ("tp_btf.s/sys_enter", (7, 0)),
         ("tp.s/syscalls/sys_enter_read", (7, 0)),
@@ -238,7 +240,7 @@ def test_what_nobody_read_is_marked() -> None:
 def test_every_kind_has_rows_and_every_row_sources() -> None:
     assert {row.kind for row in ROWS} == set(Kind)
     assert all(row.sources for row in ROWS)
-    assert len(ROWS) == 61
+    assert len(ROWS) == 62
 
 
 def test_no_two_rows_say_different_things() -> None:

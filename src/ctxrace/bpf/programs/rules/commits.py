@@ -28,6 +28,7 @@ LAZY = Commit("7c70cb94d29c", "sched: Add Lazy preemption model", "6.13")
 FAULTABLE_SYSCALLS = Commit("a363d27cdbc2", "tracing: Allow system call tracepoints to handle page faults", "6.13")
 SYSCALLS_PREEMPTION = Commit("4aadde89d81f", "tracing/bpf: disable preemption in syscall probe", "6.13")
 PRIVATE_STACK = Commit("5bd36da1e37e", "bpf: Support private stack for struct_ops progs", "6.13")
+TASK_WORK = Commit("38aa7003e369", "bpf: task work scheduling kfuncs", "6.18")
 SOFTIRQ_LOCK = Commit("3253cb49cbad", "softirq: Allow to drop the softirq-BKL lock on PREEMPT_RT", "6.18")
 TRACEPOINT_PERF = Commit(
     "16718274ee75", "tracing: perf: Have perf tracepoint callbacks always disable preemption", "7.0"

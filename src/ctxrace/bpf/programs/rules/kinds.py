@@ -48,6 +48,7 @@ class Kind(StrEnum):
     SYSCALL = "syscall"
     TIMER = "callback of bpf_timer"
     WORKQUEUE = "callback of bpf_wq"
+    TASK_WORK = "callback of bpf_task_work"
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,9 @@ class Section:
     sleepable: bool
 
 
-CALLBACKS = {"timer": Kind.TIMER, "wq": Kind.WORKQUEUE}
-"""Names for code that has no section of its own: what `bpf_timer_set_callback()` and `bpf_wq_set_callback()` take."""
+CALLBACKS = {"timer": Kind.TIMER, "wq": Kind.WORKQUEUE, "task_work": Kind.TASK_WORK}
+"""Names for code that has no section of its own: what `bpf_timer_set_callback()`, `bpf_wq_set_callback()` and
+`bpf_task_work_schedule_*()` take."""
 
 _PREFIXES = {
     **dict.fromkeys(("fentry", "fexit", "fmod_ret", "fsession"), Kind.TRAMPOLINE),
@@ -115,6 +117,8 @@ _CGROUP_SOCK_HOOK = re.compile(
 MAX_QUOTED = 80
 """How much of a section's name a message repeats: the name comes from the object."""
 
+_ALWAYS_SLEEPABLE = frozenset({Kind.SYSCALL, Kind.WORKQUEUE, Kind.TASK_WORK})
+
 _REFUSED = {
     "freplace": "runs wherever the function runs that it replaces",
     "lirc_mode2": "no rule for it was read",
@@ -158,7 +162,7 @@ def parse_section(name: str, *, attach: str | None = None) -> Section:
             f"section {name[:MAX_QUOTED]!r} is of no program type that is known{_nearest(prefix)}; say what it is with "
             "--attach PROGRAM=SECTION, or choose the other programs with --program"
         )
-    return Section(name, prefix, kind, hook, sleepable or kind in (Kind.SYSCALL, Kind.WORKQUEUE))
+    return Section(name, prefix, kind, hook, sleepable or kind in _ALWAYS_SLEEPABLE)
 
 
 def _split(name: str) -> tuple[str, str, bool]:

@@ -215,4 +215,13 @@ OTHERS = (
         (Source("kernel/bpf/helpers.c", "bpf_wq_work", commits.WORKQUEUES),),
         sleepable=True,
     ),
+    Row(
+        Kind.TASK_WORK,
+        (6, 18),
+        TASK,
+        MIGRATE,
+        Guard.NONE,
+        (Source("kernel/bpf/helpers.c", "bpf_task_work_callback", commits.TASK_WORK),),
+        sleepable=True,
+    ),
 )
