@@ -226,6 +226,16 @@ def test_program_types_that_came_later(section: str, last_without: tuple[int, in
     assert placement(section, full(following)).contexts
 
 
+def test_messages_repeat_no_more_than_a_name() -> None:
+    """The name comes from the object, and may be anything."""
+    section = "netfilter/\x1b[2J" + "x" * 5000
+    for kernel, context in ((full((5, 10)), None), (full((7, 2)), Level.NMI)):
+        with pytest.raises(ScenarioError) as refused:
+            placement(section, kernel, context=context)
+        assert "\x1b" not in str(refused.value)
+        assert len(str(refused.value)) < 300
+
+
 def test_what_nobody_read_is_marked() -> None:
     assert placement("sk_reuseport", full((7, 2))).inferred
     assert placement("struct_ops/f", full((6, 18))).inferred

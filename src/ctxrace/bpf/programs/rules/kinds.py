@@ -13,6 +13,15 @@ from ctxrace.core.errors import ScenarioError
 __all__ = ["CALLBACKS", "Kind", "Section", "parse_section"]
 
 
+MAX_QUOTED = 80
+"""How much of a section's name a message repeats: the name comes from the object."""
+
+
+def quoted(name: str) -> str:
+    """Return the name of a section as messages show it."""
+    return repr(name[:MAX_QUOTED])
+
+
 class Kind(StrEnum):
     """Programs that the kernel runs in the same way."""
 
@@ -65,6 +74,11 @@ class Section:
     hook: str
     sleepable: bool
 
+    @property
+    def quoted(self) -> str:
+        """As messages show it."""
+        return quoted(self.name)
+
 
 CALLBACKS = {"timer": Kind.TIMER, "wq": Kind.WORKQUEUE, "task_work": Kind.TASK_WORK}
 """Names for code that has no section of its own: what `bpf_timer_set_callback()`, `bpf_wq_set_callback()` and
@@ -114,9 +128,6 @@ _CGROUP_SOCK_HOOK = re.compile(
     r"|get(peer|sock)name(4|6|_unix)"
 )
 
-MAX_QUOTED = 80
-"""How much of a section's name a message repeats: the name comes from the object."""
-
 _ALWAYS_SLEEPABLE = frozenset({Kind.SYSCALL, Kind.WORKQUEUE, Kind.TASK_WORK})
 
 _REFUSED = {
@@ -154,12 +165,12 @@ def parse_section(name: str, *, attach: str | None = None) -> Section:
             hook = attach
     if prefix in _REFUSED:
         raise ScenarioError(
-            f"section {name[:MAX_QUOTED]!r} has no rule: {_REFUSED[prefix]}; choose the other programs with --program"
+            f"section {quoted(name)} has no rule: {_REFUSED[prefix]}; choose the other programs with --program"
         )
     kind = _kind(prefix, hook)
     if kind is None or (sleepable and prefix not in _SLEEPABLE):
         raise ScenarioError(
-            f"section {name[:MAX_QUOTED]!r} is of no program type that is known{_nearest(prefix)}; say what it is with "
+            f"section {quoted(name)} is of no program type that is known{_nearest(prefix)}; say what it is with "
             "--attach PROGRAM=SECTION, or choose the other programs with --program"
         )
     return Section(name, prefix, kind, hook, sleepable or kind in _ALWAYS_SLEEPABLE)

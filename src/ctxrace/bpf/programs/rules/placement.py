@@ -18,7 +18,6 @@ __all__ = ["ROWS", "Certainty", "Placement", "placement"]
 
 ROWS = (*TRACING, *NETWORK, *OTHERS)
 
-
 SYSCALLS_DIFFER = (7, 2)
 """`commits.SLEEPABLE_TRACEPOINT`."""
 
@@ -38,8 +37,8 @@ class Placement:
     contexts: the levels that are known or assumed. possible: further ones that cannot be ruled out as nobody read
     where the hook is called. preemptible: whether a task may lose the CPU between two of its instructions.
     guard_preemptible: the same while the guard is held. guard_torn: the same while it is being taken, on some
-    architectures. interrupts_off: by every caller of the hook.
-    sources: where all of it was read. inferred: not all of it was.
+    architectures. interrupts_off: by every caller of the hook. sources: where all of it was read. inferred: not all
+    of it was.
     """
 
     section: Section
@@ -78,8 +77,8 @@ def placement(section: str, kernel: Kernel, *, context: Level | None = None, att
     parsed = parse_section(section, attach=attach)
     if parsed.kind is Kind.TRACEPOINT and not parsed.hook and kernel.version >= SYSCALLS_DIFFER:
         raise ScenarioError(
-            f"section {section!r} names no tracepoint, and those on system calls are preemptible since "
-            "7.2, the others not; pass --attach PROGRAM=CATEGORY/NAME"
+            f"section {parsed.quoted} names no tracepoint, and those on system calls are preemptible since 7.2, the "
+            "others not; pass --attach PROGRAM=CATEGORY/NAME"
         )
     row = _row(parsed, kernel)
     hook = known_hook(parsed) if row.hooked else None
@@ -111,7 +110,7 @@ def _levels(
     if context is not None:
         if context not in (*row.levels, *row.possible):
             raise ScenarioError(
-                f"programs in section {section.name!r} never run in context {context}: only in "
+                f"programs in section {section.quoted} never run in context {context}: only in "
                 + ", ".join(map(str, (*row.levels, *row.possible)))
             )
         return (context,), (), Certainty.KNOWN
@@ -135,7 +134,7 @@ def _row(section: Section, kernel: Kernel) -> Row:
     if found is None:
         raise ScenarioError(
             f"kernel {kernel.version[0]}.{kernel.version[1]} has no {'sleepable ' * section.sleepable}programs of "
-            f"section {section.name!r}; pass a later --kernel, or choose the other programs with --program"
+            f"section {section.quoted}; pass a later --kernel, or choose the other programs with --program"
         )
     return found
 
