@@ -411,7 +411,7 @@ def test_files_that_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ImageError, match=told):
             load_image(tmp_path / "f", ARM64)
     for path in (tmp_path / "gone", tmp_path, Path("nul\0")):
-        with pytest.raises(ImageError, match="cannot read"):
+        with pytest.raises(ImageError, match=r"cannot read|no file .*gone|is a directory"):
             load_image(path, ARM64)
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 from ctxrace.core.errors import ImageError, ToolchainError
 from ctxrace.machine import toolchain
 from ctxrace.machine.arch.arm64 import ARM64
+from ctxrace.machine.build.process import Processes
 from ctxrace.machine.image import load_image
 from ctxrace.machine.toolchain import Build, Compiler, compile_c, default_cache, find_compiler, link_object
 
@@ -61,13 +62,13 @@ def build(shared: Path, bundled: Compiler) -> Callable[..., Build]:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """Every program that ctxrace starts from here on."""
-    real, commands = subprocess.run, []
+    real, commands = Processes.run, []
 
-    def run(command: Any, **options: Any) -> Any:  # noqa: ANN401
+    def run(self: Processes, command: Sequence[str], what: str, **options: Any) -> tuple[int, str]:  # noqa: ANN401
         commands.append(list(command))
-        return real(command, **options)
+        return real(self, command, what, **options)
 
-    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(Processes, "run", run)
     return commands
 
 
@@ -342,15 +343,15 @@ def test_a_file_that_changes_meanwhile_is_not_remembered(
 ) -> None:
     Path("h.h").write_text("#define H 1\n")
     text = '#include "h.h"\nint f(void) { return H + 40; }\n'
-    recorded = subprocess.run
+    recorded = Processes.run
 
-    def edited(command: Any, **options: Any) -> Any:  # noqa: ANN401
-        done = recorded(command, **options)
+    def edited(self: Processes, command: Sequence[str], what: str, **options: Any) -> tuple[int, str]:  # noqa: ANN401
+        done = recorded(self, command, what, **options)
         Path("h.h").write_text("#define H 2\n")
         return done
 
     with monkeypatch.context() as patch:
-        patch.setattr(subprocess, "run", edited)
+        patch.setattr(Processes, "run", edited)
         stale = build(text)
     started.clear()
     assert build(text).path != stale.path
@@ -380,6 +381,70 @@ def test_unwritable_cache(build: Callable[..., Build], tmp_path: Path, monkeypat
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     with pytest.raises(ToolchainError, match="cannot write to the cache"):
         find_compiler(None, ARM64)
+
+
+@pytest.mark.usefixtures("project")
+def test_what_the_compiler_does_not_report_is_not_remembered(
+    build: Callable[..., Build], started: list[list[str]], shared: Path
+) -> None:
+    """An old verdict for new code is what a cache must never give."""
+
+    def rebuilt(text: str, change: Callable[[], object], **options: Any) -> bool:  # noqa: ANN401
+        before = build(text, **options).path
+        change()
+        return build(text, **options).path != before
+
+    text = "#ifdef X\nint f(void) { return 1; }\n#else\nint f(void) { return 2; }\n#endif"
+    flags, data = Path("flags.txt"), Path("data.bin")
+    flags.write_text("-DX")
+    assert rebuilt(text, lambda: flags.write_text("-DY"), flags=["@flags.txt"])
+    flags.write_text("-DX")
+    assert rebuilt(text, lambda: flags.write_text("-DY"), flags=[f"--config={flags.absolute()}"])
+    flags.write_text("-DX")
+    assert rebuilt(text, lambda: flags.write_text("-DY"), compiler=find_compiler(None, ARM64, cache=shared),
+                   flags=["--config", f"{flags.absolute()}"])  # fmt: skip
+    data.write_bytes(b"1234")
+    assert rebuilt('asm(".data; .incbin \\"data.bin\\"");int a;', lambda: data.write_bytes(b"5678"))
+    Path("part.s").write_text(".data; .long 1")
+    Path("whole.s").write_text('.include "part.s"')
+    assert rebuilt("int a;", lambda: Path("part.s").write_text(".data; .long 2"), more=[Path("whole.s")])
+    Path("flags.h").write_text("")
+    ordinary = ["-DX", "-D", "Y", "-I", ".", "-include", "flags.h", "-mgeneral-regs-only", "-fno-inline", "-Wall"]
+    build(text, flags=ordinary)
+    started.clear()
+    build(text, flags=ordinary)
+    assert not started
+
+
+@pytest.mark.usefixtures("project")
+def test_no_variable_steers_the_compiler_unseen(
+    build: Callable[..., Build], started: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = "#if __has_include(<there.h>)\nint f(void) { return 1; }\n#else\nint f(void) { return 2; }\n#endif"
+    before = build(text)
+    monkeypatch.setenv("CCC_OVERRIDE_OPTIONS", "+-DX +-O0")  # clang's: nothing of it arrives
+    started.clear()
+    assert build(text) == before
+    assert not started
+    Path("more").mkdir()
+    Path("more/there.h").write_text("")
+    monkeypatch.setenv("CPATH", "more")
+    assert build(text).path != before.path
+
+
+@pytest.mark.usefixtures("project")
+def test_a_cache_that_others_can_write_is_refused(build: Callable[..., Build], tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    build("int a;", cache=cache)
+    assert cache.stat().st_mode & 0o777 == 0o700
+    for mode in (0o770, 0o707, 0o777):
+        cache.chmod(mode)
+        with pytest.raises(ToolchainError, match=r"cache .* can be written by other users.*; type: chmod go-w .*cache"):
+            build("int a;", cache=cache)
+        with pytest.raises(ToolchainError, match=r"can be written by other users"):
+            find_compiler(None, ARM64, cache=cache)
+    cache.chmod(0o755)
+    build("int a;", cache=cache)
 
 
 def test_default_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

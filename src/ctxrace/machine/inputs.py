@@ -22,21 +22,33 @@ def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
     """
     try:
         handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             if stat.S_ISDIR(status.st_mode):
-                raise raised(f"cannot read {path}: Is a directory; name a file in it")
+                raise raised(f"{path} is a directory; name a file in it")
             if not stat.S_ISREG(status.st_mode):
                 raise raised(f"{path} is no regular file but {_kind(status.st_mode)}; copy what it holds into one")
             if status.st_size > most:
                 raise raised(f"{path} has {status.st_size:,} bytes, and at most {most:,} are read; name a smaller file")
-            data = file.read(most + 1)
+            data = _read(handle, most + 1)
+        finally:
+            os.close(handle)
+    except FileNotFoundError:
+        raise raised(f"no file {path}; is the name spelled right, and relative to {Path.cwd()}?") from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise raised(f"cannot read {path}: {reason}; is the name spelled right?") from None
+        raise raised(f"cannot read {path}: {reason}; check the name and its permissions") from None
     if len(data) > most:
         raise raised(f"{path} has grown beyond {most:,} bytes while it was read; name a file that stays as it is")
     return data
+
+
+def _read(handle: int, most: int) -> bytes:
+    parts = []
+    while most > 0 and (part := os.read(handle, min(most, 1 << 24))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
 
 
 def _kind(mode: int) -> str:

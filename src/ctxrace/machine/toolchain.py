@@ -11,7 +11,6 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,8 +18,11 @@ from pathlib import Path
 
 from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.cache import digest, load, remembered, store
+from ctxrace.machine.build.cache import Built, digest, load, opened, remembered, store
+from ctxrace.machine.build.flags import names_files
+from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.image import ELF_MAGIC, check_header
+from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
 __all__ = ["Build", "Compiler", "compile_c", "default_cache", "find_compiler", "link_object"]
 
@@ -28,6 +30,7 @@ ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working dire
 LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
 NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
+_UNTOLD = re.compile(rb"incbin|\.include")
 CLANG_VERSION = r"clang version (\S+)"
 BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
 
@@ -47,6 +50,7 @@ class Compiler:
     command: program and the arguments that come first; flags: the user's, which come after ctxrace's own.
     family: ``zig``, ``clang`` or ``gcc``; description: name and version for readers.
     identity: differs whenever the compiler may produce different code.
+    configured: whether a configuration file of the machine steers it, of which the identity knows nothing.
     """
 
     command: tuple[str, ...]
@@ -54,6 +58,7 @@ class Compiler:
     description: str
     identity: str
     flags: tuple[str, ...] = ()
+    configured: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
         first = version.strip().partition("\n")[0]
         raise ToolchainError(f"--cc {cc!r} is neither clang nor gcc (--version says {first!r}); name one of those")
     identity = "\0".join([stamp, version, *command, *flags])
-    return Compiler(command, family, f"{family} {number}", identity, flags)
+    return Compiler(command, family, f"{family} {number}", identity, flags, "Configuration file:" in version)
 
 
 def compile_c(
@@ -144,21 +149,22 @@ def compile_c(
     options += [optimize, *compiler.flags, *flags]
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
-    paths = [str(Path.cwd()), *(os.environ.get(name, "") for name in ("PWD", "CPATH", "C_INCLUDE_PATH"))]
-    key = digest(*texts, *paths, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
+    around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
+    key = digest(*texts, *around, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
 
-    def build(work: Path) -> tuple[str, list[Path]]:
+    def build(work: Path, processes: Processes) -> Built:
         messages = ""
         dependencies: list[Path] = []
         targets: list[Path] = []
         for number, path in enumerate(sources):
             target = work / (f"{number}-{_object_name(path)}" if number else _object_name(path))
-            said, read = _compile(path, target, compiler, options)
-            messages += said
+            printed, read = _compile(processes, path, target, compiler, options)
+            messages += printed
             dependencies += [path, *read]
             targets.append(target)
-        messages += _link(targets, work, arch, linker_script, str(source))
-        return messages, dependencies
+        messages += _link(processes, targets, work, arch, linker_script, str(source))
+        told = not compiler.configured and not names_files([*compiler.flags, *flags])
+        return Built(messages, dependencies, told and not any(map(_reads_more, dependencies)))
 
     path, messages = remembered(key, cache, build)
     return Build(path, messages, compiler, effective)
@@ -170,14 +176,14 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     linker_script: the script's text; cache: where builds are remembered, None for `default_cache()`.
     Raises `ToolchainError`: unreadable, or a name is undefined; `ImageError`: not an object file of `arch`.
     """
-    data = _read(path)
+    data = contents(path, MOST_IMAGE, ToolchainError)
     check_header(data, path, arch, linked=False)
     key = digest(data, path.stem, arch.name, linker_script, _ziglang())
 
-    def build(work: Path) -> tuple[str, list[Path]]:
+    def build(work: Path, processes: Processes) -> Built:
         target = work / _object_name(path)
         target.write_bytes(data)
-        return _link([target], work, arch, linker_script, "the file that it is compiled from"), []
+        return Built(_link(processes, [target], work, arch, linker_script, "the file that it is compiled from"), [])
 
     linked, messages = remembered(key, cache or default_cache(), build)
     return Build(linked, messages, None, "")
@@ -239,6 +245,7 @@ def _number(pattern: str, version: str) -> str:
 
 
 def _version(key: Sequence[str], cache: Path, ask: Callable[[], str]) -> str:
+    opened(cache)
     file = cache / f"{digest('version', *key)}.json"
     known = load(file)
     if isinstance(known, str):
@@ -249,29 +256,14 @@ def _version(key: Sequence[str], cache: Path, ask: Callable[[], str]) -> str:
 
 
 def _ask(command: Sequence[str], question: str) -> str:
-    status, output = _run([*command, question], {"LC_ALL": "C"})
+    with Processes() as processes:
+        status, output = processes.run([*command, question], f"asking {command[0]} {question}", more={"LC_ALL": "C"})
     if status:
         raise ToolchainError(f"{shlex.join([*command, question])} fails ({_ended(status)}); is it a compiler?", output)
     return output
 
 
 # Running
-
-
-def _run(command: Sequence[str], environment: dict[str, str] | None = None, cwd: Path | None = None) -> tuple[int, str]:
-    try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-    except OSError as error:
-        raise ToolchainError(f"cannot start {command[0]}: {error.strerror}; is it installed and executable?") from None
-    return done.returncode, done.stdout.decode(errors="replace")
 
 
 def _ended(status: int) -> str:
@@ -282,13 +274,15 @@ def _object_name(path: Path) -> str:
     return path.stem.lstrip("-@") + ".o"  # lld would take those for a flag and a file of arguments
 
 
-def _compile(source: Path, target: Path, compiler: Compiler, options: Sequence[str]) -> tuple[str, list[Path]]:
+def _compile(
+    processes: Processes, source: Path, target: Path, compiler: Compiler, options: Sequence[str]
+) -> tuple[str, list[Path]]:
     """Compile `source` to the object file `target`; return the messages, and the files that it includes."""
     makefile = target.with_suffix(".d")
     # Of assembler without a preprocessor clang would say that it does not use this and that flag.
     quiet = ["-Qunused-arguments"] if source.suffix == ".s" and compiler.family != "gcc" else []
     wanted = ["-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), _spelled(source)]
-    status, messages = _run([*compiler.command, *quiet, *options, *wanted])
+    status, messages = processes.run([*compiler.command, *quiet, *options, *wanted], f"compiling {source}")
     if status:
         raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
     return messages, list(_dependencies(makefile))
@@ -298,11 +292,14 @@ def _spelled(source: Path) -> str:
     return f"./{source}" if str(source).startswith(("-", "@")) else str(source)
 
 
-def _link(targets: Sequence[Path], work: Path, arch: Architecture, script: str, source: str) -> str:
+def _link(
+    processes: Processes, targets: Sequence[Path], work: Path, arch: Architecture, script: str, source: str
+) -> str:
     (work / "script").write_text(script)
     # In its directory, so that lld's messages name `race.o` and not a place in the cache.
     names = [target.name for target in targets]
-    status, messages = _run([*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *names], cwd=work)
+    command = [*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *names]
+    status, messages = processes.run(command, f"linking {names[0]}", cwd=work)
     if not status:
         return messages
     missing = _undefined(messages)
@@ -330,20 +327,13 @@ def _undefined(messages: str) -> dict[str, str]:
 # Files
 
 
-def _read(path: Path) -> bytes:
-    if path.is_dir():
-        raise ToolchainError(f"{path} is a directory; name a file in it")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        raise ToolchainError(f"no file {path}; is the name spelled right, and relative to {Path.cwd()}?") from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ToolchainError(f"cannot read {path}: {reason}; check the name and its permissions") from None
+def _reads_more(path: Path) -> bool:
+    # The assembler's .incbin and .include read files of which compilers do not tell.
+    return _UNTOLD.search(contents(path, MOST_SOURCE, ToolchainError)) is not None
 
 
 def _source(path: Path) -> bytes:
-    text = _read(path)
+    text = contents(path, MOST_SOURCE, ToolchainError)
     if text.startswith(ELF_MAGIC):
         how = "rename it to end in .elf (.o for an object file), and " if path.suffix in SUFFIXES else ""
         raise ToolchainError(f"{path} is an ELF image, not C; {how}leave out --cc and -O to check it as an image")

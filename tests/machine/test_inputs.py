@@ -1,0 +1,45 @@
+"""What is read of files that users name."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ctxrace.core.errors import ImageError, ToolchainError
+from ctxrace.machine.inputs import contents
+
+
+def test_contents(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"12345")
+    assert contents(file, 5, ImageError) == b"12345"
+    with pytest.raises(ImageError, match=r"file has 5 bytes, and at most 4 are read; name a smaller file"):
+        contents(file, 4, ImageError)
+    link = tmp_path / "link"
+    link.symlink_to(file)
+    assert contents(link, 5, ImageError) == b"12345"
+
+
+def test_what_never_ends_is_refused(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    for path, kind in ((fifo, "a FIFO"), (Path("/dev/zero"), "a device"), (Path("/dev/null"), "a device")):
+        with pytest.raises(ToolchainError, match=rf"^{path} is no regular file but {kind}; copy what it holds into one"):
+            contents(path, 1 << 20, ToolchainError)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="no /proc")
+def test_a_file_that_does_not_say_its_size_is_bounded() -> None:
+    with pytest.raises(ImageError, match=r"^/proc/self/maps has grown beyond 100 bytes while it was read"):
+        contents(Path("/proc/self/maps"), 100, ImageError)
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    for path, told in (
+        (tmp_path / "gone", r"^no file .*gone; is the name spelled right, and relative to /"),
+        (tmp_path, r"is a directory; name a file in it$"),
+        (Path("nul\0"), r"^cannot read nul\0: embedded null byte; check the name"),
+        (Path("x" * 5000), r"^cannot read x+: File name too long; check the name"),
+    ):
+        with pytest.raises(ImageError, match=told):
+            contents(path, 100, ImageError)
