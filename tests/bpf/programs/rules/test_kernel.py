@@ -70,6 +70,11 @@ def test_file_that_is_no_config() -> None:
         Kernel.from_config("# Linux/x86 6.12.1 Kernel Configuration\nCONFIG_PREEMPT_COUNT=y\n")
 
 
+def test_version_that_is_no_number() -> None:
+    with pytest.raises(ScenarioError, match="names no kernel version"):
+        Kernel.from_config(config("9" * 5000 + ".1", "PREEMPT_VOLUNTARY"))
+
+
 def test_comment_is_no_option() -> None:
     text = config("6.12.1", "PREEMPT_VOLUNTARY") + "# CONFIG_PREEMPT_RCU=y\n"
     assert not Kernel.from_config(text).preemptible_rcu

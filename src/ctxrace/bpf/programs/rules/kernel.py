@@ -85,9 +85,9 @@ class Kernel:
         text: the whole file. version: instead of the one in the file's header comment.
         Raises ScenarioError where the file names no version or no preemption model.
         """
-        options = dict(re.findall(r"^(CONFIG_PREEMPT\w*|CONFIG_\w*KERNEL_VERSION)=(.*)$", text, re.MULTILINE))
+        options = dict(re.findall(r"^(CONFIG_PREEMPT\w*)=(.*)$", text, re.MULTILINE))
         if version is None:
-            header = re.search(r"^# Linux/\S+ (\d+)\.(\d+)\S* Kernel Configuration$", text, re.MULTILINE)
+            header = re.search(r"^# Linux/\S+ (\d{1,3})\.(\d{1,3})\S* Kernel Configuration$", text, re.MULTILINE)
             if header is None:
                 raise ScenarioError(
                     "the configuration names no kernel version: its header comment '# Linux/ARCH VERSION Kernel "
