@@ -2,7 +2,7 @@
 
 import typer
 
-from ctxrace.cli import bpf, check, models, replay, show, thread
+from ctxrace.cli import bpf, check, models, programs, replay, show, thread
 
 __all__ = ["app"]
 
@@ -17,6 +17,8 @@ app = typer.Typer(
 )
 app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
 app.command("replay", short_help="run the schedule of an interleaving again")(replay.replay)
+app.command(programs.CHECK, hidden=True)(programs.check_programs)
+app.command(programs.REPLAY, hidden=True)(programs.replay_programs)
 app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
 bpf.app.command("models", short_help="the same on every kernel: preemption, RCU, CPUs")(models.models)
 bpf.app.command("claims", short_help="what was said in the thread, and what is so")(thread.claims)

@@ -45,8 +45,9 @@ def _run(words: list[str]) -> None:
     try:
         try:
             from ctxrace.cli.app import app  # takes a while, and Ctrl-C may come meanwhile
+            from ctxrace.cli.programs import dispatched
 
-            app(words, obj=words)
+            app(dispatched(words), obj=words)
         except SystemExit as end:
             if end.code == INTERRUPTED:  # so typer ends a verb that Ctrl-C interrupts
                 raise KeyboardInterrupt from None

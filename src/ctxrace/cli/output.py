@@ -10,9 +10,9 @@ from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
 from ctxrace.report.text import WIDTH, print_report, render_result
 
-__all__ = ["exit_status", "print_result", "unfinished", "write"]
+__all__ = ["STATUS", "exit_status", "print_result", "unfinished", "write"]
 
-_STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
+STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
 
 
 def write(text: str) -> None:
@@ -43,4 +43,4 @@ def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()
 def exit_status(results: Sequence[Result], wanted: int | None = None) -> int:
     """Return 1 if anything is violated, else 3 if anything is incomplete or fewer results than `wanted`, else 0."""
     missing = [Outcome.INCOMPLETE] if wanted is not None and len(results) < wanted else []
-    return _STATUS[worst([*(result.outcome for result in results), *missing])]
+    return STATUS[worst([*(result.outcome for result in results), *missing])]

@@ -86,8 +86,8 @@ def encode(program: list[Insn]) -> tuple[bytes, dict[int, Reference]]:
             case "off" | "on":
                 chunks.append([raw(0x85, 0, 1, imm=-1)])
             case "send":
-                send = [raw(0x18, 1), raw(0), raw(0xBF, 2, ADDRESS), raw(0x07, 2, imm=x.cell), raw(0xB7, 3, imm=x.number)]
-                chunks.append([*send, raw(0xB7, 4), raw(0x85, imm=130)])
+                send = [raw(0x18, 1), raw(0), raw(0xBF, 2, ADDRESS), raw(0x07, 2, imm=x.cell)]
+                chunks.append([*send, raw(0xB7, 3, imm=x.number), raw(0xB7, 4), raw(0x85, imm=130)])
             case _:
                 chunks.append([raw(0xB7, 0), raw(0x95)])
     code = list(address)
@@ -235,7 +235,8 @@ def execute(
         case "toss":
             return [kept(state, side, mine._replace(value=value, source=-1)) for value in (0, 1)]
         case "unless":
-            return [kept(state, side, mine._replace(at=skipped(program, mine.at - 1)) if mine.value == x.number else mine)]
+            to = skipped(program, mine.at - 1) if mine.value == x.number else mine.at
+            return [kept(state, side, mine._replace(at=to))]
         case "off" | "on":
             return [kept(state, side, mine._replace(off=x.word == "off"))]
         case "send":

@@ -1,4 +1,4 @@
-"""Check an object: every pair of its programs that may meet, every question about what they share."""
+"""Check two programs: every way in which they meet, every question about the memory that both reach."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,16 @@ from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.encounters import Combination, combinations
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, questions, touches
 from ctxrace.bpf.programs.meet.prepare import Meeting, constants_of, prepare
-from ctxrace.bpf.programs.meet.system import PairSystem, Rules
+from ctxrace.bpf.programs.meet.system import IDLE, PairSystem, Rules
 from ctxrace.bpf.programs.rules.placement import Placement
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits, search
 
-__all__ = ["Answer", "Placed", "check_pair", "meet", "place", "system_of"]
+__all__ = ["Answer", "Placed", "check_pair", "meet", "place", "stuck", "system_of"]
+
+MOST_STATES = 50_000  # to find out whether a guard is given back after all
 
 
 @dataclass(frozen=True)
@@ -120,8 +122,30 @@ def _restored_alone(meeting: Meeting, question: Question, limits: Limits) -> boo
     return found.exhausted and not found.runs
 
 
-def place(code: Code, function: Function, placement: Placement) -> Placed:
-    """Follow a program alone."""
-    return Placed(function, placement, follow_alone(code, function.section, function.start))
+def place(code: Code, function: Function, placement: Placement, callback_of: str = "") -> Placed:
+    """Follow a program alone. callback_of: for a timer's or a workqueue's callback, its map."""
+    return Placed(function, placement, follow_alone(code, function.section, function.start, callback_of))
+
+
+def stuck(answer: Answer) -> bool:
+    """Return whether a guard that is not given back stays taken, whatever runs afterwards undisturbed."""
+    assert answer.system is not None
+    system = answer.system
+    question = answer.question
+    alone = PairSystem(system.watched, system.slices, Rules((None, None), (None, None)), *system.judged)
+    cells = [(cell.region, cell.low, cell.high) for cell in system.watched.cells]
+    index = cells.index((question.region, question.low, question.high))
+    seen, work = {answer.run[-1][1].state}, [answer.run[-1][1].state]
+    while work:
+        for step in alone.steps(work.pop()):
+            state = step.state
+            if state.running == IDLE and state.memory.cells[index] == system.watched.cells[index].initial:
+                return False
+            if state not in seen:
+                seen.add(state)
+                work.append(state)
+        if len(seen) > MOST_STATES:
+            return False
+    return True
 
 

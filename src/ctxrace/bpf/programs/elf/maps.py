@@ -138,6 +138,7 @@ def legacy_maps(container: Container) -> Iterator[Map]:
 
 
 _DATA = (".data", ".bss", ".rodata", ".kconfig")
+_ARENA = ".addr_space."  # what clang calls the sections of variables in an arena
 
 
 def data_maps(container: Container, btf: Btf | None) -> Iterator[Map]:
@@ -145,7 +146,9 @@ def data_maps(container: Container, btf: Btf | None) -> Iterator[Map]:
     numbers = range(1, len(btf)) if btf else ()
     types = {btf[n].name: n for n in numbers if btf and btf.kind(n) is TypeKind.DATASEC}
     for section in container.sections:
-        if section.name.startswith(_DATA) and not section.executable and section.size:
+        if section.name.startswith(_ARENA):
+            yield Map(section.name, MapType.ARENA)
+        elif section.name.startswith(_DATA) and not section.executable and section.size:
             yield Map(
                 section.name,
                 MapType.DATA,

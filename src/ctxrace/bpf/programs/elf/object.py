@@ -187,7 +187,7 @@ class _Relocator:
             else:
                 slot = symbol.value // SIZE + (x.imm // SIZE if whole else 0)
             return Reference(Target.FUNCTION, section.name, slot)
-        if section.name in self.maps and self.maps[section.name].type is MapType.DATA:
+        if section.name in self.maps and self.maps[section.name].type in (MapType.DATA, MapType.ARENA):
             return Reference(Target.DATA, section.name, symbol.value + (x.imm & 0xFFFFFFFF))
         raise ImageError(
             f"{where}+{x.index * SIZE:#x} refers to {symbol.name or section.name} in section {section.name}, which is "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from ctxrace.bpf.programs.elf.maps import MapType
 from ctxrace.bpf.programs.elf.object import Reference, Target
 from ctxrace.bpf.programs.follow.calls import call_routine
 from ctxrace.bpf.programs.follow.comparisons import decide, mirrored, refine
@@ -57,7 +58,13 @@ def _alu(o: Operands) -> Node:
 
 def _constant(o: Operands) -> Node:
     reference = o.code.reference(o.node)
-    o.set(o.x.dst, o.second() if reference is None else _address(reference))
+    if reference is not None and reference.target is Target.DATA and (
+        o.code.object.maps[reference.name].type is MapType.ARENA
+    ):  # fmt: skip
+        o.world.doubt(o.node, Doubt.ARENA, reference.name)
+        o.set(o.x.dst, UNKNOWN)
+    else:
+        o.set(o.x.dst, o.second() if reference is None else _address(reference))
     return o.next(2)
 
 

@@ -96,6 +96,7 @@ class PairSystem:
     ) -> None:
         self.watched, self.slices, self.rules = watched, slices, rules
         self._broken, self._unsure = broken, unsure
+        self.judged = broken, unsure
         self.properties: Sequence[Property] = tuple(dict.fromkeys((*broken, unsure)))
         exposed = (side for side in (0, 1) if rules.arrivals[side] or rules.resumes[side])
         self.wanted = frozenset(broken[side] for side in exposed) or frozenset(broken)

@@ -1,0 +1,218 @@
+"""Check a whole object: place and follow its programs, find who may meet on what, and search every such pair."""
+
+import hashlib
+import multiprocessing
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ctxrace.bpf.programs.check import Placed, check_pair, place
+from ctxrace.bpf.programs.elf.object import BpfObject, Function, load_object
+from ctxrace.bpf.programs.findings import finding_of, grouped, missed
+from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.follow.values import Region
+from ctxrace.bpf.programs.meet.telling import memory_name
+from ctxrace.bpf.programs.rules import Kernel, meeting, placement
+from ctxrace.bpf.programs.rules.placement import Placement
+from ctxrace.core.errors import CtxraceError, ScenarioError
+from ctxrace.core.meeting import Finding, Pair, ProgramsResult
+from ctxrace.core.verdict import Outcome, worst
+from ctxrace.explore.watch import Limits
+from ctxrace.kernel.rules.contexts import Level
+
+__all__ = ["Request", "check_object", "code_mark", "find", "placed_programs"]
+
+Progress = Callable[[int, int], None]
+"""Called with the pairs that are done and all of them."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to check. programs: only these; empty for all. contexts, attach: what section names do not say.
+
+    together: False for a pair of programs of which user space loads one alone. assumed: helpers and kfuncs that are to
+    be taken as touching nothing; rodata: what user space puts into .rodata.
+    """
+
+    kernel: Kernel
+    programs: tuple[str, ...] = ()
+    contexts: Mapping[str, Level] = field(default_factory=dict)
+    attach: Mapping[str, str] = field(default_factory=dict)
+    apart: frozenset[frozenset[str]] = frozenset()
+    assumed: frozenset[str] = frozenset()
+    rodata: bytes | None = None
+
+
+@dataclass
+class _Found:
+    """The programs of an object that can be followed, and what keeps the others from it."""
+
+    code: Code
+    programs: list[Placed]
+    unfollowed: list[tuple[str, str]]
+
+
+def code_mark(path: Path) -> str:
+    """Return the fingerprint of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+def placed_programs(loaded: BpfObject, request: Request) -> _Found:
+    """Place and follow the programs, and what their timers and workqueues call.
+
+    Raises `ScenarioError` where the request names a program that the object does not have.
+    """
+    _check_names(loaded, request)
+    code = Code(loaded, request.assumed, request.rodata)
+    found = _Found(code, [], [])
+    waiting: list[tuple[Function, str, str]] = [
+        (each, each.section, "") for each in loaded.programs if not request.programs or each.name in request.programs
+    ]
+    known = {(each.section, each.start) for each, _, _ in waiting}
+    for function, section, holder in waiting:  # grows while it is walked: callbacks are programs, too
+        try:
+            where = _placement(function, section, request)
+            program = place(code, function, where, holder)
+        except CtxraceError as error:
+            found.unfollowed.append((function.name, str(error)))
+            continue
+        found.programs.append(program)
+        found.unfollowed += [(function.name, f"{why}: {what}") for why, what in program.graph.doubts]
+        for kind, in_section, slot, map_name in program.graph.callbacks:
+            if (in_section, slot) not in known:
+                known.add((in_section, slot))
+                name = loaded.function_at(in_section, slot)
+                waiting.append((Function(name, in_section, slot, slot + 1, program=True), kind, map_name))
+    return found
+
+
+def _placement(function: Function, section: str, request: Request) -> Placement:
+    name = function.name
+    return placement(section, request.kernel, context=request.contexts.get(name), attach=request.attach.get(name))
+
+
+def _check_names(loaded: BpfObject, request: Request) -> None:
+    named = {*request.programs, *request.contexts, *request.attach, *(name for pair in request.apart for name in pair)}
+    for name in sorted(named):
+        if name not in loaded.functions:
+            there = ", ".join(each.name for each in loaded.programs)
+            raise ScenarioError(f"{loaded.path} has no program {name}; its programs are {there}")
+
+
+def find(programs: Sequence[Placed], request: Request) -> Iterator[tuple[int, int, tuple[Region, ...]]]:
+    """Yield the pairs of programs, by their numbers, with the memory that both reach and one writes."""
+    reached = [_reached(each) for each in programs]
+    for first, mine in enumerate(reached):
+        for second in range(first, len(programs)):
+            names = frozenset((programs[first].function.name, programs[second].function.name))
+            if names in request.apart:
+                continue
+            other = reached[second]
+            both = [key for key in mine if key in other and (mine[key][1] or other[key][1])]
+            yield first, second, tuple(mine[key][0] for key in both)
+
+
+def _reached(program: Placed) -> dict[str, tuple[Region, bool]]:
+    """Return by map or section what a program touches, and whether it writes it."""
+    found: dict[str, tuple[Region, bool]] = {}
+    for facts in program.graph.facts.values():
+        for access in facts.accesses:
+            known = found.get(access.region.name)
+            found[access.region.name] = access.region, access.writes or bool(known and known[1])
+    return found
+
+
+def check_object(
+    path: Path,
+    request: Request,
+    *,
+    limits: Limits,
+    jobs: int = 1,
+    pairs_only: bool = False,
+    progress: Progress | None = None,
+) -> ProgramsResult:
+    """Check every pair of programs of an object. pairs_only: only say which may meet, and on what."""
+    found = placed_programs(load_object(path), request)
+    programs = found.programs
+    pairs: list[Pair] = []
+    findings: list[Finding] = []
+    work: list[tuple[int, int]] = []
+    for first, second, memory in find(programs, request):
+        ways = [(first, second)] if first == second else [(first, second), (second, first)]
+        met = False
+        for over, by in ways:
+            a, b = programs[over], programs[by]
+            rules = meeting(a.placement, b.placement, same_program=over == by)
+            inferred = a.placement.inferred or b.placement.inferred
+            names = a.function.name, b.function.name
+            rule = rules.decisive.rule.value
+            pairs.append(Pair(*names, rules.outcome.value, rule, tuple(map(memory_name, memory)), inferred))
+            findings += missed(a, b, rules)
+            met = met or bool(rules.runs)
+        if met and memory:
+            work.append((first, second))
+    states = 0
+    if not pairs_only:
+        for number, (some, visited) in enumerate(_searched(found, work, code_mark(path), limits, jobs), 1):
+            findings += some
+            states += visited
+            if progress is not None:
+                progress(number, len(work))
+    groups = grouped(findings)
+    outcomes = [each.outcome for each in groups]
+    if found.unfollowed or not programs:
+        outcomes.append(Outcome.INCOMPLETE)
+    kernel = request.kernel
+    return ProgramsResult(
+        file=str(path),
+        kernel=f"{kernel.version[0]}.{kernel.version[1]}",
+        preemption=str(kernel.preemption),
+        rcu="preemptible" if kernel.preemptible_rcu else "non-preemptible",
+        rcu_from=kernel.basis.value,
+        programs=len(programs),
+        instructions=sum(len(code) for code in found.code.object.code.values()),
+        outcome=worst(outcomes),
+        findings=groups,
+        pairs=tuple(pairs),
+        searched=0 if pairs_only else len(work),
+        states=states,
+        unfollowed=tuple(dict.fromkeys(found.unfollowed)),
+    )
+
+
+def _searched(
+    found: _Found, work: Sequence[tuple[int, int]], mark: str, limits: Limits, jobs: int
+) -> Iterator[tuple[list[Finding], int]]:  # fmt: skip
+    """Yield the findings of each pair, and how many states its searches visited, in the order of the pairs."""
+    searching = _Searching(found, mark, limits)
+    if jobs == 1 or len(work) < 2 or "fork" not in multiprocessing.get_all_start_methods():
+        yield from map(searching, work)
+        return
+    _SHARED.append(searching)  # which the processes inherit
+    try:
+        with multiprocessing.get_context("fork").Pool(min(jobs, len(work))) as pool:
+            yield from pool.imap(_search_shared, work, chunksize=4)
+    finally:
+        _SHARED.pop()
+
+
+class _Searching:
+    def __init__(self, found: _Found, mark: str, limits: Limits) -> None:
+        self.found, self.mark, self.limits = found, mark, limits
+
+    def __call__(self, pair: tuple[int, int]) -> tuple[list[Finding], int]:
+        first, second = (self.found.programs[number] for number in pair)
+        findings, states = [], 0
+        for answer in check_pair(self.found.code, first, second, self.limits):
+            states += answer.states
+            finding = finding_of((first, second), answer, self.mark)
+            if finding is not None:
+                findings.append(finding)
+        return findings, states
+
+
+_SHARED: list[_Searching] = []
+
+
+def _search_shared(pair: tuple[int, int]) -> tuple[list[Finding], int]:
+    return _SHARED[-1](pair)

@@ -1,0 +1,150 @@
+"""What is found out about programs that meet on a CPU: facts for a report, which puts them into words."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ctxrace.core.interleaving import Source
+from ctxrace.core.verdict import Outcome
+
+__all__ = ["Defect", "Finding", "Happening", "Moment", "Pair", "Partner", "ProgramsResult", "Remedy", "Touch", "Use"]
+
+
+class Defect(StrEnum):
+    """What goes wrong where two programs meet."""
+
+    UNMIXED = "unmixed"  # a program sends bytes that the other wrote meanwhile
+    LOST_UPDATE = "lost update"  # a store overwrites what the other stored since the load that it is based on
+    MISSED = "missed"  # the kernel skips a program as its guard is taken
+    LEAKED = "leaked"  # a guard of the programs' own is not given back
+    STUCK = "stuck"  # and never will be
+
+
+class Remedy(StrEnum):
+    """What may be done about it."""
+
+    BUFFER_PER_CONTEXT = "a buffer for each context level"
+    TASK_STORAGE = "task storage"
+    PREEMPT_DISABLE = "bpf_preempt_disable()"
+    ATOMIC = "atomic operations"
+    CLAIM = "a flag that is taken atomically"
+
+
+class Use(StrEnum):
+    """What an instruction does to memory."""
+
+    READS = "reads"
+    WRITES = "writes"
+    SENDS = "sends"
+
+
+class Moment(StrEnum):
+    """What a row of an interleaving is."""
+
+    BEGINS = "begins"
+    RESUMES = "resumes"
+    ENDS = "ends"
+    EVENT = "event"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Partner:
+    """A program in a meeting. level: of the context in which it runs there."""
+
+    name: str
+    section: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """What an event does to `size` bytes from `offset` on of `memory`; place: in C. value: None if unknown."""
+
+    use: Use
+    memory: str
+    offset: int
+    size: int
+    place: str = ""
+    value: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One row of an interleaving. who: 0 or 1; instruction: or what is called, for an event."""
+
+    moment: Moment
+    who: int
+    source: Source | None = None
+    instruction: str = ""
+    touches: tuple[Touch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One cause, with everything that it breaks.
+
+    programs: whose property it is, then the other. memory: the map or variable; ranges: the bytes of it.
+    also: further pairs of programs with the same cause. how: how the other gets the CPU, and rule: why it may;
+    both in the words of the kernel's rules. rows: the interleaving; schedule: its short spelling.
+    remedies: what closes it; useless: what does not. sure: whether it is known that both run in these contexts.
+    reason: of what is incomplete.
+    """
+
+    defect: Defect
+    outcome: Outcome
+    programs: tuple[Partner, Partner]
+    memory: str = ""
+    ranges: tuple[tuple[int, int], ...] = ()
+    also: tuple[tuple[str, str], ...] = ()
+    how: str = ""
+    rule: str = ""
+    guard: str = ""
+    rows: tuple[Happening, ...] = ()
+    switches: int = 0
+    schedule: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    useless: tuple[Remedy, ...] = ()
+    sure: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Whether the second program may run over the first. memory: what both reach and one writes.
+
+    meets: ``runs``, ``missed`` or ``apart``; rule: what decides it; sources: where that was read.
+    """
+
+    first: str
+    second: str
+    meets: str
+    rule: str
+    memory: tuple[str, ...] = ()
+    inferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramsResult:
+    """Everything that a report says of an object.
+
+    kernel, preemption, rcu: the kernel; rcu_from: where it is known from whether RCU is preemptible.
+    programs, instructions: how many there are. pairs: which may meet; searched: how many pairs share memory so that
+    they were searched. states: visited by all searches. unfollowed: what keeps a proof from being one, by program.
+    outcome: the worst of all.
+    """
+
+    file: str
+    kernel: str
+    preemption: str
+    rcu: str
+    rcu_from: str
+    programs: int
+    instructions: int
+    outcome: Outcome
+    findings: tuple[Finding, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    searched: int = 0
+    states: int = 0
+    unfollowed: tuple[tuple[str, str], ...] = ()
+    command: str = ""
+    replay: str = ""
