@@ -7,7 +7,7 @@
 #ifndef CTXRACE_LINUX_INTERRUPT_H
 #define CTXRACE_LINUX_INTERRUPT_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/bitops.h>
 #include <ctxrace/bottom_half.h>
 #include <ctxrace/deferred.h>

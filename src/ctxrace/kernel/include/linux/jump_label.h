@@ -6,7 +6,7 @@
 #ifndef CTXRACE_LINUX_JUMP_LABEL_H
 #define CTXRACE_LINUX_JUMP_LABEL_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/bug.h>
 #include <ctxrace/sched.h>
 #include <linux/compiler.h>

@@ -7,7 +7,7 @@
 #ifndef CTXRACE_LINUX_LLIST_H
 #define CTXRACE_LINUX_LLIST_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <linux/compiler.h>
 #include <linux/container_of.h>
 #include <linux/stddef.h>

@@ -7,7 +7,7 @@
 #ifndef CTXRACE_LINUX_MUTEX_H
 #define CTXRACE_LINUX_MUTEX_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/sched.h>
 #include <linux/cleanup.h>
 #include <linux/lockdep.h>

@@ -6,7 +6,7 @@
 #ifndef CTXRACE_LINUX_REFCOUNT_H
 #define CTXRACE_LINUX_REFCOUNT_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/bug.h>
 #include <linux/compiler.h>
 #include <linux/limits.h>

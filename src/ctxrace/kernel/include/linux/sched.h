@@ -10,7 +10,7 @@
 #ifndef CTXRACE_LINUX_SCHED_H
 #define CTXRACE_LINUX_SCHED_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/bug.h>
 #include <ctxrace/preempt.h>
 #include <ctxrace/sched.h>

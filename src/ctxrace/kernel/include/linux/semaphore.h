@@ -6,7 +6,7 @@
 #ifndef CTXRACE_LINUX_SEMAPHORE_H
 #define CTXRACE_LINUX_SEMAPHORE_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/sched.h>
 
 struct semaphore {

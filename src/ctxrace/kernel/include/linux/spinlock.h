@@ -11,7 +11,7 @@
 #ifndef CTXRACE_LINUX_SPINLOCK_H
 #define CTXRACE_LINUX_SPINLOCK_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/bottom_half.h>
 #include <ctxrace/irqflags.h>
 #include <ctxrace/preempt.h>

@@ -7,7 +7,7 @@
 #ifndef CTXRACE_LINUX_WORKQUEUE_H
 #define CTXRACE_LINUX_WORKQUEUE_H
 
-#include <ctxrace/atomic.h>
+#include <linux/atomic.h>
 #include <ctxrace/deferred.h>
 #include <ctxrace/sched.h>
 #include <linux/compiler.h>
