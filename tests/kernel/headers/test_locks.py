@@ -95,7 +95,8 @@ def test_a_hardirq_takes_no_spinlock_on_rt(cases: Cases, lock: tuple[str, str, s
 
 
 def test_a_task_takes_no_spinlock_with_preemption_off_on_rt(cases: Cases) -> None:
-    text = KEEPS_APART % ("DEFINE_SPINLOCK", "preempt_disable(); spin_lock(&lock)", "spin_unlock(&lock); preempt_enable()")
+    lock, unlock = "preempt_disable(); spin_lock(&lock)", "spin_unlock(&lock); preempt_enable()"
+    text = KEEPS_APART % ("DEFINE_SPINLOCK", lock, unlock)
     assert cases.found(text, "sleep", **ON_RT) == (0, 2)  # str count, rtlock_might_resched()
     assert cases.found(text, "sleep") is None
 

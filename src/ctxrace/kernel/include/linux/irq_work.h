@@ -63,10 +63,10 @@ static __always_inline void ctxrace_run_irq_work(struct irq_work *work)
 {
 	int flags = atomic_read(&work->flags);
 
-	if (!(flags & IRQ_WORK_PENDING))
+	/* By cmpxchg, as the other CPUs' handlers look at the same work; where one comes between, this comes again. */
+	if (!(flags & IRQ_WORK_PENDING) || !atomic_try_cmpxchg(&work->flags, &flags, flags & ~IRQ_WORK_PENDING))
 		return;
 	flags &= ~IRQ_WORK_PENDING;
-	atomic_set(&work->flags, flags);
 	smp_mb();
 	work->func(work);
 	atomic_cmpxchg(&work->flags, flags, flags & ~IRQ_WORK_BUSY);

@@ -41,8 +41,10 @@ __weak unsigned int ctxrace_task_states[CTXRACE_MOST_SLEEPERS];
 
 static __always_inline unsigned int *ctxrace_state_of(struct task_struct *task)
 {
-	unsigned long number = ((unsigned long)task - CTXRACE_FIRST_TASK) / CTXRACE_TASK_STRIDE;
+	unsigned long number = (unsigned long)task;
 
+	OPTIMIZER_HIDE_VAR(number);	/* current may be a register that is read whole or not at all */
+	number = (number - CTXRACE_FIRST_TASK) / CTXRACE_TASK_STRIDE;
 	BUG_ON(number >= CTXRACE_MOST_SLEEPERS);
 	return &ctxrace_task_states[number];
 }

@@ -7,8 +7,9 @@
 #ifndef CTXRACE_LINUX_TIMER_H
 #define CTXRACE_LINUX_TIMER_H
 
-#include <ctxrace/cmpxchg.h>
+#include <ctxrace/barrier.h>
 #include <ctxrace/bug.h>
+#include <ctxrace/cmpxchg.h>
 #include <ctxrace/deferred.h>
 #include <ctxrace/sched.h>
 #include <linux/compiler.h>
@@ -87,12 +88,12 @@ static __always_inline int timer_delete_sync(struct timer_list *timer)
 
 static __always_inline void ctxrace_run_timer(struct timer_list *timer)
 {
-	if (!timer_pending(timer))
+	/* First, so that nobody finds it neither pending nor running. Where it runs elsewhere, this comes again. */
+	if (!timer_pending(timer) || cmpxchg(&timer->running, 0, 1))
 		return;
-	WRITE_ONCE(timer->running, 1);	/* first, so that nobody finds it neither pending nor running */
 	if (timer_delete(timer))
 		timer->function(timer);
-	WRITE_ONCE(timer->running, 0);
+	smp_store_release(&timer->running, 0);
 }
 #define CTXRACE_TIMER(timer)	CTXRACE_DEFERRED(CTXRACE_TIMER, CTXRACE_SOFTIRQ, ctxrace_run_timer, timer)
 
