@@ -175,6 +175,6 @@ class _Deepening(Walk):
 
     def result(self, stopped: str) -> Deepest:
         """Return how far it got. stopped: the limit that ended it, if one did."""
-        run = self.trace(self.furthest)
+        run = self.trace(self.ways[self.furthest])
         exhausted = self.nearest is None and not stopped
         return Deepest(self.most, run, tuple(self.nodes), self.states, self.transitions, exhausted, stopped)

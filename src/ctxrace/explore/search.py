@@ -1,6 +1,6 @@
 """The exhaustive search: every reachable state once, in the order of the shortest way to it.
 
-So the first run found that breaks a property is also the one to show.
+So the first run found that breaks a property is also one to show (`ctxrace.explore.shortest` says which).
 """
 
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ from typing import Any
 
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, System
-from ctxrace.explore.walk import SWITCH, Walk
+from ctxrace.explore.walk import Walk
 from ctxrace.explore.watch import INTERRUPTED, Limits, Progress, Watch, undisturbed
 
-__all__ = ["INTERRUPTED", "SWITCH", "Exploration", "Limits", "Progress", "ends", "search"]
+__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "ends", "search"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def ends(system: System[Any]) -> Iterator[tuple[Any, Run]]:
         before = walk.transitions
         walk.visit(number)
         if walk.transitions == before:
-            yield walk.found[number], walk.trace(number)
+            yield walk.found[number], walk.trace(walk.ways[number])
 
 
 class _Search(Walk):
@@ -93,13 +93,12 @@ class _Search(Walk):
 
     def decided(self) -> frozenset[Property]:
         """Return the properties whose violation cannot be shortened any more."""
-        return frozenset(prop for prop, (length, _, _) in self.broken.items() if length <= self.length)
+        return self.broken.until(self.length)
 
     def result(self, stopped: str) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
         seconds = self.watch.seconds()
-        runs = {prop: [*self.trace(number), (self.found[number], step)] for prop, (_, number, step) in
-                self.broken.items()}  # fmt: skip
+        runs = {prop: self.trace(last) for prop, last in self.broken.ways.items()}
         exhausted = self.nearest is None
         shortest = frozenset(runs) if exhausted else self.decided()
         witnessed = frozenset(self.witnessed)

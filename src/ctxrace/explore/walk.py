@@ -1,47 +1,47 @@
 """The one loop in which states are found and visited; engines differ in which state comes next.
 
-A state gets a number when it is found. What is known of it stands in arrays, at its number: the length of the way to
-it, the state before it, and which of that one's steps leads to it. Lengths are counted in switches first, then in
-events, both packed into one number.
+A state gets a number when it is found. What is known of it stands in arrays, at its number: how far it is, and the last
+steps of the shortest runs to it (`ctxrace.explore.shortest`).
 """
 
 from array import array
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from heapq import heappop, heappush
 from typing import Any
 
 from ctxrace.core.property import Expectation, Property
-from ctxrace.core.system import Run, Step, System
+from ctxrace.core.system import Run, System
 from ctxrace.explore.expand import expand
+from ctxrace.explore.shortest import Violations, Way, Ways, cost, first_run
 
-__all__ = ["SWITCH", "Walk"]
-
-SWITCH = 1 << 32
-"""The length of a switch, which outweighs any number of events; that of an event is 1."""
-
-_NOTHING_BEFORE = 0  # the initial state has number 0, and its way is never followed further
+__all__ = ["Walk"]
 
 
 class Walk:
     """Visit the states of `system`, nearest first, as Dijkstra's algorithm does.
 
-    states, transitions: states visited, and steps taken from them. found: all states by number.
-    broken: of each invariant the shortest step seen that breaks it, its length and the state before it.
+    states, transitions: states visited, and steps taken from them. found: all states by number; lengths, ways: how far
+    each is, and the shortest ways to it.
+    broken: of each invariant the shortest violations seen.
     witnessed: the properties of which a step was a witness; goals: of those that must always be possible, the goals.
     edges: the numbers of the states to which each visited state leads, in the order of `visited`; None: not kept.
     """
 
     def __init__(self, system: System[Any], *, keep_edges: bool = False) -> None:
+        self._begin(system, system.initial(), keep_edges)
+        for goals in self.goals.values():
+            goals.add(0)
+
+    def _begin(self, system: System[Any], start: Hashable, keep_edges: bool) -> None:
         self.system = system
         self.states = self.transitions = 0
-        self.broken: dict[Property, tuple[int, int, Step]] = {}
+        self.broken = Violations()
         self.witnessed: set[Property] = set()
         possible = (prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE)
-        self.goals: dict[Property, set[int]] = {prop: {0} for prop in possible}
-        start = system.initial()
+        self.goals: dict[Property, set[int]] = {prop: set() for prop in possible}
         self.numbers: dict[Hashable, int] = {start: 0}
         self.found: list[Any] = [start]
-        self.lengths, self.before, self.way = array("q", [0]), array("I", [_NOTHING_BEFORE]), array("I", [0])
+        self.lengths, self.ways = array("q", [0]), Ways()
         self.visited, self.first_edge, self.edges = array("I"), array("Q"), array("I") if keep_edges else None
         self._waiting: dict[int, list[int]] = {}
         self._next: dict[int, Iterator[int]] = {}
@@ -59,7 +59,7 @@ class Walk:
         return self.lengths[number] == key
 
     def shortens(self) -> bool:
-        """Return whether a state that is found again by a shorter way waits by that one."""
+        """Return whether a state that is found again by a shorter way waits by that one, and ways as short count."""
         return True
 
     # How it goes on.
@@ -89,45 +89,57 @@ class Walk:
 
     def visit(self, number: int) -> None:
         """Take every step of a state."""
-        self.states += 1
-        length, lengths, numbers = self.lengths[number], self.lengths, self.numbers
-        edges = self.edges
-        if edges is not None:
-            self.visited.append(number)
-            self.first_edge.append(len(edges))
-        for way, step in enumerate(expand(self.system, self.found[number])):
+        length = self.begin(number)
+        for rank, step in enumerate(expand(self.system, self.found[number])):
             self.transitions += 1
-            _, state, switches, events, broken, witnessed = step
-            after = length + switches * SWITCH + events
-            known = numbers.get(state)
-            if known is None:
-                known = numbers[state] = len(self.found)
-                self.found.append(state)
-                lengths.append(after)
-                self.before.append(number)
-                self.way.append(way)
-                self.wait(known, self.key(known))
-            elif after < lengths[known] and self.shortens():
-                lengths[known], self.before[known], self.way[known] = after, number, way
-                self.wait(known, self.key(known))
-            if edges is not None:
-                edges.append(known)
-            for prop in broken:
-                if prop not in self.broken or after < self.broken[prop][0]:
-                    self.broken[prop] = (after, number, step)
-            for prop in witnessed:
-                goals = self.goals.get(prop)
-                if goals is None:
-                    self.witnessed.add(prop)
-                else:
-                    goals.add(known)
+            after = length + cost(step)
+            known = self.reach(step.state, after, number, rank)
+            for prop in step.broken:
+                self.broken.note(prop, after, number, rank)
+            if step.witnessed:
+                self.witness(step.witnessed, known)
 
-    def trace(self, number: int) -> Run:
-        """Return the steps from the initial state to a state, by the shortest way that was found."""
+    def begin(self, number: int) -> int:
+        """Take note that a state is visited, and return how far it is."""
+        self.states += 1
+        if self.edges is not None:
+            self.visited.append(number)
+            self.first_edge.append(len(self.edges))
+        return self.lengths[number]
+
+    def reach(self, state: Hashable, length: int, origin: int, rank: int, inside: Hashable = None) -> int:
+        """Take note of a way to `state` (see `Way`), which gets a number when it is found, and return that."""
+        known = self.numbers.get(state)
+        if known is None:
+            known = self.numbers[state] = len(self.found)
+            self.found.append(state)
+            self.lengths.append(length)
+            self.ways.add(origin, rank, inside)
+            self.wait(known, self.key(known))
+        elif length <= self.lengths[known] and self.shortens():
+            if length < self.lengths[known]:
+                self.lengths[known] = length
+                self.ways.replace(known, origin, rank, inside)
+                self.wait(known, self.key(known))
+            else:
+                self.ways.also(known, origin, rank, inside)
+        if self.edges is not None:
+            self.edges.append(known)
+        return known
+
+    def witness(self, witnessed: Iterable[Property], number: int) -> None:
+        """Take note of what a step to a state has witnessed."""
+        for prop in witnessed:
+            goals = self.goals.get(prop)
+            if goals is None:
+                self.witnessed.add(prop)
+            else:
+                goals.add(number)
+
+    def trace(self, last: Iterable[Way]) -> Run:
+        """Return the run to show of all the shortest ones that end with one of `last`."""
         run: Run = []
-        while number:
-            before = self.before[number]
-            state = self.found[before]
-            run.append((state, expand(self.system, state)[self.way[number]]))
-            number = before
-        return run[::-1]
+        for way in first_run(self.ways, last):
+            state = self.found[way.origin]
+            run.append((state, expand(self.system, state)[way.rank]))
+        return run

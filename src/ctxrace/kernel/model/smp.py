@@ -60,7 +60,7 @@ class SmpSystem:
         found = []
         for number, cpu in enumerate(self.cpus):
             seen = self.seen_from(state, number)
-            found += [self._embed(state, number, seen, step) for step in cpu.steps(seen)]
+            found += [self.embed(state, number, seen, step) for step in cpu.steps(seen)]
         return found
 
     def fingerprints(self) -> tuple[str, str]:
@@ -88,7 +88,8 @@ class SmpSystem:
             task = task._replace(flow=self.first.frames.values[cpu.interrupts[0]].flow)
         return self.first.tasks(task._replace(elsewhere=True))
 
-    def _embed(self, state: SmpState, number: int, seen: KernelState, step: Step) -> Step:
+    def embed(self, state: SmpState, number: int, seen: KernelState, step: Step) -> Step:
+        """Return `step`, which CPU `number` takes in what it sees of `state`, as a step of all CPUs."""
         after: KernelState = step.state
         tasks = self.first.tasks.values
         others = tuple(entry for entry in after.others if not tasks[entry[0]].elsewhere)

@@ -5,6 +5,7 @@ stands for something that is kept once.
 """
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
@@ -158,29 +159,37 @@ class Taken(NamedTuple):
     events: int
 
 
-class Arrive(NamedTuple):
+# Labels are classes of their own, and no tuples: those of different kinds must not be equal.
+
+
+@dataclass(frozen=True, slots=True)
+class Arrive:
     """The label of an arrival: which of the scenario's handlers."""
 
     handler: int
 
 
-class Resume(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Resume:
     """The label of a switch to a task that was preempted."""
 
     task: int
 
 
-class SwitchThereAndBack(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class SwitchThereAndBack:
     """The label of a switch to a task that begins its entry, and back before its first event."""
 
     task: int
 
 
-class Idle(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Idle:
     """The label of a switch to the idle task, because all tasks that are in flight sleep."""
 
 
-class Start(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Start:
     """The label of a switch to a task that begins its entry."""
 
     task: int

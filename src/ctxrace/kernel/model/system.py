@@ -55,6 +55,7 @@ class KernelSystem:
         self._taken: dict[tuple[int, int, int], Taken] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
+        self._contents: dict[int, tuple[object, ...]] = {}
         self._arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
         self._begins = [begins(group.entry) for group in self.groups]
 
@@ -165,7 +166,7 @@ class KernelSystem:
         startable = [task for task in unused if self._may_serve(task, waiting)]
         steps = [self._start(state, task, waiting, preempts) for task in startable]
         passing = [task for task in startable if self._may_pass(task)]
-        for task, number in waiting:
+        for task, number in sorted(waiting, key=self._content) if len(waiting) > 1 else waiting:
             same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
             if task == left and (same or number == 1) or tasks[task].group == idle_group:
                 continue  # whoever runs already, or the idle task
@@ -185,6 +186,16 @@ class KernelSystem:
             idle, rest = self._to_idle(waiting)
             steps.append(Step(Idle(), KernelState(shared, since_idle, idle, rest, (), arrivals), 1, 0))
         return steps
+
+    def _content(self, waiting: tuple[int, int]) -> tuple[object, ...]:
+        """Return what the number of a task stands for, to order by: numbers are given in the order of the search."""
+        known = self._contents.get(waiting[0])
+        if known is None:
+            task = self.tasks.values[waiting[0]]
+            flow = () if task.flow == REST else self.flows.numbers.values[task.flow]
+            known = (*task._replace(flow=0, task_struct=0), flow, self.task_structs.values[task.task_struct])
+            self._contents[waiting[0]] = known
+        return known
 
     def _may_serve(self, task: int, waiting: Others) -> bool:
         """Return whether `task`, which is at rest, may begin here: of a softirq so many are at it, and not more."""

@@ -1,0 +1,119 @@
+"""The states from which no goal can be reached any more (AG EF goal is violated there), also within nested runs.
+
+A state of a nested run is hopeless where all the ends that it can still come to are. Which ends are, hangs on the run
+that it cut in on: so the nearest hopeless state of a nested run is asked for by the ends that are hopeful there.
+"""
+
+from array import array
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ctxrace.core.nested import NestedSystem
+from ctxrace.core.property import Property
+from ctxrace.explore.expand import expand
+from ctxrace.explore.procedure import Procedure
+from ctxrace.explore.shortest import Way, cost
+from ctxrace.explore.walk import Walk
+
+__all__ = ["Hopeless", "Nearest", "reaching"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """The nearest hopeless states of a run: how far they are, and the last steps of the shortest runs to them.
+
+    There are no last steps where the first state is hopeless itself.
+    """
+
+    length: int
+    ways: tuple[Way, ...]
+
+
+def reaching(walk: Walk, goals: Iterable[int]) -> bytearray:
+    """Return for each state of `walk`, by number, whether a run leads from it to one of `goals`. Its edges are kept."""
+    edges = walk.edges
+    assert edges is not None
+    number = len(walk.found)
+    first = array("Q", bytes(8 * (number + 1)))  # where in `before` the states before each one are
+    for to in edges:
+        first[to + 1] += 1
+    for at in range(number):
+        first[at + 1] += first[at]
+    before, place = array("I", bytes(4 * len(edges))), first[:-1]
+    ends = [*walk.first_edge[1:], len(edges)]
+    for origin, start, end in zip(walk.visited, walk.first_edge, ends, strict=True):
+        for to in edges[start:end]:
+            before[place[to]] = origin
+            place[to] += 1
+    reached = bytearray(number)
+    waiting = list(goals)
+    while waiting:
+        at = waiting.pop()
+        if not reached[at]:
+            reached[at] = 1
+            waiting.extend(before[first[at] : first[at + 1]])
+    return reached
+
+
+class Hopeless:
+    """Find the states of `outermost`, and of the `nested` runs in it, from which no goal of `prop` is reached."""
+
+    def __init__(
+        self, system: NestedSystem[Any], outermost: Procedure, nested: Mapping[Hashable, Procedure], prop: Property
+    ) -> None:
+        self.system, self.outermost, self.nested, self.prop = system, outermost, nested, prop
+        self._known: dict[tuple[int, frozenset[Hashable]], Nearest | None] = {}
+
+    def nearest(self) -> Nearest | None:
+        """Return the nearest hopeless states of the outermost run; None where every state is hopeful."""
+        if all(0 not in self._hopeful(run, frozenset(run.ends)) for run in (self.outermost, *self.nested.values())):
+            return None  # then all ends of all nested runs are hopeful, wherever they were called from
+        return self._nearest(self.outermost, frozenset())
+
+    def _hopeful(self, run: Procedure, ends: frozenset[Hashable]) -> bytearray:
+        numbers = [run.numbers[end] for end in ends]
+        return reaching(run, [*numbers, *run.goals[self.prop]])
+
+    def _nearest(self, run: Procedure, ends: frozenset[Hashable]) -> Nearest | None:
+        """Return the nearest hopeless states within `run`, of whose ends `ends` are hopeful."""
+        key = (id(run), ends)
+        if key not in self._known:
+            self._known[key] = self._find(run, ends)
+        return self._known[key]
+
+    def _find(self, run: Procedure, ends: frozenset[Hashable]) -> Nearest | None:
+        hopeful = self._hopeful(run, ends)
+        lengths = run.lengths
+        shortest: int | None = None
+        ways: list[Way] = []
+        for number in sorted(range(len(lengths)), key=lengths.__getitem__):
+            if shortest is not None and lengths[number] > shortest:
+                break
+            if not hopeful[number]:
+                found = [(lengths[number], way) for way in run.ways[number]]
+                if not found:
+                    return Nearest(0, ())
+            else:
+                found = list(self._within(run, number, hopeful))
+            for length, way in found:
+                if shortest is None or length < shortest:
+                    shortest, ways = length, []
+                if length == shortest:
+                    ways.append(way)
+        return None if shortest is None else Nearest(shortest, tuple(ways))
+
+    def _within(self, run: Procedure, number: int, hopeful: bytearray) -> Iterable[tuple[int, Way]]:
+        """Return the nearest hopeless states in the nested runs that are called from state `number`."""
+        state = run.found[number]
+        if state in run.ends:
+            return
+        for rank, step in enumerate(expand(self.system, state)):
+            start = self.system.called(state, step)
+            if start is None:
+                continue
+            nested, numbers = self.nested[start], run.numbers
+            back = {end: numbers[self.system.returned(step, end).state] for end in nested.ends}
+            inside = self._nearest(nested, frozenset(end for end, to in back.items() if hopeful[to]))
+            if inside is not None:
+                yield run.lengths[number] + cost(step) + inside.length, Way(number, rank, inside)

@@ -1,0 +1,161 @@
+"""Systems with nested runs that know no machine code: handlers as tables over one small shared variable.
+
+A place of a context is a number; what it may do there hangs on the shared value. Handler number h may cut in on any
+context of a lower level (its own number, plus 1; the task's level is 0) that does not mask it there.
+"""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import ClassVar, NamedTuple
+
+from ctxrace.core.nested import Return
+from ctxrace.core.property import Expectation, Property
+from ctxrace.core.system import Step
+
+from .toys import Toy
+
+__all__ = [
+    "AT_REST",
+    "ENDS",
+    "EXCLUSIVE",
+    "RESTS",
+    "WRONG",
+    "Act",
+    "Handlers",
+    "HandlersState",
+    "Program",
+    "random_handlers",
+]
+
+EXCLUSIVE = Property("exclusive", ("body",), "body is never active twice")
+RESTS = Property("balanced", ("shared",), "whenever the task rests, the shared variable is 0")
+WRONG = Property("check", (), "nothing is wrong")
+AT_REST = ((0, -1),)
+"""The stack of a task that rests."""
+
+
+class _Possible(Property):
+    expectation: ClassVar[Expectation] = Expectation.ALWAYS_POSSIBLE
+
+
+ENDS = _Possible("hang", (), "the task can always come to rest again")
+
+
+class Act(NamedTuple):
+    """What a context does next: to `place` (None: its end), with `shared` after it.
+
+    inside: whether the body is active at that place; enters: whether it has just begun.
+    """
+
+    place: int | None
+    shared: int
+    switches: int = 0
+    events: int = 1
+    wrong: bool = False
+
+
+class Program(NamedTuple):
+    """A context's code: for each (place, shared) its acts; where body is active; where which handlers are masked."""
+
+    acts: Mapping[tuple[int, int], Sequence[Act]]
+    body: frozenset[int] = frozenset()
+    masked: frozenset[tuple[int, int]] = frozenset()
+
+
+class HandlersState(NamedTuple):
+    """shared; left: how often each handler may still begin (empty: always); below: body runs below a nested run.
+
+    stack: (level, place) from the task up to what runs; the task's place is -1 while it rests. In a nested run, the
+    stack begins with the handler, and is empty at its end.
+    """
+
+    shared: int
+    left: tuple[int, ...]
+    below: bool
+    stack: tuple[tuple[int, int], ...]
+
+
+class Handlers(Toy):
+    """One task that begins its program again and again, and handlers over it and over each other."""
+
+    properties = (EXCLUSIVE, RESTS, WRONG, ENDS)
+
+    def __init__(self, programs: Sequence[Program], arrivals: int | None = None) -> None:
+        self.programs, self.arrivals = programs, arrivals
+
+    def __repr__(self) -> str:
+        return f"Handlers({self.programs}, {self.arrivals})"
+
+    def initial(self) -> HandlersState:
+        number = len(self.programs) - 1
+        return HandlersState(0, () if self.arrivals is None else (self.arrivals,) * number, False, AT_REST)
+
+    def steps(self, state: HandlersState) -> Iterator[Step]:
+        shared, left, below, stack = state
+        (level, place), under = stack[-1], stack[:-1]
+        if place < 0:
+            yield Step("start", state._replace(stack=((0, 0),)), 0, 0)
+        for number, act in enumerate(self.programs[level].acts.get((place, shared), ())):
+            over = AT_REST if level == 0 else under
+            on = over if act.place is None else (*under, (level, act.place))
+            after = HandlersState(act.shared, left, below, on)
+            enters = act.place is not None and self._active(level, act.place) and not self._active(level, place)
+            broken = [WRONG] * act.wrong + [EXCLUSIVE] * (enters and self._activations(after) > 1)
+            broken += [RESTS] * (on == AT_REST and act.shared != 0)
+            witnessed = (ENDS,) if on == AT_REST else ()
+            yield Step(f"act {number}", after, act.switches, act.events, tuple(broken), witnessed)
+        for handler in range(level, len(self.programs) - 1):
+            if (place, handler + 1) in self.programs[level].masked or (left and not left[handler]):
+                continue
+            fewer = (*left[:handler], left[handler] - 1, *left[handler + 1 :]) if left else ()
+            yield Step(f"arrival {handler + 1}", HandlersState(shared, fewer, below, (*stack, (handler + 1, 0))), 1, 0)
+
+    def _active(self, level: int, place: int) -> bool:
+        return place in self.programs[level].body
+
+    def _activations(self, state: HandlersState) -> int:
+        return state.below + sum(self._active(*context) for context in state.stack)
+
+    def called(self, state: HandlersState, step: Step) -> HandlersState | None:
+        after: HandlersState = step.state
+        if len(after.stack) <= len(state.stack):
+            return None
+        higher = tuple(0 if n < after.stack[-1][0] else left for n, left in enumerate(after.left))
+        below = self._activations(state) > 0
+        return HandlersState(after.shared, higher, below, after.stack[-1:])
+
+    def ended(self, state: HandlersState) -> bool:
+        return not state.stack
+
+    def returned(self, step: Step, end: HandlersState) -> Return:
+        began: HandlersState = step.state
+        level, stack = began.stack[-1][0], began.stack[:-1]
+        left = (*began.left[:level], *end.left[level:])
+        broken = (RESTS,) if stack == AT_REST and end.shared != 0 else ()
+        witnessed = (ENDS,) if stack == AT_REST else ()
+        return Return(HandlersState(end.shared, left, began.below, stack), broken, witnessed)
+
+
+def random_handlers(rng: random.Random) -> Handlers:
+    """Return a small system of two or three levels; some contexts loop, and some never end."""
+    levels, values = rng.choice((2, 2, 3, 3, 4)), rng.choice((2, 3))
+    programs = []
+    for level in range(levels):
+        places = rng.randint(1, 4 if level == 0 else 3)
+        acts: dict[tuple[int, int], list[Act]] = {}
+        for place in range(places):
+            for shared in range(values):
+                for _ in range(rng.choice((0, 1, 1, 1, 1, 2)) if rng.random() < 0.2 else 1):
+                    onward = place + 1 if rng.random() < 0.8 else rng.randrange(places + 1)
+                    act = Act(
+                        None if onward >= places else onward,
+                        shared if rng.random() < 0.5 else rng.randrange(values),
+                        int(rng.random() < 0.05),
+                        int(rng.random() < 0.8),
+                        rng.random() < 0.03,
+                    )
+                    acts.setdefault((place, shared), []).append(act)
+        body = frozenset(place for place in range(1, places) if rng.random() < 0.3)
+        masks = {(p, h) for p in range(-1 if level == 0 else 0, places) for h in range(levels) if rng.random() < 0.15}
+        programs.append(Program(acts, body, frozenset(masks)))
+    return Handlers(programs, rng.choice((None, None, 1, 2)))
