@@ -12,8 +12,9 @@ from ctxrace.core.system import Step
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.shortest import cost
 from ctxrace.explore.summaries import summarized
+from ctxrace.explore.watch import Limits
 
-from .nested_toys import AT_REST, ENDS, Handlers, random_handlers
+from .nested_toys import AT_REST, ENDS, EXCLUSIVE, Act, Handlers, Program, random_handlers
 
 EVERYTHING: frozenset[Property] = frozenset()
 
@@ -63,6 +64,59 @@ def assert_agree(system: Handlers) -> Exploration:
     wanted = frozenset(plain.runs)
     assert not wanted or search(system, wanted).runs.items() <= summarized(system, wanted).runs.items()
     return plain
+
+
+def chooses(last: int) -> Handlers:
+    """A task that takes one step, if the variable is 0; a handler that may leave `last` in it.
+
+    The handler goes from 0 to 1, and there decides: by 2 it returns and has changed nothing, by 3 and 4 it returns and
+    has written `last`.
+    """
+    task = Program({(0, 0): [Act(None, 0)]})
+    acts = {}
+    for shared in (0, 1):
+        acts[0, shared] = [Act(1, shared)]
+        acts[1, shared] = [Act(2, shared), Act(3, shared)]
+        acts[2, shared] = [Act(None, shared)]
+        acts[3, shared] = [Act(4, shared)]
+        acts[4, shared] = [Act(None, last)]
+    return Handlers([task, Program(acts)])
+
+
+def test_states_of_nested_runs_count_once() -> None:
+    """The task rests or is at 0, the variable is 0 or 1; over each of the four the handler has five places."""
+    assert search(chooses(1), EVERYTHING).states == 4 + 4 * 5
+    assert summarized(chooses(1), EVERYTHING).states == 4 + 2 * 5
+
+
+def test_a_state_within_a_handler_is_hopeless_where_every_return_is() -> None:
+    """Over the task at 0, the handler at 3 can only return to a task that waits for ever.
+
+    That is after (1, 2): `start · arrival, to 1, to 3`. To return takes 4 events, also over the task at rest. There it
+    is a goal whatever the variable holds, but begins to wait with its next start.
+    """
+    run = summarized(chooses(1), EVERYTHING).runs[ENDS]
+    assert [step.label for _, step in run] == ["start", "arrival 1", "act 0", "act 1"]
+    assert run[-1][1].state.stack == ((0, 0), (1, 3))
+    assert ENDS not in summarized(chooses(0), EVERYTHING).runs
+
+
+def test_a_nested_run_that_never_ends_is_hopeless_itself() -> None:
+    spins = Program({(0, 0): [Act(1, 0)], (1, 0): [Act(1, 0)]})
+    run = summarized(Handlers([Program({(0, 0): [Act(None, 0)]}), spins]), EVERYTHING).runs[ENDS]
+    assert [step.label for _, step in run] == ["arrival 1"]
+
+
+def test_a_violation_of_a_nested_run_hangs_on_what_runs_below_it() -> None:
+    """The handler's body over the task's: `start, to 1: enters · arrival, to 1: enters`, (1, 2)."""
+    both = Program({(0, 0): [Act(1, 0)], (1, 0): [Act(None, 0)]}, body=frozenset({1}))
+    run = summarized(Handlers([both, both]), EVERYTHING).runs[EXCLUSIVE]
+    assert [step.label for _, step in run] == ["start", "act 0", "arrival 1", "act 0"]
+
+
+def test_limits_end_it_in_the_midst_of_nested_runs() -> None:
+    found = summarized(chooses(1), EVERYTHING, Limits(max_states=3))
+    assert (found.exhausted, found.states, found.stopped) == (False, 3, "the limit of 3 states is reached")
 
 
 @pytest.mark.parametrize("seed", range(60))

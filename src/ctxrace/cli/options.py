@@ -16,7 +16,7 @@ import typer
 from ctxrace.bpf.caller import CALLER
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.setting import Setting
-from ctxrace.explore.search import Limits
+from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
@@ -109,9 +109,17 @@ def _states(text: str) -> int:
     return parse_number("states", text, Setting("max_states"), digits=18)
 
 
+def _engine(text: str) -> Engine:
+    try:
+        return Engine(text)
+    except ValueError:
+        raise ScenarioError(Setting("engine", text), f" is unknown; ctxrace has: {', '.join(Engine)}") from None
+
+
 LIMITS = (
     Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states),
     Option("timeout", "SECONDS", "stop after so long", _seconds),
+    Option("engine", "NAME", "summaries (default), or reference: visit every state", _engine),
 )
 """The options of `Limits`."""
 

@@ -23,7 +23,7 @@ from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay"]
 
-_OF_CLAIMS = ("guard", "mail", "json", "max_states", "timeout")
+_OF_CLAIMS = ("guard", "mail", "json", "max_states", "timeout", "engine")
 
 
 @opt.with_groups

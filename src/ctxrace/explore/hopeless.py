@@ -5,7 +5,7 @@ that it cut in on: so the nearest hopeless state of a nested run is asked for by
 """
 
 from array import array
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,6 @@ from ctxrace.core.property import Property
 from ctxrace.explore.expand import expand
 from ctxrace.explore.procedure import Procedure
 from ctxrace.explore.shortest import Way, cost
-from ctxrace.explore.walk import Walk
 
 __all__ = ["Hopeless", "Nearest", "reaching"]
 
@@ -30,22 +29,17 @@ class Nearest:
     ways: tuple[Way, ...]
 
 
-def reaching(walk: Walk, goals: Iterable[int]) -> bytearray:
-    """Return for each state of `walk`, by number, whether a run leads from it to one of `goals`. Its edges are kept."""
-    edges = walk.edges
-    assert edges is not None
-    number = len(walk.found)
+def reaching(number: int, origins: Sequence[int], targets: Sequence[int], goals: Iterable[int]) -> bytearray:
+    """Return for each of `number` states whether edges, from `origins` to `targets`, lead from it to one of `goals`."""
     first = array("Q", bytes(8 * (number + 1)))  # where in `before` the states before each one are
-    for to in edges:
+    for to in targets:
         first[to + 1] += 1
     for at in range(number):
         first[at + 1] += first[at]
-    before, place = array("I", bytes(4 * len(edges))), first[:-1]
-    ends = [*walk.first_edge[1:], len(edges)]
-    for origin, start, end in zip(walk.visited, walk.first_edge, ends, strict=True):
-        for to in edges[start:end]:
-            before[place[to]] = origin
-            place[to] += 1
+    before, place = array("I", bytes(4 * len(targets))), first[:-1]
+    for origin, to in zip(origins, targets, strict=True):
+        before[place[to]] = origin
+        place[to] += 1
     reached = bytearray(number)
     waiting = list(goals)
     while waiting:
@@ -73,7 +67,8 @@ class Hopeless:
 
     def _hopeful(self, run: Procedure, ends: frozenset[Hashable]) -> bytearray:
         numbers = [run.numbers[end] for end in ends]
-        return reaching(run, [*numbers, *run.goals[self.prop]])
+        assert run.edges is not None
+        return reaching(len(run.found), run.origins, run.edges, [*numbers, *run.goals[self.prop]])
 
     def _nearest(self, run: Procedure, ends: frozenset[Hashable]) -> Nearest | None:
         """Return the nearest hopeless states within `run`, of whose ends `ends` are hopeful."""

@@ -83,13 +83,18 @@ class Violations:
         self.lengths: dict[Property, int] = {}
         self.ways: dict[Property, list[Way]] = {}
 
-    def note(self, prop: Property, length: int, origin: int, rank: int, inside: Hashable = None) -> None:
-        """Take note that `prop` is broken after `length`, by step number `rank` of state `origin` or `inside` of it."""
+    def note(self, prop: Property, length: int, origin: int, rank: int, inside: Hashable = None) -> bool:
+        """Take note that `prop` is broken after `length`, by step number `rank` of state `origin` or `inside` of it.
+
+        Returns whether all violations of it were longer before.
+        """
         known = self.lengths.get(prop)
         if known is None or length < known:
             self.lengths[prop], self.ways[prop] = length, [Way(origin, rank, inside)]
-        elif length == known:
+            return True
+        if length == known:
             self.ways[prop].append(Way(origin, rank, inside))
+        return False
 
     def until(self, length: int) -> frozenset[Property]:
         """Return the properties that no run longer than `length` breaks by a shorter way."""

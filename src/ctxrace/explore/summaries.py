@@ -13,7 +13,7 @@ from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand, follow
 from ctxrace.explore.hopeless import Hopeless, Nearest
-from ctxrace.explore.procedure import Opened, Procedure
+from ctxrace.explore.procedure import Call, Opened, Procedure, Queue
 from ctxrace.explore.search import Exploration
 from ctxrace.explore.shortest import Way, cost, first_run
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
@@ -37,96 +37,105 @@ def summarized(
     return running.result(undisturbed(running.run))
 
 
-class _LimitReached(Exception):
-    """A limit ended the search in the midst of nested runs."""
-
-
 class _Summarizing:
     def __init__(
         self, system: NestedSystem[Any], wanted: frozenset[Property], limits: Limits, progress: Progress | None
     ) -> None:
         self.system, self.wanted = system, wanted
         self.possible = [prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE]
-        self.outermost = self.fresh(system.initial())
-        self.outermost.witness(self.possible, 0)
+        self.queue = Queue()
         self.nested: dict[Hashable, Procedure] = {}
-        self.length = self.states = self.found = 0
+        self.outermost = self.procedure(system.initial(), 0)
+        self.outermost.witness(self.possible, 0)
+        self.length = self.states = 0
+        self.exhausted = False
         self.watch = Watch(limits, progress)
 
-    def fresh(self, start: Hashable) -> Procedure:
-        return Procedure(self.system, start, keep_edges=bool(self.possible))
+    def procedure(self, start: Hashable, offset: int) -> Procedure:
+        return Procedure(self.system, start, offset, self.queue, keep_edges=bool(self.possible))
 
     def run(self) -> str:
-        """Explore the outermost run by the length of its states, and return the limit that ended it."""
-        run = self.outermost
-        try:
-            while run.nearest is not None:
-                if run.nearest != self.length:
-                    self.length = run.nearest
-                    if self.wanted and self.wanted <= run.broken.until(self.length):
-                        return ""
-                number = run.following()
-                if number is not None:
+        """Visit the states of all runs by their length, and return the limit that ended it.
+
+        A nested run is explored no further than its nearest caller needs it: what it comes to goes to all its callers
+        as it is found.
+        """
+        for length, waiting in self.queue.levels():
+            self.length = length
+            if self.wanted and self.wanted <= self.outermost.broken.until(self.length):
+                return ""
+            for one in waiting:
+                if isinstance(one, Call):
+                    self.call(one)
+                    continue
+                run, number = one
+                if run.offset + run.lengths[number] == length:  # no shorter way was found meanwhile
+                    if stopped := self.watch.limit(self.states, self.queue.taken):
+                        return stopped
                     self.visit(run, number)
-        except _LimitReached as reached:
-            return str(reached)
+        self.exhausted = True
         return ""
 
-    def summary(self, start: Hashable) -> Procedure:
-        """Return all ways through the nested run that starts with `start`."""
-        run = self.nested.get(start)
-        if run is None:
-            run = self.fresh(start)
-            while run.nearest is not None:
-                number = run.following()
-                if number is None:
-                    continue
-                if self.system.ended(run.found[number]):
-                    run.ends[run.found[number]] = run.lengths[number]
-                else:
-                    self.visit(run, number)
-            self.found += len(run.found)
-            self.nested[start] = run  # only now: nobody asks for it before, as it is not called within itself
-        return run
-
     def visit(self, run: Procedure, number: int) -> None:
-        """Take every step of a state; those that begin nested runs, to all that these may come to."""
-        if stopped := self.watch.limit(self.states, self.found + len(self.outermost.found)):
-            raise _LimitReached(stopped)
+        """Take every step of a state, or hand it to the callers of its run, where it is an end of that."""
+        system, reach, state = self.system, run.reach, run.found[number]
+        if run is not self.outermost and system.ended(state):
+            run.ends[state] = run.lengths[number]
+            for call in run.callers:
+                self.come_back(call, state, run.lengths[number])
+            return
         self.states += 1
-        system, reach, note = self.system, run.reach, run.broken.note
-        state, length = run.found[number], run.begin(number)
+        length = run.begin(number)
         for rank, step in enumerate(expand(system, state)):
             run.transitions += 1
             after = length + cost(step)
             for prop in step.broken:
-                note(prop, after, number, rank)
+                self.violate(run, prop, after, number, rank)
             start = system.called(state, step)
-            if start is None:
-                to = reach(step.state, after, number, rank)
-                if step.witnessed:
-                    run.witness(step.witnessed, to)
+            if start is not None:
+                self.queue.put(run.offset + after, Call(run, number, rank, step, after, start))
                 continue
-            nested = self.summary(start)
+            to = reach(step.state, after, number, rank)
             if step.witnessed:
-                nested.witness(step.witnessed, 0)
-            for prop, inside in nested.broken.lengths.items():
-                note(prop, after + inside, number, rank, prop)
-            for end, inside in nested.ends.items():
-                run.transitions += 1
-                there, broken, witnessed = system.returned(step, end)
-                for prop in broken:
-                    note(prop, after + inside, number, rank, end)
-                to = reach(there, after + inside, number, rank, end)
-                if witnessed:
-                    run.witness(witnessed, to)
+                run.witness(step.witnessed, to)
+
+    def call(self, call: Call) -> None:
+        """Hand to a new caller of a nested run what that is known to come to."""
+        run = self.nested.get(call.start)
+        if run is None:
+            run = self.nested[call.start] = self.procedure(call.start, self.length)
+        run.callers.append(call)
+        if call.step.witnessed:
+            run.witness(call.step.witnessed, 0)
+        for prop, inside in tuple(run.broken.lengths.items()):
+            self.violate(call.caller, prop, call.length + inside, call.number, call.rank, prop)
+        for end, inside in tuple(run.ends.items()):
+            self.come_back(call, end, inside)
+
+    def come_back(self, call: Call, end: Hashable, inside: int) -> None:
+        """Let a caller go on after its nested run has come to `end`, `inside` long."""
+        there, broken, witnessed = self.system.returned(call.step, end)
+        caller, length = call.caller, call.length + inside
+        caller.transitions += 1
+        for prop in broken:
+            self.violate(caller, prop, length, call.number, call.rank, end)
+        to = caller.reach(there, length, call.number, call.rank, end)
+        if witnessed:
+            caller.witness(witnessed, to)
+
+    def violate(
+        self, run: Procedure, prop: Property, length: int, number: int, rank: int, inside: Hashable = None
+    ) -> None:
+        """Take note of a violation in `run`, and in all runs that called it."""
+        if run.broken.note(prop, length, number, rank, inside):
+            for call in run.callers:
+                self.violate(call.caller, prop, call.length + length, call.number, call.rank, prop)
 
     def result(self, stopped: str) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
         found, walks = self.outermost.broken, (self.outermost, *self.nested.values())
         runs = {prop: self.trace(last) for prop, last in found.ways.items()}
-        exhausted = self.outermost.nearest is None and not stopped
-        for prop in self.possible if exhausted else ():
+        for prop in self.possible if self.exhausted else ():
             nearest = Hopeless(self.system, self.outermost, self.nested, prop).nearest()
             if nearest is not None:
                 runs[prop] = self.trace(nearest.ways)
@@ -134,10 +143,10 @@ class _Summarizing:
             self.states,
             sum(walk.transitions for walk in walks),
             self.watch.seconds(),
-            exhausted,
+            self.exhausted,
             stopped,
             runs,
-            frozenset(runs) if exhausted else found.until(self.length),
+            frozenset(runs) if self.exhausted else found.until(self.length),
             frozenset().union(*(walk.witnessed for walk in walks)),
         )
 

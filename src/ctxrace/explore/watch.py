@@ -4,11 +4,12 @@ import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ctxrace.core import limits as budget
 from ctxrace.core.errors import LimitReached
 
-__all__ = ["INTERRUPTED", "Limits", "Progress", "Watch", "undisturbed"]
+__all__ = ["INTERRUPTED", "Engine", "Limits", "Progress", "Watch", "undisturbed"]
 
 Progress = Callable[[int, float], None]
 """Called now and then with the states visited and the seconds passed."""
@@ -20,12 +21,23 @@ _BETWEEN_REPORTS = 512  # which take less than a second even of states with many
 _FOUND = 4  # times the limit: states that wait to be visited take memory, too
 
 
+class Engine(StrEnum):
+    """How to search. Both find the same; one is the reference of the other."""
+
+    SUMMARIES = "summaries"  # nested runs are summed up, where the system allows it
+    REFERENCE = "reference"  # every state is visited
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where to stop. max_states: states to visit, or a quarter of those found; timeout: seconds. None: no limit."""
+    """Where to stop, and how to search.
+
+    max_states: states to visit, or a quarter of those found; timeout: seconds. None: no limit.
+    """
 
     max_states: int | None = None
     timeout: float | None = None
+    engine: Engine = Engine.SUMMARIES
 
 
 class Watch:

@@ -7,11 +7,14 @@ from dataclasses import replace
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
-from ctxrace.explore.search import INTERRUPTED, Exploration, Limits, Progress, search
+from ctxrace.explore.search import Exploration, search
+from ctxrace.explore.summaries import summarized
+from ctxrace.explore.watch import INTERRUPTED, Engine, Limits, Progress
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
-from ctxrace.kernel.model.build import system_for
+from ctxrace.kernel.model.build import nested, system_for
 from ctxrace.kernel.model.contexts import MOST_COMPARED
+from ctxrace.kernel.model.nested_smp import HandlersMeet
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate
@@ -77,6 +80,9 @@ def explore(
     def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
         system = system_for(program.image, scenario, assumed)
         wanted = frozenset(() if everything else _wanted(system, scenario))
+        if scenario.interrupts and (limits or Limits()).engine is Engine.SUMMARIES:
+            with suppress(HandlersMeet):  # then they are interleaved, step by step
+                return system, summarized(nested(system), wanted, limits, progress)
         return system, search(system, wanted, limits, progress)
 
     return without_wrong_ones(attempt)

@@ -41,7 +41,7 @@ def forecast(scenario: Scenario, limits: Limits, visit: Callable[[Scenario, Limi
     if not many:
         return ""
     timeout = None if limits.timeout is None else limits.timeout / _SHARE
-    small = Limits(SMALL, timeout)
+    small = Limits(SMALL, timeout, limits.engine)
     seen: list[_Seen] = []
     for number in FEW:
         fewer = tuple(replace(group, count=min(group.count, number)) for group in scenario.tasks)

@@ -3,6 +3,8 @@
 from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
 from ctxrace.kernel.model.monitor import Monitor
+from ctxrace.kernel.model.nested import NestedInterrupts
+from ctxrace.kernel.model.nested_smp import NestedSmp
 from ctxrace.kernel.model.setup import memory_after_setup
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.state import Numbers
@@ -13,7 +15,7 @@ from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
 
-__all__ = ["contexts_of", "one_cpu", "system_for"]
+__all__ = ["contexts_of", "nested", "one_cpu", "system_for"]
 
 
 def system_for(image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING) -> KernelSystem | SmpSystem:
@@ -36,6 +38,11 @@ def one_cpu(
     """Return the system that explores `scenario`, which has one CPU. announced, everywhere: as in `Contexts`."""
     contexts = contexts_of(image, scenario, assumed, announced=announced, everywhere=everywhere)
     return KernelSystem(contexts[0], Monitor(scenario.properties, contexts))
+
+
+def nested(system: KernelSystem | SmpSystem) -> NestedInterrupts | NestedSmp:
+    """Return `system` as one that tells of its interrupts as nested runs."""
+    return NestedInterrupts(system) if isinstance(system, KernelSystem) else NestedSmp(system)
 
 
 def contexts_of(
