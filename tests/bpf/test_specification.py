@@ -10,6 +10,7 @@ import pytest
 
 from ctxrace.bpf.guards.known import GUARDS as FILES
 from ctxrace.bpf.specification import (
+    BALANCED,
     COMPILED,
     EXCLUSIVE,
     GUARDS,
@@ -136,7 +137,7 @@ def test_the_guards_read_as_c(golden: Callable[[str, str], None]) -> None:
     golden("specification-guards.txt", "\n".join(f"{name}\n{guard}\n" for name, guard in GUARDS.items()))
 
 
-@pytest.mark.parametrize(("broken", "name"), [(EXCLUSIVE, "both-run"), (PROGRESS, "leak")])
+@pytest.mark.parametrize(("broken", "name"), [(EXCLUSIVE, "both-run"), (BALANCED, "leak")])
 def test_the_races_of_v1_as_they_are_told(broken: object, name: str, golden: Callable[[str, str], None]) -> None:
     system, found = decided("v1", "full", 2)
     (run,) = (run for wanted, run in found.runs.items() if wanted == broken)

@@ -119,7 +119,7 @@ def _engine(text: str) -> Engine:
 LIMITS = (
     Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states),
     Option("timeout", "SECONDS", "stop after so long", _seconds),
-    Option("engine", "NAME", "summaries (default), or reference: visit every state", _engine),
+    Option("engine", "NAME", "reference (default): visit every state; or summaries: those of interrupts once", _engine),
 )
 """The options of `Limits`."""
 

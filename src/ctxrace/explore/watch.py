@@ -37,7 +37,7 @@ class Limits:
 
     max_states: int | None = None
     timeout: float | None = None
-    engine: Engine = Engine.SUMMARIES
+    engine: Engine = Engine.REFERENCE
 
 
 class Watch:
