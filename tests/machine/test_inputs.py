@@ -24,7 +24,8 @@ def test_what_never_ends_is_refused(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     for path, kind in ((fifo, "a FIFO"), (Path("/dev/zero"), "a device"), (Path("/dev/null"), "a device")):
-        with pytest.raises(ToolchainError, match=rf"^{path} is no regular file but {kind}; copy what it holds into one"):
+        told = rf"^{path} is no regular file but {kind}; copy what it holds into one"
+        with pytest.raises(ToolchainError, match=told):
             contents(path, 1 << 20, ToolchainError)
 
 

@@ -20,12 +20,14 @@ from elftools.dwarf.dwarfinfo import DWARFInfo
 from elftools.dwarf.ranges import BaseAddressEntry
 from elftools.elf.elffile import ELFFile
 
-from ctxrace.core.errors import ImageError
+from ctxrace.core.errors import ImageError, LimitReached
+from ctxrace.core.limits import spend
 from ctxrace.machine.layout import Layout, Member
 
 __all__ = ["DebugInformation", "Line", "Signature", "reading"]
 
 PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
+READING = "reading debug information"
 DAMAGED = "its debug information"
 
 
@@ -147,7 +149,7 @@ def reading(path: Path, what: str) -> Iterator[None]:
     # Damaged bytes make pyelftools fail in every way that Python knows, and none of them is the user's traceback.
     try:
         yield
-    except ImageError:
+    except (ImageError, LimitReached):
         raise
     except Exception as error:
         raise ImageError(
@@ -230,6 +232,7 @@ def _unit_lines(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
     names = _file_names(program.header)
     row: Line | None = None
     for state in (entry.state for entry in program.get_entries() if entry.state is not None):
+        spend(READING)
         if row is not None and row.line and row.start < state.address:
             yield row._replace(end=state.address)
         if state.end_sequence:
@@ -255,6 +258,7 @@ def _unit_calls(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
     names: dict[int, str] | None = None
     base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
     for die in unit.iter_DIEs():
+        spend(READING)
         line = _number(die, "DW_AT_call_line") if die.tag == "DW_TAG_inlined_subroutine" else None
         if not line:
             continue
@@ -288,6 +292,7 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
 def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, Signature]]:
     """Yield where each function begins, with what it takes and returns."""
     for die in unit.iter_DIEs():
+        spend(READING)
         if die.tag != "DW_TAG_subprogram":
             continue
         starts = [start for start, _ in _ranges(dwarf, unit, die)]
@@ -302,6 +307,7 @@ def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> 
 def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:
     parser = DWARFExprParser(unit.structs)
     for die in unit.iter_DIEs():
+        spend(READING)
         location = die.attributes.get("DW_AT_location")
         if die.tag != "DW_TAG_variable" or location is None or not isinstance(location.value, list):
             continue

@@ -15,6 +15,7 @@ from elftools.elf.enums import ENUM_E_MACHINE
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
+from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
 from ctxrace.machine.inputs import MOST_IMAGE, contents
@@ -284,6 +285,7 @@ def _symbols(elf: ELFFile, bias: int) -> list[Symbol]:
     loaded = {index: section["sh_flags"] for index, section in enumerate(elf.iter_sections())}
     found: list[tuple[bool, Symbol]] = []
     for symbol in (symbol for table in tables for symbol in table.iter_symbols()):
+        spend("reading symbols")
         flags = loaded.get(symbol["st_shndx"], 0)
         local = symbol["st_info"]["bind"] == "STB_LOCAL"
         kind = {"STT_FUNC": "function", "STT_OBJECT": "object"}.get(symbol["st_info"]["type"])

@@ -6,6 +6,7 @@ from functools import cache
 import pypcode
 
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.limits import spend
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.image import Image
 from ctxrace.machine.pcode import Instruction, Op, Varnode
@@ -53,6 +54,7 @@ class Lifter:
         return self._names.get(varnode) or f"register {varnode.offset:#x}"
 
     def _lift(self, address: int) -> Instruction:
+        spend(f"lifting {self.image.name}")
         code = self._code(address)
         try:
             return self._name_variable(self._name_target(lift(self._context, self.arch, address, code)))

@@ -10,10 +10,13 @@ known, and a return may read everything, too. That a return leads nowhere else i
 from collections.abc import Iterable
 
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.limits import spend
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["Liveness", "calls", "successors"]
+
+_BETWEEN_LOOKS = 256  # instructions between two looks at the budget in force
 
 
 class Liveness:
@@ -96,7 +99,9 @@ class Liveness:
             returned = self._everything if self.indirect else self._results
             for address in self._after_calls:
                 returned |= live.get(address, self._everything)
-            for address in order:
+            for number, address in enumerate(order):
+                if number % _BETWEEN_LOOKS == 0:
+                    spend("finding out which registers are read")
                 nexts, returns, anywhere, uses, defs = facts[address]
                 out = self._everything if anywhere else returned if returns else 0
                 for following in nexts:
