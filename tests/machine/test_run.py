@@ -1,0 +1,107 @@
+"""One context alone, from event to event: which functions are running, and where its stack pointer may be."""
+
+from pathlib import Path
+
+import pytest
+
+from ctxrace.machine.arch.arm64 import ARM64
+from ctxrace.machine.flow import EXIT, Flow, Machine
+from ctxrace.machine.image import Image, load_image
+from ctxrace.machine.memory import Fault, Memory, Region, RegionKind
+from ctxrace.machine.toolchain import compile_c, find_compiler
+
+STACK = range(0x10_0000, 0x10_4000)
+SCRIPT = "SECTIONS {{ . = {text:#x}; .text : {{ *(.text) }} .bss : {{ *(.bss .bss.* COMMON) }} }}"
+HEAD = "\t.bss\n\t.globl shared\nshared: .zero 8\n\t.text\n"
+# Calls itself twice from the same place, and stores between the returns.
+RECURSIVE = """
+	.globl entry
+	.type entry, %function
+entry:	mov	x29, x30
+	adrp	x9, shared
+	mov	w0, #2
+	bl	body
+	mov	x30, x29
+	ret
+	.globl body
+	.type body, %function
+body:	str	x30, [sp, #-16]!
+	cbz	w0, 1f
+	sub	w0, w0, #1
+	bl	body
+	str	w0, [x9, :lo12:shared]
+1:	ldr	x30, [sp], #16
+	ret
+	.size	body, . - body
+"""
+MOVED = """
+	.globl entry
+	.type entry, %function
+entry:	adrp	x9, shared
+	{move}
+	str	w0, [x9, :lo12:shared]
+	{back}
+	ret
+"""
+
+
+def image_of(folder: Path, code: str) -> Image:
+    source = folder / "case.s"
+    source.write_text(HEAD + code, encoding="utf-8")
+    compiler = find_compiler(None, ARM64, cache=folder / "cache")
+    script = SCRIPT.format(text=ARM64.text)
+    build = compile_c(source, arch=ARM64, compiler=compiler, linker_script=script, cache=folder / "cache")
+    return load_image(build.path, ARM64)
+
+
+def memory(image: Image, flow: Flow | None) -> Memory:
+    """The stack as `flow` has it, and eight shared bytes."""
+    content = flow.stack if flow else b""
+    regions = [
+        Region(STACK.start, len(STACK), RegionKind.STACK, 0, "the stack"),
+        Region(image.symbols["shared"].address, 8, RegionKind.SHARED, 0, "shared"),
+    ]
+    return Memory(regions, b"", bytes(8), b"", bytes(len(STACK) - len(content)) + content, frozenset())
+
+
+def events(image: Image, watched: list[str]) -> list[tuple[str, int, list[tuple[str, str]]]]:
+    """Each event with the number of watched functions that run before it, and the notes of what follows."""
+    machine = Machine(image, ["entry"], watched, "check")
+    first = memory(image, None)
+    flow = machine.begin("entry", first, {}, STACK, masked=False)
+    found = [("begin", 0, first.notes)]
+    while flow.pc != EXIT:
+        here = memory(image, flow)
+        mnemonic, running = machine.code[flow.pc].mnemonic, len(flow.active)
+        flow = machine.proceed(flow, here, {}, STACK)
+        found.append((mnemonic, running, here.notes))
+    assert not flow.active
+    return found
+
+
+def test_a_recursive_function_ends_once_for_each_call(tmp_path: Path) -> None:
+    """Two of the three calls return to the same place: only the stack pointer tells them apart."""
+    enters, leaves = ("enters", "body"), ("leaves", "body")
+    assert events(image_of(tmp_path, RECURSIVE), ["body"]) == [
+        ("begin", 0, [enters] * 3),
+        ("ret", 3, [leaves]),
+        ("str", 2, []),
+        ("ret", 2, [leaves]),
+        ("str", 1, []),
+        ("ret", 1, [leaves]),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("move", "back"),
+    [("add\tsp, sp, #16", "sub\tsp, sp, #16"), ("sub\tsp, sp, #4, lsl #12\n\tsub\tsp, sp, #16", "")],
+    ids=["above", "below"],
+)
+def test_a_stack_pointer_outside_of_the_stack_is_a_fault(move: str, back: str, tmp_path: Path) -> None:
+    with pytest.raises(Fault, match=r"^its stack pointer is 0x\w+, outside of its stack$"):
+        events(image_of(tmp_path, MOVED.format(move=move, back=back)), [])
+
+
+def test_a_stack_may_be_used_up(tmp_path: Path) -> None:
+    code = MOVED.format(move="sub\tsp, sp, #4, lsl #12", back="add\tsp, sp, #4, lsl #12")
+    assert [event for event, _, _ in events(image_of(tmp_path, code), [])] == ["begin", "str"]
