@@ -10,7 +10,7 @@ import pypcode
 import pytest
 from tests.machine.awkward import ROOM, assembled, disagreements
 from tests.machine.cases import GROUPS, HEADER
-from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
+from tests.machine.emulator_arm64 import CODE, DATA, TRAPS, Comparison, random_state
 from tests.machine.test_evaluate_against_unicorn import SIGNED_EXTREME, is_general, is_unpredictable
 
 from ctxrace.bpf.guards.known import GUARDS_OF, guard_path

@@ -11,7 +11,7 @@ import pypcode
 import pytest
 from tests.machine.awkward import ROOM, Assemble, assembled, compilers, disagreements
 from tests.machine.cases import GROUPS, HEADER
-from tests.machine.emulator import CODE, DATA, TRAPS, Comparison, random_state
+from tests.machine.emulator_arm64 import CODE, DATA, TRAPS, Comparison, random_state
 
 import ctxrace.bpf
 from ctxrace.bpf.caller import Caller

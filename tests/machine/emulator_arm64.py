@@ -1,6 +1,6 @@
-"""The evaluator and unicorn side by side: the same instruction from the same state, and what differs after it.
+"""arm64: the evaluator and unicorn side by side. Code at `CODE`, and one data area at `DATA`.
 
-Both see the code at `CODE` and one data area at `DATA`. A load or store's base register (and index) is pointed into
+A load or store's base register (and index) is pointed into
 the data area by what its encoding says ("Loads and Stores" in the Arm ARM's "A64 Base Instruction Descriptions").
 """
 
@@ -8,26 +8,20 @@ import random
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import pypcode
 import unicorn
-from tests.machine.bus import Bus
+from tests.machine.side_by_side import ALL_ONES, TRAPS, SideBySide
 from unicorn import arm64_const as registers_of
 
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.arch.arm64 import ARM64
-from ctxrace.machine.evaluate import Registers, Trap, execute
-from ctxrace.machine.lift import lift
-from ctxrace.machine.pcode import Instruction, Varnode
+from ctxrace.machine.evaluate import Registers, execute
 
 __all__ = ["CODE", "DATA", "TRAPS", "Comparison", "State", "random_state"]
 
 CODE = 0xFFFF_8000_8000_0000
 DATA = 0xFFFF_8000_9000_0000
 DATA_SIZE = 0xB000  # from a base near 0x1800: every scaled immediate (32,760) and every negative one
-_PAGE = 0x1000
-TRAPS = "unicorn traps"
 _DAIF = 0x3C0
-_UNMAPPED = (unicorn.UC_ERR_READ_UNMAPPED, unicorn.UC_ERR_WRITE_UNMAPPED)
 
 _EDGES = (
     *(0, 1, 2, -1, -2, 0x7F, 0x80, 0xFF, 0x100, 0x7FFF, 0x8000, 0xFFFF, 0x10000, -128, -129, -32768, -32769),
@@ -35,7 +29,6 @@ _EDGES = (
     *(0x7FFF_FFFF_FFFF_FFFF, -0x8000_0000_0000_0000, -0x7FFF_FFFF_FFFF_FFFF, 0xFFFF_FFFF_0000_0000),
     *(31, 32, 33, 63, 64, 65, 0xAAAA_AAAA_AAAA_AAAA, 0x8000_0000_8000_0000, 0x7FFF_FFFF_8000_0000),
 )
-_ALL_ONES = (1 << 64) - 1
 
 
 class State(NamedTuple):
@@ -48,41 +41,23 @@ class State(NamedTuple):
     percpu: int
 
 
-class Comparison:
+class Comparison(SideBySide[State]):
     """Run instructions of `code` in both, each from states of the caller's choice; arch: arm64 or arm64-be."""
 
     def __init__(self, code: bytes, seed: int = 0, arch: Architecture = ARM64) -> None:
-        self.arch = arch
-        code += bytes(-len(code) % _PAGE)
-        self.code = code
-        self.states = 0
-        self._pristine = _edgy_bytes(random.Random(seed), DATA_SIZE)
-        self._bus = Bus(CODE, code, DATA, self._pristine, arch.byte_order)
-        self._context = pypcode.Context(arch.language)
-        self._lifted: dict[int, Instruction] = {}
-        self._places = [self._place(f"x{index}") for index in range(31)] + [self._place("sp")]
-        self._flags = [self._place(name) for name in ("NG", "ZR", "CY", "OV")]
-        self._system = [self._place(name) for name in ("daif", "sp_el0", "tpidr_el1")]
-        self._unicorn = unicorn.Uc(
+        machine = unicorn.Uc(
             unicorn.UC_ARCH_ARM64, unicorn.UC_MODE_ARM if arch.little_endian else unicorn.UC_MODE_BIG_ENDIAN
         )
-        self._unicorn.ctl_set_cpu_model(registers_of.UC_CPU_ARM64_MAX)
-        self._unicorn.mem_map(CODE, len(code))
-        self._unicorn.mem_write(CODE, code)
-        self._unicorn.mem_map(DATA, DATA_SIZE)
-        self._unicorn.mem_write(DATA, self._pristine)
-        self._fresh = self._unicorn.context_save()
+        machine.ctl_set_cpu_model(registers_of.UC_CPU_ARM64_MAX)
+        pristine = _edgy_bytes(random.Random(seed), DATA_SIZE)
+        super().__init__(arch, CODE, code, DATA, pristine, machine, registers_of.UC_ARM64_REG_PC)
+        self._places = [self.place(f"x{index}") for index in range(31)] + [self.place("sp")]
+        self._flags = [self.place(name) for name in ("NG", "ZR", "CY", "OV")]
+        self._system = [self.place(name) for name in ("daif", "sp_el0", "tpidr_el1")]
         self._general = [getattr(registers_of, f"UC_ARM64_REG_X{index}") for index in range(31)]
         self._general += [registers_of.UC_ARM64_REG_SP]
         names = ("PSTATE", "SP_EL0", "TPIDR_EL1")
         self._others = [getattr(registers_of, f"UC_ARM64_REG_{name}") for name in names]
-
-    def instruction(self, address: int) -> Instruction:
-        """Return what the lifter makes of the instruction at `address`; raise `pypcode.BadDataError`."""
-        if address not in self._lifted:
-            code = self.code[address - CODE : address - CODE + 4]
-            self._lifted[address] = lift(self._context, self.arch, address, code)
-        return self._lifted[address]
 
     def encoding(self, address: int) -> int:
         """Return the 32 bits at `address`."""
@@ -90,87 +65,33 @@ class Comparison:
 
     def data(self, address: int, size: int) -> int:
         """Return what the data area holds before a run."""
-        return int.from_bytes(self._pristine[address - DATA : address - DATA + size], self.arch.byte_order)
-
-    def run(self, address: int, steps: int, state: State) -> str:
-        """Run up to `steps` instructions in both from `state`, and say how they differ: nothing if they agree.
-
-        Raises `ExecutionError` where the evaluator refuses an instruction.
-        """
-        registers = self._model(state)
-        self._emulate(state)
-        self._bus.monitor = None
-        difference = ""
-        try:
-            for _ in range(steps):
-                self.states += 1
-                difference, after = self._step(address, registers)
-                if difference:
-                    spelled = f"{self.instruction(address)} ({self.encoding(address):08x})"
-                    difference = f"{spelled}: {difference}\n  from {_spell(state)}"
-                    break
-                address = after
-                if not CODE <= address < CODE + len(self.code):
-                    break
-        finally:
-            self._restore(bool(difference) or address < 0)  # a fault may leave half a store behind
-        return difference
+        return int.from_bytes(self.pristine[address - DATA : address - DATA + size], self.arch.byte_order)
 
     def evaluate(self, address: int, state: State) -> tuple[State, bytes]:
         """Execute one instruction with the evaluator alone; return the state and the data area after it."""
-        registers = self._model(state)
+        registers = self.model(state)
         self.states += 1
-        execute(self.instruction(address), registers, self._bus, self.arch)
-        memory = bytes(self._bus.data)
-        self._restore(False)
+        execute(self.instruction(address), registers, self.bus, self.arch)
+        memory = bytes(self.bus.data)
+        self.restore(False)
         return self._model_state(registers), memory
 
-    def _step(self, address: int, registers: Registers) -> tuple[str, int]:
-        try:
-            model = f"{execute(self.instruction(address), registers, self._bus, self.arch):#x}"
-        except Trap:
-            model = "trap"
-        except IndexError as error:
-            model = str(error)
-        try:
-            self._unicorn.emu_start(address, _ALL_ONES, 0, 1)
-            status = unicorn.UC_ERR_OK
-        except unicorn.UcError as raised:
-            status = raised.errno
-        if status in (unicorn.UC_ERR_EXCEPTION, unicorn.UC_ERR_INSN_INVALID):
-            return ("" if model == "trap" else f"{TRAPS}, we go on to {model}"), -1
-        if status in _UNMAPPED and model.startswith("access"):
-            return "", -1
-        if status not in (unicorn.UC_ERR_OK, unicorn.UC_ERR_FETCH_UNMAPPED):  # the latter is the next instruction's
-            return f"unicorn: {unicorn.UcError(status)}, we: {model}", -1
-        after = self._unicorn.reg_read(registers_of.UC_ARM64_REG_PC)
-        if model != f"{after:#x}":
-            return f"unicorn goes to {after:#x}, we: {model}", -1
-        return self._differences(registers), after
-
-    def _differences(self, registers: Registers) -> str:
+    def register_differences(self, registers: Registers) -> list[str]:
+        """Say in which registers both differ."""
         ours, theirs = self._model_state(registers), self._unicorn_state()
-        found = []
-        if ours != theirs:
-            names = [*(f"x{index}" for index in range(31)), "sp", "nzcv", "daif", "sp_el0", "tpidr_el1"]
-            pairs = zip(names, (*ours.general, *ours[1:]), (*theirs.general, *theirs[1:]), strict=True)
-            found = [f"{name} {a:#x}, unicorn {b:#x}" for name, a, b in pairs if a != b]
-        memory = self._unicorn.mem_read(DATA, DATA_SIZE)
-        if memory != self._bus.data:
-            at = next(index for index in range(DATA_SIZE) if memory[index] != self._bus.data[index])
-            found.append(f"{at:#x} {self._bus.data[at : at + 16].hex(' ')}, unicorn {memory[at : at + 16].hex(' ')}")
-        return "; ".join(found)
+        if ours == theirs:
+            return []
+        names = [*(f"x{index}" for index in range(31)), "sp", "nzcv", "daif", "sp_el0", "tpidr_el1"]
+        pairs = zip(names, (*ours.general, *ours[1:]), (*theirs.general, *theirs[1:]), strict=True)
+        return [f"{name} {a:#x}, unicorn {b:#x}" for name, a, b in pairs if a != b]
 
-    def _restore(self, differs: bool) -> None:
-        if differs:
-            self._bus.data[:] = self._pristine
-            self._unicorn.mem_write(DATA, self._pristine)
-        for offset, before in reversed(self._bus.undo):
-            self._bus.data[offset : offset + len(before)] = before
-            self._unicorn.mem_write(DATA + offset, before)
-        self._bus.undo.clear()
+    def spell(self, state: State) -> str:
+        """Spell a state for messages, without registers that are 0."""
+        general = " ".join(f"x{index}={value:#x}" for index, value in enumerate(state.general) if value)
+        return f"{general} nzcv={state.flags:04b} daif={state.daif:#x}"
 
-    def _model(self, state: State) -> Registers:
+    def model(self, state: State) -> Registers:
+        """Return the evaluator's registers in `state`."""
         registers = Registers()
         for (offset, size), value in zip(self._places, state.general, strict=True):
             registers.write(offset, size, value)
@@ -188,21 +109,16 @@ class Comparison:
         daif, task, percpu = [registers.read(*place) for place in self._system]
         return State(general, flags, daif, task, percpu)
 
-    def _emulate(self, state: State) -> None:
-        self._unicorn.context_restore(self._fresh)  # also forgets what the exclusive monitor was armed for
+    def emulate(self, state: State) -> None:
+        """Put unicorn into `state`."""
         pstate = state.flags << 28 | state.daif | 5  # EL1 with its own stack pointer
         values = (*state.general, pstate, state.task, state.percpu)
-        self._unicorn.reg_write_batch(list(zip((*self._general, *self._others), values, strict=True)))
+        self.unicorn.reg_write_batch(list(zip((*self._general, *self._others), values, strict=True)))
 
     def _unicorn_state(self) -> State:
-        values = self._unicorn.reg_read_batch([*self._general, *self._others])
+        values = self.unicorn.reg_read_batch([*self._general, *self._others])
         pstate, task, percpu = values[32:]
         return State(tuple(values[:32]), pstate >> 28, pstate & _DAIF, task, percpu)
-
-    def _place(self, name: str) -> tuple[int, int]:
-        found = self._context.registers[name]
-        placed = self.arch.place(Varnode("register", found.offset, found.size))
-        return placed.offset, placed.size
 
 
 def random_state(rng: random.Random, comparison: Comparison, addresses: Sequence[int]) -> State:
@@ -216,7 +132,7 @@ def random_state(rng: random.Random, comparison: Comparison, addresses: Sequence
             value = rng.choice(general)
         else:
             value = rng.getrandbits(64) >> rng.choice((0, 0, 0, 32, 48, 56))
-        general.append(value & _ALL_ONES)
+        general.append(value & ALL_ONES)
     general[31] = DATA + 0x1000 + 16 * rng.randrange(0x80)
     pointed = {31}
     for address in addresses:
@@ -258,17 +174,12 @@ def _let_compare_succeed(comparison: Comparison, encoding: int, general: list[in
 def _index(rng: random.Random, encoding: int, register: int, general: list[int]) -> None:
     option = encoding >> 13 & 7
     small = rng.randrange(0x100) if option == 2 else rng.randrange(-0x80, 0x80)  # uxtw takes no sign
-    general[register] = small & 0xFFFF_FFFF | rng.getrandbits(32) << 32 if option in (2, 6) else small & _ALL_ONES
+    general[register] = small & 0xFFFF_FFFF | rng.getrandbits(32) << 32 if option in (2, 6) else small & ALL_ONES
 
 
 def _edgy_bytes(rng: random.Random, size: int) -> bytes:
     data = bytearray()
     while len(data) < size:
         value = rng.choice(_EDGES) if rng.random() < 0.6 else rng.getrandbits(64)
-        data += (value & _ALL_ONES).to_bytes(8, "little")[: rng.choice((1, 2, 4, 8, 8, 8))]
+        data += (value & ALL_ONES).to_bytes(8, "little")[: rng.choice((1, 2, 4, 8, 8, 8))]
     return bytes(data[:size])
-
-
-def _spell(state: State) -> str:
-    general = " ".join(f"x{index}={value:#x}" for index, value in enumerate(state.general) if value)
-    return f"{general} nzcv={state.flags:04b} daif={state.daif:#x}"
