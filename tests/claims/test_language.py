@@ -10,7 +10,7 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import FORMS, looks_like_a_claim, parse_claim
 from ctxrace.claims.resolve import resolve
 from ctxrace.claims.syntax import Act, Condition, Term, Value
-from ctxrace.claims.system_line import load_system
+from ctxrace.claims.system_line import load_system, options_of
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.note import Note, NoteKind
@@ -264,3 +264,19 @@ def test_what_is_never_called_again_is_not_called_by_the_next_step(tmp_path: Pat
     claim = parse_claim(f"system body.c\ntasks A\n{steps}\n", str(tmp_path / "claim.txt"))
     program, scenario = load_system(claim)
     assert decide(program, resolve(claim, program.image, scenario)).answer is answer
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("system guard.c, -D'foo\n1. A: reads x == 0", "no closing quotation"),
+        (f"system guard.c\n{'1' * 5000}. A: reads x == 0", "has 5,017 characters"),
+        (f"system guard.c\n1. A: reads x == {'1' * 900}", "does not fit"),
+        (f"system guard.c\n{'1' * 900}. A: reads x == 0", "is not understood"),
+    ],
+)
+def test_long_numbers_and_open_quotes_are_a_line(judge, text: str, message: str) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    with pytest.raises(ScenarioError, match=message):
+        _, *lines = text.splitlines()
+        options_of(parse_claim(text))
+        judge(*lines)

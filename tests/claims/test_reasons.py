@@ -58,8 +58,8 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
          "nmi has written it once (event 1: d 0 ➜ 0), and does not do so again in this attempt"),
         # What another attempt has done is no reason.
         (("1. A: d ? -> -1", "2. A finishes", "3. A starts", "4. A: reads d == 3"), "4",
-         "after the steps before, A never does that; what A does there: d is 0xffffffff, d is 0"),
-        (("1. A: reads d == 3",), "1", "A never does that; what A does there: d is 0, d is 0xffffffff"),
+         "after the steps before, A never does that; what A does there: d is -1, d is 0"),
+        (("1. A: reads d == 3",), "1", "A never does that; what A does there: d is 0, d is -1"),
         (("1. A: reads d == 0", "2. A: half returns 4"), "2",
          "after the steps before, A never does that"),
         (("1. nmi arrives", "2. nmi: calls body"), "2", "after the steps before, nmi never does that"),
@@ -77,8 +77,8 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
          "in every execution of the steps before, A has called body"),
         (("1. nmi returns", "2. A starts", "3. nmi: never runs body"), "3",
          "after the steps before, nmi is in no attempt, or has called body"),
-        (("1. A: d ? -> -1", "outcome: d == 4"), "outcome", "after the steps before, d is 0, 0xffffffff"),
-        (("outcome: idle and d == 4",), "outcome", "d is 0, 0xffffffff whenever the CPU is idle"),
+        (("1. A: d ? -> -1", "outcome: d == 4"), "outcome", "after the steps before, d is -1, 0"),
+        (("outcome: idle and d == 4",), "outcome", "d is -1, 0 whenever the CPU is idle"),
     ],
 )  # fmt: skip
 def test_the_first_reason(judge: Judge, steps: tuple[str, ...] | str, failed: str, reason: str) -> None:

@@ -69,3 +69,10 @@ def test_what_is_written_can_be_read(stints: list[Stint]) -> None:
 def test_what_cannot_be_read_is_quoted(text: str, told: str) -> None:
     with pytest.raises(ScenarioError, match=told.replace("*", r"\*")):
         Schedule.parse(text)
+
+
+@pytest.mark.parametrize("words", ["A:999999999", "A:9999999 B:9999999", "A:999999*999999", f"A:{'9' * 5000}"])
+def test_a_schedule_has_a_greatest_length(words: str) -> None:
+    with pytest.raises(ScenarioError) as raised:
+        Schedule.parse(f"12345678.12345678:{words}")
+    assert len(str(raised.value)) < 200

@@ -108,3 +108,9 @@ def test_a_duration_that_json_cannot_spell_is_refused() -> None:
     endless = Verdict(Property("check"), Outcome.HOLDS, 1, 1, float("inf"))
     with pytest.raises(ValueError, match="Out of range"):
         to_json([Result(Setup("a.c", "arm64", "cc", "none", 1, ()), (endless,))])
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    text = to_json([result("\x1b[31m\x9b\u202e größer \u2028漢.c")])
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text)["results"][0]["case"] == "\x1b[31m\x9b\u202e größer \u2028漢.c"

@@ -458,3 +458,14 @@ def test_a_violation_that_may_not_be_the_shortest_says_so() -> None:
     verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, "the search ended before")
     text = render_result(Result(Setup("guard.c", "arm64", "clang", "full", 2, ()), (verdict,)))
     assert "\nviolated: exclusive(body): the search ended before\n" in text
+
+
+def test_what_must_hold_is_not_green_in_a_violation() -> None:
+    verdicts = [verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside()), verdict(BALANCED, Outcome.HOLDS)]
+    text = render_result(result(verdicts))
+    terminal = Console(file=io.StringIO(), force_terminal=True, width=100, color_system="standard")
+    print_report(text, terminal)
+    assert isinstance(terminal.file, io.StringIO)
+    coloured = terminal.file.getvalue()
+    assert "must hold: " in coloured
+    assert "\x1b[1;32mholds" in coloured

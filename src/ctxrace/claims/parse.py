@@ -11,6 +11,7 @@ from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
 __all__ = ["FORMS", "looks_like_a_claim", "parse_claim"]
 
+_LONGEST = 1_000  # characters of a line
 _BOM = "\ufeff"  # some editors begin a file with it
 _WHO = r"([A-Za-z_][\w:]*)"
 _PLACE = r"([A-Za-z_][\w.\[\]]*)"
@@ -20,7 +21,7 @@ _ANY = r"(-?0[xX][0-9a-fA-F]+|-?\d+|\?)"
 _OPERATOR = r"(==|!=|<=|>=|<|>)"
 _IRQ = f"({'|'.join(INTERRUPT_NAMES)})"
 _ONCE = ("arch", "cc", "rcu", "preemption", "attempts", "trampoline", "programs", "interrupts")
-_NUMBERED = re.compile(r"(\d+[a-z]?)[.)]\s+(strict\s+)?(.*)", re.DOTALL)
+_NUMBERED = re.compile(r"(\d{1,9}[a-z]?)[.)]\s+(strict\s+)?(.*)", re.DOTALL)
 
 Make = Callable[..., Act]
 
@@ -115,6 +116,10 @@ class _Reader:
         free = False
         for number, raw in enumerate(self.text.removeprefix(_BOM).splitlines(), 1):
             self.number = number
+            if len(raw) > _LONGEST:
+                raise ScenarioError(
+                    f"{self.file}:{number}: the line has {len(raw):,} characters, and at most {_LONGEST:,} are read"
+                )
             self.said = " ".join(raw.partition("#")[0].split())
             if not self.said:
                 continue

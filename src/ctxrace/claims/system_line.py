@@ -39,7 +39,7 @@ def options_of(claim: Claim) -> Options:
         if text.startswith("-O"):
             optimize = text
         elif text.startswith("-"):
-            flags += shlex.split(text)
+            flags += _split(claim, text)
         elif text == _NO_INTERRUPTS:
             words += [f"{level} none" for level in INTERRUPT_NAMES]
         else:
@@ -50,6 +50,14 @@ def options_of(claim: Claim) -> Options:
         return Options(Build(optimize=optimize, flags=tuple(flags), **made), ScenarioChange.read(given))
     except ScenarioError as error:
         raise _placed(claim, error) from None
+
+
+def _split(claim: Claim, text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError as error:  # a quote that is never closed
+        why = str(error).lower()
+        raise ScenarioError(f"{claim.file}: {text!r} on the system line has {why}; close the quote") from None
 
 
 def read_words(claim: Claim, words: Iterable[str], options: dict[str, Option], known: Sequence[str]) -> dict[str, Any]:

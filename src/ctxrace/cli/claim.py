@@ -12,9 +12,11 @@ from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
+from ctxrace.report.layout import printable
 
 __all__ = ["replay_claim"]
 
+_MOST = 1 << 20  # bytes of a claim
 _OPEN = re.compile(r"/dev/(stdin|fd/\d+)")
 
 
@@ -30,7 +32,7 @@ def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mai
     if guard is not None:
         claim = with_guard(claim, guard)
     program, resolved = prepare(claim)
-    sys.stderr.write(program.messages)
+    sys.stderr.write(printable(program.messages))
     with searching(f"executing {file}") as shown:
         result = decide(program, resolved, limits=limits, progress=shown, command=command)
     if json:
@@ -49,7 +51,11 @@ def _read(file: str) -> str:
         if not _OPEN.fullmatch(file) and Path(file).exists() and not Path(file).is_file():
             why = "it is no regular file"
         else:
-            return Path(file).read_text(encoding="utf-8")
+            with Path(file).open("rb") as opened:
+                data = opened.read(_MOST + 1)
+            if len(data) <= _MOST:
+                return data.decode("utf-8")
+            why = f"it has more than {_MOST:,} bytes"
     except OSError as error:
         why = error.strerror or "it cannot be opened"
     except UnicodeDecodeError as error:

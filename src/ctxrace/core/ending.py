@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.source import Source
+
 __all__ = [
     "BodyNeverRan",
     "BodyOverlaps",
@@ -69,7 +71,10 @@ class BodyNeverRan:
 
 @dataclass(frozen=True, slots=True)
 class CheckFalse:
-    """The condition of a check is false where it is executed."""
+    """The condition of a check, as C spells it, is false where it is executed; source: the check's own place."""
+
+    condition: str = ""
+    source: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)

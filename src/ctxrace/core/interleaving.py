@@ -9,18 +9,10 @@ from enum import StrEnum
 
 from ctxrace.core.ending import Ending
 from ctxrace.core.note import Note
+from ctxrace.core.source import Source
 from ctxrace.core.turn import Turn
 
 __all__ = ["Access", "Event", "Interleaving", "Source", "ValueKind"]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A place in a source file; `text` is that line, stripped, or empty where the file is not at hand."""
-
-    file: str
-    line: int
-    text: str = ""
 
 
 class ValueKind(StrEnum):

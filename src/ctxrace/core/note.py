@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.source import Source
+
 __all__ = ["Note", "NoteKind"]
 
 
@@ -35,11 +37,15 @@ class NoteKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """State one fact. subject, value: see `NoteKind`; empty where the kind has none."""
+    """State one fact.
+
+    subject, value: see `NoteKind`; empty where the kind has none. source: of a check that fails, its own place.
+    """
 
     kind: NoteKind
     subject: str = ""
     value: str = ""
+    source: Source | None = None
 
     def __str__(self) -> str:
         return " ".join(filter(None, [self.kind, self.subject, self.value]))

@@ -19,7 +19,9 @@ _WHOLE = re.compile(r"([0-9a-f]{8})\.([0-9a-f]{8}):(.*)", re.DOTALL)
 _TASK = re.compile(r"([A-Z]\d*)(.*)")
 _SEVERAL = re.compile(r"([A-Z]\d*)\.\.([A-Z]\d*)(.*)")
 _FEWEST = 3  # of two, both names are as short
+_QUOTED = 80  # characters
 _MOST = 1_000_000  # stints; more are a slip of the pen
+_MOST_STEPS = 10_000_000  # of all stints together
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +51,20 @@ class Schedule:
         """Return the schedule that `text` spells; raise `ScenarioError` that quotes what cannot be read."""
         whole = _WHOLE.fullmatch(text.strip())
         if whole is None:
-            raise ScenarioError(f"{text!r} is not a schedule; one looks like 1f3a90bc.5d20e1c7:A:1 B:3 A:2")
+            raise ScenarioError(f"{_short(text)} is not a schedule; one looks like 1f3a90bc.5d20e1c7:A:1 B:3 A:2")
         stints: list[Stint] = []
+        steps = 0
         for number, word in enumerate(whole[3].split(), 1):
-            stint = _STINT.fullmatch(word)
+            stint, where = _STINT.fullmatch(word), f"{_short(word)}, word {number} of the schedule,"
             if stint is None:
-                raise ScenarioError(f"{word!r}, word {number} of the schedule, is not a name and a number, like A:3")
+                raise ScenarioError(f"{where} is not a name and a number, like A:3")
             times, names = int(stint[3] or 1), _named(stint[1], word, number)
             if len(stints) + times * len(names) > _MOST:
-                raise ScenarioError(f"{word!r}, word {number} of the schedule, makes it longer than {_MOST:,} stints")
+                raise ScenarioError(f"{where} makes it longer than {_MOST:,} stints")
             stints += [Stint(name, int(stint[2])) for name in names for _ in range(times)]
+            steps += int(stint[2]) * times * len(names)
+            if steps > _MOST_STEPS:
+                raise ScenarioError(f"{where} makes it longer than {_MOST_STEPS:,} steps")
         return cls(whole[1], whole[2], tuple(stints))
 
 
@@ -107,6 +113,12 @@ def _named(who: str, word: str, position: int) -> list[str]:
     ends = (task_number(several[1]), task_number(several[2])) if several else (None, None)
     if several is None or ends[0] is None or ends[1] is None or not ends[0] < ends[1] <= ends[0] + _MOST:
         raise ScenarioError(
-            f"{word!r}, word {position} of the schedule, is not a row of tasks: from one to a later one, like C..T30:5"
+            f"{_short(word)}, word {position} of the schedule, is not a row of tasks: from one to a later one, "
+            "like C..T30:5"
         )
     return [task_name(number) + several[3] for number in range(ends[0], ends[1] + 1)]
+
+
+def _short(text: str) -> str:
+    """Quote `text`, only the beginning of a long one."""
+    return repr(text if len(text) <= _QUOTED else f"{text[:_QUOTED]}...")

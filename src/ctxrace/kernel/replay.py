@@ -1,6 +1,7 @@
 """Replay a schedule: take exactly its steps, and tell them as the search would."""
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from ctxrace.core.errors import ScenarioError
@@ -53,7 +54,7 @@ def _follow(system: KernelSystem | SmpSystem, schedule: Schedule) -> list[tuple[
     narrator: Any = narrator_for(system)
     for number, stint in enumerate(schedule.stints, 1):
         begins = stint.who not in narrator.runners()
-        for event in [False] * begins + [True] * stint.steps:
+        for event in chain(repeat(False, begins), repeat(True, stint.steps)):
             possible = {narrator.taker(step.label): step for step in expand(system, state)}
             step = possible.get((stint.who, event))
             if step is None:

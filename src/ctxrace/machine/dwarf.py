@@ -29,6 +29,7 @@ __all__ = ["DebugInformation", "Line", "Signature", "reading"]
 PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
 READING = "reading debug information"
 DAMAGED = "its debug information"
+_SIGNED = (5, 6)  # DW_ATE_signed, DW_ATE_signed_char: DWARF 5, section 7.8
 
 
 class Line(NamedTuple):
@@ -193,7 +194,8 @@ class _Layouts:
                     count = last + 1
                 layout = Layout(layout.size * (count or 0), element=layout, count=count)
             return layout
-        return Layout(_number(die, "DW_AT_byte_size") or (self._word if tag == "pointer_type" else 0))
+        signed = _number(die, "DW_AT_encoding") in _SIGNED
+        return Layout(_number(die, "DW_AT_byte_size") or (self._word if tag == "pointer_type" else 0), signed=signed)
 
     def _members(self, die: DIE) -> Iterator[Member]:
         layout, name = self.of(die), _text(die, "DW_AT_name")

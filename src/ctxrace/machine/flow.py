@@ -348,6 +348,7 @@ class _Run:
             argument = self.machine.code.register(self.arch.argument)
             condition = self.image.string(self.registers.read(argument.offset, argument.size))
             self.memory.notes.append(("check", condition))
+            self.memory.notes.append(("check at", f"{instruction.address:#x}" if instruction else ""))
         symbol = self.machine.entered(instruction, pc)
         if symbol is None:
             return

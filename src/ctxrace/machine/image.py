@@ -19,7 +19,7 @@ from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
 from ctxrace.machine.inputs import MOST_IMAGE, contents
-from ctxrace.machine.layout import spell
+from ctxrace.machine.layout import is_signed, spell
 from ctxrace.machine.relocation import load_bias, relocated
 from ctxrace.machine.sections import Section, loaded_sections
 
@@ -202,6 +202,12 @@ class Image:
         if key not in self._spelled:
             self._spelled[key] = self._spell(symbol, offset, size)
         return self._spelled[key]
+
+    def is_signed(self, symbol: str, offset: int, size: int) -> bool:
+        """Return whether `size` bytes at `offset` bytes into the variable `symbol` are one number with a sign."""
+        known = self.symbols.get(symbol)
+        variable = self._debug.variable_at(known.address) if known is not None and known.kind == "object" else None
+        return variable is not None and offset >= 0 and is_signed(variable[1], offset, size)
 
     def result_size(self, function: str) -> int:
         """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Layout", "Member", "spell"]
+__all__ = ["Layout", "Member", "is_signed", "spell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,13 +10,14 @@ class Layout:
     """The shape of a type: a record if it has members, an array if it has an element, otherwise a scalar.
 
     size: in bytes; count: elements of an array, None for a flexible one. A union is a record with overlapping
-    members. Members of unnamed members are the record's own, as in C.
+    members. Members of unnamed members are the record's own, as in C. signed: whether a scalar has a sign.
     """
 
     size: int
     members: tuple["Member", ...] = ()
     element: "Layout | None" = None
     count: int | None = None
+    signed: bool = False
 
     @property
     def flexible(self) -> bool:
@@ -39,6 +40,17 @@ class Member:
         if self.bits is not None:
             return self.offset + (self.bits[0] + self.bits[1] + 7) // 8
         return self.offset + self.layout.size
+
+
+def is_signed(layout: Layout, offset: int, size: int) -> bool:
+    """Return whether `size` bytes at `offset` bytes into a variable are one scalar with a sign."""
+    if not layout.members and layout.element is None:
+        return layout.signed and offset == 0 and size == layout.size
+    if layout.element is not None:
+        element = layout.element.size
+        return bool(element) and is_signed(layout.element, offset % element, size)
+    inside = (m for m in layout.members if m.bits is None and m.offset <= offset and offset + size <= m.end)
+    return any(is_signed(member.layout, offset - member.offset, size) for member in inside)
 
 
 def spell(name: str, layout: Layout, offset: int, size: int) -> str:

@@ -1,6 +1,5 @@
 """A claim's result as text for a terminal, as a plain mail, and as JSON."""
 
-import json
 import textwrap
 from collections.abc import Collection, Iterator
 from typing import Any
@@ -9,7 +8,7 @@ from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
 from ctxrace.core.interleaving import Event
 from ctxrace.core.turn import Turn
 from ctxrace.report.heading import scenario_of
-from ctxrace.report.json import fact, interleaving_facts, row_fact, setup_facts
+from ctxrace.report.json import fact, interleaving_facts, json_text, row_fact, setup_facts
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import ascii_only, clean, columns, finish, typed, wrap
 from ctxrace.report.sentences.claim import (
@@ -111,7 +110,7 @@ def claim_to_json(result: ClaimResult) -> str:
         "notes": list(_notes(result)),
         "command": result.command,
     }
-    return json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return json_text(facts)
 
 
 def _lines(result: ClaimResult) -> Iterator[str]:

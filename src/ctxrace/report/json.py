@@ -15,9 +15,10 @@ from ctxrace.report.sentences.ending import ending_sentence
 from ctxrace.report.sentences.note import note_phrase
 from ctxrace.report.sentences.turn import turn_sentence
 
-__all__ = ["SCHEMA", "fact", "interleaving_facts", "row_fact", "setup_facts", "to_json"]
+__all__ = ["SCHEMA", "fact", "interleaving_facts", "json_text", "row_fact", "setup_facts", "to_json"]
 
 SCHEMA = "ctxrace-result/2"
+_UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]+")
 
 
 def to_json(results: Sequence[Result]) -> str:
@@ -26,9 +27,22 @@ def to_json(results: Sequence[Result]) -> str:
     Returns the text, with a newline at its end. Raises ValueError if a duration is not a finite number.
     """
     entries = [_entry(result, verdict) for result in results for verdict in result.verdicts]
-    text = json.dumps({"schema": SCHEMA, "results": entries}, ensure_ascii=False, allow_nan=False, indent=2)
-    # A file name that is not UTF-8 reaches us as lone surrogates; their backslash form is also JSON's.
-    return text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n"
+    return json_text({"schema": SCHEMA, "results": entries})
+
+
+def json_text(facts: dict[str, Any]) -> str:
+    """Return `facts` as JSON, with a newline at its end, and with escapes for whatever a terminal would obey.
+
+    Raises ValueError for a number that is not finite.
+    """
+    text = json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=2)
+    # A file name that is not UTF-8 reaches us as lone surrogates; they are not printable either.
+    return _UNPRINTABLE.sub(_escaped, text) + "\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    """Return a run of characters as JSON escapes them, but those that are printable as they are."""
+    return "".join(c if c.isprintable() or c in "\n" else json.dumps(c)[1:-1] for c in found[0])
 
 
 def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:

@@ -6,7 +6,19 @@ from collections.abc import Collection, Iterable, Sequence
 
 from rich.cells import cell_len
 
-__all__ = ["SHELL_WORD", "ascii_only", "clean", "columns", "cut", "cut_front", "finish", "listed", "typed", "wrap"]
+__all__ = [
+    "SHELL_WORD",
+    "ascii_only",
+    "clean",
+    "columns",
+    "cut",
+    "cut_front",
+    "finish",
+    "listed",
+    "printable",
+    "typed",
+    "wrap",
+]
 
 MORE = "…"
 _ASCII = {"➜": "->", "←": "<-", "─": "-", "…": "...", "×": "x"}
@@ -20,6 +32,11 @@ def clean(text: str) -> str:
     reach a terminal or shift a column.
     """
     return _printable(" ".join(text.split()))
+
+
+def printable(text: str) -> str:
+    """Return `text` with its lines and tabs, and without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def ascii_only(text: str) -> str:

@@ -28,7 +28,7 @@ LEAST = 16  # and those worth less than their kinds
 STYLES = (
     (r"(?i)\bviolated\b", "bold red"),
     (r"(?i)\bincomplete\b", "bold yellow"),
-    (r"\b(holds|hold)\b", "bold green"),
+    (r"\bholds\b|\bverdicts hold\b", "bold green"),
     (r"(?m)^ +── .*$", "cyan"),
     (r"(?m)^ +\S+:\d+  .*$", "dim"),
     (r"(?m)^=> .*$", "bold"),

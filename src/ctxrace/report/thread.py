@@ -1,12 +1,11 @@
 """The statements of a thread with the facts that decide them, as a table that fits a mail, and as JSON."""
 
-import json
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from ctxrace.core.statement import CodeCompared, Fact, Statement
 from ctxrace.report.json import fact as as_json
-from ctxrace.report.json import interleaving_facts
+from ctxrace.report.json import interleaving_facts, json_text
 from ctxrace.report.layout import ascii_only, typed
 from ctxrace.report.sentences.statement import decision_phrase, evidence_phrase, missing_phrase
 
@@ -46,7 +45,7 @@ def thread_to_json(statements: Sequence[Statement]) -> str:
             for statement in statements
         ],
     }
-    return json.dumps(facts, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
+    return json_text(facts)
 
 
 def _fact_as_json(fact: Fact) -> dict[str, object]:

@@ -6,7 +6,7 @@ from typing import Any
 from ctxrace.claims.observer.breaches import Breaches
 from ctxrace.claims.observer.step_masks import Atoms
 from ctxrace.claims.observer.step_readings import Memory
-from ctxrace.claims.resolve import Resolved
+from ctxrace.claims.resolve import Resolved, variable_of
 from ctxrace.claims.syntax import Term
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, KernelState, Others, Start
@@ -52,8 +52,14 @@ class Conditions:
         return int.from_bytes(data, self.system.image.arch.byte_order)
 
     def value(self, state: KernelState, name: str) -> int | None:
-        """Return what the place called `name` holds in `state`; None where nobody can say."""
-        return None if state.shared == CRASHED else self._value(state.shared, name)
+        """Return what the place called `name` holds in `state`, with its sign; None where that is not known."""
+        if state.shared == CRASHED:
+            return None
+        place, value = self.resolved.places[name], self._value(state.shared, name)
+        variable = variable_of(place.name)
+        offset = place.start - self.system.layout.variable(variable).start
+        signed = self.system.image.is_signed(variable, offset, place.size)
+        return value - (1 << 8 * place.size) if signed and value >> 8 * place.size - 1 else value
 
     def _is_stuck(self, state: KernelState, name: str) -> bool:
         """Return whether the CPU is idle, `name` is not as at the start, and undisturbed entries leave it so."""

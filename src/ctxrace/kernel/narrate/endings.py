@@ -16,8 +16,11 @@ from ctxrace.core.ending import (
     Undefined,
     ValuesLeft,
 )
+from ctxrace.core.interleaving import Event
+from ctxrace.core.note import NoteKind
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
+from ctxrace.core.turn import Turn
 from ctxrace.kernel.model.state import KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.sleeping import BLOCKS
@@ -25,12 +28,25 @@ from ctxrace.kernel.rules.sleeping import BLOCKS
 __all__ = ["endings_of"]
 
 
-def endings_of(system: KernelSystem, run: Sequence[tuple[Any, Step]]) -> tuple[Ending, ...]:
-    """Return what is true at the end of `run`, one fact for each property that its last step violates."""
-    return tuple(dict.fromkeys(_ending(system, run, broken) for broken in run[-1][1].broken))
+def endings_of(
+    system: KernelSystem, run: Sequence[tuple[Any, Step]], rows: Sequence[Event | Turn]
+) -> tuple[Ending, ...]:
+    """Return what is true at the end of `run`, one fact for each property that its last step violates.
+
+    rows: what was told of the run.
+    """
+    return tuple(dict.fromkeys(_ending(system, run, rows, broken) for broken in run[-1][1].broken))
 
 
-def _ending(system: KernelSystem, run: Sequence[tuple[Any, Step]], broken: Property) -> Ending:
+def _check_false(rows: Sequence[Event | Turn]) -> CheckFalse:
+    notes = (note for row in reversed(rows) for note in row.notes if note.kind is NoteKind.CHECK_FAILS)
+    last = next(notes, None)
+    return CheckFalse(last.subject, last.source) if last else CheckFalse()
+
+
+def _ending(
+    system: KernelSystem, run: Sequence[tuple[Any, Step]], rows: Sequence[Event | Turn], broken: Property
+) -> Ending:
     state: KernelState = run[-1][1].state
     match broken.kind:
         case "exclusive":
@@ -46,7 +62,7 @@ def _ending(system: KernelSystem, run: Sequence[tuple[Any, Step]], broken: Prope
             entry, body = broken.subjects
             return BodyNeverRan(entry, body)
         case "check":
-            return CheckFalse()
+            return _check_false(rows)
         case "fault":
             return Undefined()
         case "sleep":
@@ -83,6 +99,8 @@ def _differences(system: KernelSystem, shared: int, variable: str) -> Iterator[D
                 continue
             start, size, name = _piece_at(system, variable, at, len(now))
             value, was = (int.from_bytes(blob[start : start + size], order) for blob in (now, first))
+            if system.image.is_signed(variable, start, size):
+                value, was = (int.from_bytes(blob[start : start + size], order, signed=True) for blob in (now, first))
             yield Difference(f"{whose}{name}", value, was)
             at = start + size
 

@@ -112,7 +112,7 @@ class Narrator:
 
     def interleaving(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
         """Return what was told of `run`."""
-        endings = endings_of(self.system, run) if run and run[-1][1].broken else ()
+        endings = endings_of(self.system, run, self.rows) if run and run[-1][1].broken else ()
         return self.ending_in(endings, sum(step.switches for _, step in run))
 
     def ending_in(self, endings: tuple[Ending, ...], switches: int) -> Interleaving:
@@ -157,7 +157,7 @@ class Narrator:
             entry=handler.entry,
             below=self._context(),
             accounted=not handler.window,
-            notes=_notes(move),
+            notes=self._notes(move),
         )
         self._turn(turn)
         self.stack.append(number)
@@ -184,7 +184,7 @@ class Narrator:
         self.current = name
         move = self.system.first_move(task, self.system.contexts.role_of_task(group))
         entry = self.system.groups[group].entry
-        self._turn(replace(turn, kind=kind, context=name, entry=entry, notes=_notes(move)))
+        self._turn(replace(turn, kind=kind, context=name, entry=entry, notes=self._notes(move)))
         if move.flow == REST:
             self._finish(task)
 
@@ -235,7 +235,7 @@ class Narrator:
             function.name if function else "",
             image.source(outcome.address),
             self._accesses(state, outcome.touches),
-            _notes(move),
+            self._notes(move),
         )
 
     def _event(self, state: KernelState) -> None:
@@ -264,10 +264,15 @@ class Narrator:
         contents = self.system.contexts.contents(state, touches)
         return tuple(access_of(self.system, touch, found, identity) for touch, _, _, found, _ in contents)
 
-
-def _notes(move: Move) -> tuple[Note, ...]:
-    notes = [Note(_NOTES[kind], "" if kind == "fails" else what) for kind, what in move.outcome.notes]
-    return (*notes, Note(NoteKind.FAULTS, move.outcome.fault)) if move.outcome.fault else tuple(notes)
+    def _notes(self, move: Move) -> tuple[Note, ...]:
+        notes: list[Note] = []
+        for kind, what in move.outcome.notes:
+            if kind == "check at":  # follows the check
+                source = self.system.image.source(int(what, 16)) if what else None
+                notes[-1] = replace(notes[-1], source=source)
+            else:
+                notes.append(Note(_NOTES[kind], "" if kind == "fails" else what))
+        return (*notes, Note(NoteKind.FAULTS, move.outcome.fault)) if move.outcome.fault else tuple(notes)
 
 
 def _contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:

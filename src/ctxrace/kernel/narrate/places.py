@@ -14,7 +14,8 @@ def access_of(system: KernelSystem, touch: Touch, found: bytes, identity: int) -
     symbol, offset, name = place_of(system, touch.address, touch.size, identity)
     kind, at = system.layout.locate(touch.address, identity)
     counts = kind is RegionKind.OWN and at in system.layout.struct.preempt_count
-    value_kind = ValueKind.PREEMPT_COUNT if counts else ValueKind.UNSIGNED
+    signed = bool(symbol) and kind is RegionKind.SHARED and system.image.is_signed(symbol, offset, touch.size)
+    value_kind = ValueKind.PREEMPT_COUNT if counts else ValueKind.SIGNED if signed else ValueKind.UNSIGNED
     return Access(touch.kind, symbol, offset, touch.size, touch.value, before, name, value_kind)
 
 

@@ -59,5 +59,5 @@ class SmpNarrator:
             state, step = run[-1]
             number = step.label.cpu  # type: ignore[attr-defined]
             seen, after = (self.system.seen_from(position, number) for position in (state, step.state))
-            endings = endings_of(self.system.cpus[number], [(seen, step._replace(state=after))])
+            endings = endings_of(self.system.cpus[number], [(seen, step._replace(state=after))], self.cpus[0].rows)
         return self.cpus[0].ending_in(endings, sum(step.switches for _, step in run))

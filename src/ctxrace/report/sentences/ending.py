@@ -14,6 +14,7 @@ from ctxrace.core.ending import (
     ValuesLeft,
 )
 from ctxrace.report.layout import clean
+from ctxrace.report.sentences.note import check_phrase
 
 __all__ = ["ending_sentence"]
 
@@ -37,8 +38,8 @@ def _sentence(ending: Ending) -> str:
             return f"{idle}, and one more undisturbed {ending.entry} does not run {ending.body}"
         case BodyNeverRan():
             return f"{_idle(ending.several_cpus)} again: {_attempts(ending)}, and {ending.body} never ran"
-        case CheckFalse():
-            return "a ctxrace_check() is false"
+        case CheckFalse(condition, source):
+            return check_phrase(condition, source) if condition else "a ctxrace_check() is false"
         case Undefined():
             return "what happens from here on is undefined"
         case SleepsWrongly():

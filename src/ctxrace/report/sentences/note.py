@@ -1,16 +1,16 @@
 """What an instruction did besides its accesses, in a few words."""
 
 from ctxrace.core.note import Note, NoteKind
+from ctxrace.core.source import Source
 from ctxrace.report.layout import clean
 
-__all__ = ["note_phrase"]
+__all__ = ["check_phrase", "note_phrase"]
 
 _PHRASES = {
     NoteKind.ENTERS: "enters {}",
     NoteKind.LEAVES: "leaves {}",
     NoteKind.RETURNS: "returns {}",
     NoteKind.STORE_FAILS: "the store fails: the exclusive monitor was cleared",
-    NoteKind.CHECK_FAILS: "ctxrace_check({}) is false",
     NoteKind.SLEEPS: "in {}()",
     NoteKind.FAULTS: "{}",
     NoteKind.REFUSED: "refused",
@@ -29,6 +29,16 @@ _PHRASES = {
 
 def note_phrase(note: Note) -> str:
     """Return what `note` says."""
+    if note.kind is NoteKind.CHECK_FAILS:
+        return check_phrase(note.subject, note.source)
     if note.kind is NoteKind.RETURNED:
         return clean(f"{note.subject} returns {note.value}")
     return clean(_PHRASES[note.kind].format(note.subject))
+
+
+def check_phrase(condition: str, source: Source | None) -> str:
+    """Return that a check is false, with its own file, line and text; condition: as C spells it."""
+    check = f"ctxrace_check({condition})"
+    text = source.text.rstrip(";") if source and source.text else check
+    place = f"{source.file.rpartition('/')[2] or source.file}:{source.line}: " if source else ""
+    return clean(f"{place}{text} is false" if text == check else f"{place}{text}: {condition} is false")
