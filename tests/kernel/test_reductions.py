@@ -10,7 +10,6 @@ from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.build import contexts_of
 from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes
-from ctxrace.kernel.model.layout import RUN_CONTEXT as BPF_CTX
 from ctxrace.kernel.model.monitor import Monitor
 from ctxrace.kernel.model.state import REST, Taken
 from ctxrace.kernel.model.system import KernelSystem
@@ -142,7 +141,7 @@ class Uncounted(KernelSystem):
     def _take(self, current: int, top: int, shared: int) -> Taken:
         taken = super()._take(current, top, shared)
         places = [self.layout.locate(touch.address, self.identity(current)) for touch in taken.move.outcome.touches]
-        if places and all(kind is RegionKind.OWN and at in BPF_CTX for kind, at in places):
+        if places and all(kind is RegionKind.OWN and at in self.layout.struct.run_context for kind, at in places):
             return taken._replace(events=0)
         return taken
 

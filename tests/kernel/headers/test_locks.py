@@ -3,13 +3,15 @@
 Lengths are (switches, events); the comments name the events.
 """
 
+from typing import Any
+
 import pytest
 from tests.kernel.cases import RT, Cases, ending, handlers, length
 
 from ctxrace.kernel.rules.preemption import Preemption
 
 SMP = "#define CTXRACE_SMP 1\n"
-ON_RT = {"head": RT, "preemption": Preemption.RT}
+ON_RT: dict[str, Any] = {"head": RT, "preemption": Preemption.RT}
 
 KEEPS_APART = """
 #include <linux/mutex.h>
@@ -51,7 +53,7 @@ SLEEPING = [
     ("DEFINE_MUTEX", "if (!mutex_trylock(&lock)) return", "mutex_unlock(&lock)"),
     ("DECLARE_RWSEM", "down_write(&lock)", "up_write(&lock)"),
 ]
-ATTEMPT = {"attempts": 1}  # a seqlock counts for ever
+ATTEMPT: dict[str, Any] = {"attempts": 1}  # a seqlock counts for ever
 
 
 @pytest.mark.parametrize("lock", [*SPINLOCKS, *RAW, *SLEEPING], ids=lambda lock: lock[1])
