@@ -1,14 +1,18 @@
 """The Python API, as the README shows it."""
 
+import shlex
 from dataclasses import FrozenInstanceError
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 import ctxrace
 from ctxrace import api
+from ctxrace.cli.main import main
 
-GUARD = Path(__file__).parent.parent / "examples" / "recursion_counter.c"
+ROOT = Path(__file__).parent.parent
+GUARD = ROOT / "examples" / "recursion_counter.c"
 
 
 def test_every_name_is_there_and_no_other() -> None:
@@ -47,3 +51,76 @@ def test_limits_make_it_incomplete() -> None:
 def test_bad_input_is_one_kind_of_error() -> None:
     with pytest.raises(ctxrace.CtxraceError, match="no function 'nobody'"):
         ctxrace.check(ctxrace.compile(GUARD), tasks="2:nobody")
+
+
+def test_errors_speak_of_parameters() -> None:
+    with pytest.raises(ctxrace.CtxraceError, match="preemption='rt' does not go with rcu='non-preemptible'"):
+        ctxrace.compile(GUARD, preemption="rt", rcu="non-preemptible")
+    with pytest.raises(ctxrace.CtxraceError, match="optimize takes 0, 1, 2, 3, s, z or g, got '9'"):
+        ctxrace.compile(GUARD, optimize="9")
+    program = ctxrace.compile(GUARD)
+    with pytest.raises(ctxrace.CtxraceError, match="was compiled for one; compile it with cpus=2, or write #define"):
+        ctxrace.check(program, cpus=2)
+    with pytest.raises(ctxrace.CtxraceError, match="compiled with preemptible RCU; compile it with rcu='non-p"):
+        ctxrace.check(program, rcu=ctxrace.Rcu.NON_PREEMPTIBLE)
+    with pytest.raises(TypeError):
+        ctxrace.check(program, task=3)  # type: ignore[call-arg]
+
+
+def test_what_it_was_compiled_for_is_checked() -> None:
+    program = ctxrace.compile(GUARD, cpus=2, rcu="non-preemptible", preemption="lazy")
+    result = ctxrace.check(program, nmi="none", only="balanced")
+    setup = result.setup
+    assert (setup.cpus, setup.rcu, setup.preemption) == (2, "non-preemptible", "lazy")
+    assert shlex.split(result.command) == [
+        "ctxrace", "check", str(GUARD), "--nmi", "none", "--cpus", "2", "--preemption", "lazy", "--rcu",
+        "non-preemptible", "--property", "balanced",
+    ]  # fmt: skip
+
+
+def test_commands_of_results_do_on_the_command_line_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    program = ctxrace.compile(GUARD, optimize="3", flags=["-DUNUSED"])
+    result = ctxrace.check(program, tasks=3, fifo_tasks=1, entry_window=True, only="exclusive")
+    found = result.verdicts[0].interleaving
+    assert found is not None
+    with pytest.raises(SystemExit):
+        main(shlex.split(result.command)[1:])
+    told = capsys.readouterr().out.replace(" \\\n    ", " ")
+    assert "\nagain: " + result.command in told
+    assert found.schedule in told
+
+
+def test_a_schedule_is_replayed() -> None:
+    program = ctxrace.compile(GUARD)
+    found = ctxrace.check(program, tasks=3, only="exclusive").verdicts[0].interleaving
+    assert found is not None
+    again, broken = ctxrace.replay(program, found.schedule, tasks=3, only="exclusive")
+    assert (again, [str(prop) for prop in broken]) == (found, ["exclusive(body)"])
+    with pytest.raises(ctxrace.CtxraceError, match="made for another scenario"):
+        ctxrace.replay(program, found.schedule, tasks=2)
+
+
+def test_instructions_say_why_they_are_events() -> None:
+    events = ctxrace.show(ctxrace.compile(GUARD))
+    notes = [str(note) for event in events for note in event.notes if note.subject == "active"]
+    assert notes == ["reads active", "writes active", "reads active", "writes active"]
+
+
+def test_claims_and_guards_are_decided() -> None:
+    claim = ROOT / "examples" / "claims" / "author-9.txt"
+    assert ctxrace.claim(claim).answer is ctxrace.Answer.CONFIRMED
+    assert ctxrace.claim(claim, guard="generic-lse").answer is ctxrace.Answer.IMPOSSIBLE
+    with pytest.raises(ctxrace.CtxraceError, match="cannot read the claim"):
+        ctxrace.claim("nowhere.txt")
+    fexit = ctxrace.Caller("fexit", sleepable=True)
+    (result,) = ctxrace.guards("arm64-v1", callers=[fexit], preemptions=["full"], tasks=2, only="balanced")
+    assert (result.setup.case, result.outcome) == ("arm64-v1 fexit sleepable", ctxrace.Outcome.VIOLATED)
+    found = ctxrace.models("arm64-v1", limits=ctxrace.Limits(max_states=1))
+    assert (len(found), {result.outcome for result in found.values()}) == (59, {ctxrace.Outcome.INCOMPLETE})
+
+
+def test_types_are_told_to_those_who_install_it(tmp_path: Path) -> None:
+    from hatchling.builders.wheel import WheelBuilder
+
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(tmp_path), versions=["standard"])
+    assert "ctxrace/py.typed" in ZipFile(wheel).namelist()

@@ -21,6 +21,7 @@ from ctxrace.claims.parse import parse_claim
 from ctxrace.core.claim import Answer, ClaimResult
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.limits import DEFAULT_MAX_STATES
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Statement
@@ -42,6 +43,12 @@ __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event"
            "thread"]  # fmt: skip
 
 
+LIMITS = Limits(DEFAULT_MAX_STATES)
+"""Where a search stops unless something else is given; `Limits()` never stops it."""
+
+_ENOUGH = Limits(100_000)  # what is an event is seen early
+
+
 def compile(
     path: str | Path, *, arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
     flags: Sequence[str] = (), preemption: Preemption | str | None = None, rcu: Rcu | str | None = None,
@@ -58,7 +65,7 @@ def compile(
     return replace(program, scenario=change.apply(program.scenario), change=change)
 
 
-def check(program: Program, *, limits: Limits | None = None, **changes: Unpack[Changes]) -> Result:
+def check(program: Program, *, limits: Limits = LIMITS, **changes: Unpack[Changes]) -> Result:
     """Decide the properties of the program's scenario, changed by what is given; limits: where to stop.
 
     Raises `CtxraceError` where program and scenario do not fit.
@@ -77,7 +84,7 @@ def replay(program: Program, schedule: str, **changes: Unpack[Changes]) -> tuple
     return _replay(program, Schedule.parse(schedule), ScenarioChange.of(**changes).apply(program.scenario))
 
 
-def show(program: Program, *, limits: Limits | None = None, **changes: Unpack[Changes]) -> list[Event]:
+def show(program: Program, *, limits: Limits = _ENOUGH, **changes: Unpack[Changes]) -> list[Event]:
     """Return the instructions that the program's contexts can reach; the notes of each say why it is an event.
 
     Empty notes: it is none, in the states that `limits` allows to visit.
@@ -87,7 +94,7 @@ def show(program: Program, *, limits: Limits | None = None, **changes: Unpack[Ch
     return listing(system.cpus[0])
 
 
-def claim(path: str | Path, *, guard: str | None = None, limits: Limits | None = None) -> ClaimResult:
+def claim(path: str | Path, *, guard: str | None = None, limits: Limits = LIMITS) -> ClaimResult:
     """Execute the claim in the file `path`, of `guard` in the place of the one that it names.
 
     Raises `CtxraceError` for a claim that cannot be read or executed.
@@ -103,7 +110,7 @@ def claim(path: str | Path, *, guard: str | None = None, limits: Limits | None =
 def guards(
     *names: str, callers: Sequence[Caller] = (ALONE,), preemptions: Sequence[Preemption | str] = MODELS,
     arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
-    limits: Limits | None = None, jobs: int = 1, **changes: Unpack[Changes],
+    limits: Limits = LIMITS, jobs: int = 1, **changes: Unpack[Changes],
 ) -> list[Result]:  # fmt: skip
     """Decide BPF's recursion guards, all of the architecture where none is named.
 
@@ -117,7 +124,7 @@ def guards(
 
 
 def models(
-    *names: str, cc: str | None = None, optimize: str | None = None, limits: Limits | None = None, jobs: int = 1
+    *names: str, cc: str | None = None, optimize: str | None = None, limits: Limits = LIMITS, jobs: int = 1
 ) -> dict[Case, Result]:
     """Decide BPF's recursion guards under every preemption model and RCU flavour, on one CPU and on two (arm64)."""
     wanted = list(model_cases(names, build=_build(DEFAULT_ARCH, cc, optimize, ()), limits=limits))
@@ -125,7 +132,7 @@ def models(
     return {case: results[case.command] for case in wanted if case.command in results}
 
 
-def thread(*, limits: Limits | None = None, jobs: int = 1) -> list[Statement]:
+def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:
     """Check the statements of the thread about BPF's recursion guard."""
     return decide_thread(jobs, limits)
 

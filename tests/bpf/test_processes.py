@@ -3,8 +3,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -100,3 +103,33 @@ def test_a_failure_ends_everything_and_comes_whole(jobs: int) -> None:
 def test_a_process_that_is_killed_is_told_and_no_traceback() -> None:
     with pytest.raises(CtxraceError, match="a process that searched was killed; where memory is short, pass --jobs 1"):
         each(dies, range(4), 2)
+
+
+def waits(item: int, stop: Stop) -> int:
+    del item, stop
+    print(os.getpid(), flush=True)
+    time.sleep(600)
+    return 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process die with its parent")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_processes_die_with_their_parent(how: signal.Signals) -> None:
+    code = "from tests.bpf.test_processes import *\neach(waits, [0, 1], 2)"
+    root = Path(__file__).parent.parent.parent
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        parent.send_signal(how)
+    for worker in workers:
+        deadline = time.monotonic() + 60
+        while alive(worker):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

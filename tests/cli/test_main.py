@@ -95,17 +95,17 @@ def ctxrace(*words: object, **streams: Any) -> subprocess.Popen[str]:  # noqa: A
 
 
 @pytest.mark.parametrize("words", [["check", "FILE"], ["check", "FILE", "--json"], ["--help"], ["--version"]])
-def test_a_report_that_cannot_be_written_exits_2(racy: Path, words: list[str]) -> None:
+def test_a_report_that_cannot_be_written_has_a_status_of_its_own(racy: Path, words: list[str]) -> None:
     with Path("/dev/full").open("w") as full, ctxrace(*[racy if w == "FILE" else w for w in words], stdout=full) as run:
         _, err = run.communicate()
     told = "ctxrace: cannot write the report to standard output: No space left on device\n"
-    assert (run.returncode, err) == (2, told)
+    assert (run.returncode, err) == (74, told)
 
 
-def test_a_closed_standard_output_exits_2(racy: Path) -> None:
+def test_a_closed_standard_output_is_a_report_that_cannot_be_written(racy: Path) -> None:
     with ctxrace("check", racy, preexec_fn=lambda: os.close(1)) as run:
         _, err = run.communicate()
-    assert (run.returncode, err) == (2, "ctxrace: standard output is closed, so that no report can be written\n")
+    assert (run.returncode, err) == (74, "ctxrace: standard output is closed, so that no report can be written\n")
 
 
 @pytest.mark.parametrize("words", [["--version"], ["check", "FILE", "--json"]], ids=["little", "much"])

@@ -1,7 +1,14 @@
-"""Decide many things, some at a time in processes of their own. Ctrl-C ends what runs, and begins nothing more."""
+"""Decide many things, some at a time in processes of their own. Ctrl-C ends what runs, and begins nothing more.
 
+The processes share the budget in force: its time, and each an equal part of its memory. They die with their parent.
+"""
+
+import copy
+import ctypes
 import multiprocessing
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wait
@@ -11,6 +18,7 @@ from types import FrameType
 from typing import TypeVar
 
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.limits import Budget, current, put_in_force
 
 __all__ = ["Stop", "each"]
 
@@ -18,6 +26,7 @@ Item = TypeVar("Item")
 Found = TypeVar("Found")
 
 _BETWEEN_LOOKS = 0.1  # seconds
+_PR_SET_PDEATHSIG = 1  # Linux include/uapi/linux/prctl.h
 
 
 class Stop:
@@ -74,7 +83,7 @@ def _here(decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: St
 def _in_processes(
     decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop
 ) -> list[Found | None]:
-    with _noticed(stop, at_once=False), ProcessPoolExecutor(jobs, initializer=_begin, initargs=(stop,)) as pool:
+    with _noticed(stop, at_once=False), _pool(jobs, stop) as pool:
         with _blocked():
             futures: list[Future[Found | None]] = [pool.submit(_serve, decide, item) for item in items]
         waiting = True
@@ -90,6 +99,13 @@ def _in_processes(
         raise CtxraceError(
             f"a process that searched was killed; where memory is short, pass --jobs 1 (it was {jobs}) or --max-states"
         ) from None
+
+
+def _pool(jobs: int, stop: Stop) -> ProcessPoolExecutor:
+    budget = copy.copy(current())
+    if budget.max_memory is not None:
+        budget.max_memory //= jobs
+    return ProcessPoolExecutor(jobs, initializer=_begin, initargs=(stop, budget, os.getpid()))
 
 
 def _failed(future: Future[Found | None]) -> bool:
@@ -109,8 +125,19 @@ def _unless_stopped(decide: Callable[[Item, Stop], Found], item: Item, stop: Sto
 _stops: list[Stop] = []
 
 
-def _begin(stop: Stop) -> None:
+def _begin(stop: Stop, budget: Budget, parent: int) -> None:
+    _die_with(parent)
     _stops.append(stop)
+    put_in_force(budget)
+
+
+def _die_with(parent: int) -> None:
+    """Let this process be killed once `parent`, which forked it, has ended, however that ended; only Linux can."""
+    if sys.platform != "linux" or multiprocessing.get_start_method() != "fork":
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it has ended already
+        os._exit(1)
 
 
 def _serve(decide: Callable[[Item, Stop], Found], item: Item) -> Found | None:

@@ -1,28 +1,37 @@
 """The verbs. Each parses, calls one function and prints one report."""
 
+from typing import ClassVar
+
 import typer
 
-from ctxrace.cli import bpf, check, models, programs, replay, show, thread
+from ctxrace.cli.verbs import Verb, Verbs
 
-__all__ = ["app"]
+__all__ = ["VERBS", "app"]
+
+VERBS = (
+    Verb("check", "ctxrace.cli.check", "Decide", "a proof for your code, or the interleaving that breaks it"),
+    Verb("replay", "ctxrace.cli.replay", "Decide", "run a schedule again; or execute a claim's numbered steps"),
+    Verb("check-programs", "ctxrace.cli.programs", "", "what the programs of a BPF object do to one another"),
+    Verb("replay-programs", "ctxrace.cli.programs", "", "the interleaving of such a finding again"),
+    Verb("show", "ctxrace.cli.show", "Look closer", "the instructions, which of them are events, and why"),
+    Verb("bpf", "ctxrace.cli.bpf", "BPF", "BPF's recursion guards: what holds for which; bpf --help has more verbs"),
+)
+
+
+class _Root(Verbs):
+    rows: ClassVar = VERBS
+
 
 app = typer.Typer(
     name="ctxrace",
-    help="Decide whether a race between a CPU's contexts (tasks, softirqs, hardirqs, NMIs) can happen in machine code.",
-    epilog="exit status: 0 all hold, 1 something is violated, 2 the input is bad, 3 incomplete",
-    add_completion=False,
+    cls=_Root,
+    help="Decide whether a race between a CPU's contexts (tasks, softirqs, hardirqs, NMIs) can happen in machine code."
+    "\n\nExample: ctxrace check guard.c",
+    add_completion=True,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("check", short_help="a proof for your code, or the interleaving that breaks it")(check.check)
-app.command("replay", short_help="run the schedule of an interleaving again")(replay.replay)
-app.command(programs.CHECK, hidden=True)(programs.check_programs)
-app.command(programs.REPLAY, hidden=True)(programs.replay_programs)
-app.command("show", short_help="the instructions, which of them are events, and why")(show.show)
-bpf.app.command("models", short_help="the same on every kernel: preemption, RCU, CPUs")(models.models)
-bpf.app.command("claims", short_help="what was said in the thread, and what is so")(thread.claims)
-app.add_typer(bpf.app, name="bpf", short_help="BPF's recursion guards: what holds for which")
 
 
 @app.callback(invoke_without_command=True)

@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -15,6 +15,7 @@ from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
 from ctxrace.cli.output import exit_status, unfinished, write
 from ctxrace.cli.progress import searching
+from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.change import ScenarioChange
@@ -26,7 +27,22 @@ from ctxrace.report.text import render_result, render_table
 
 __all__ = ["app"]
 
-app = typer.Typer(invoke_without_command=True, no_args_is_help=False, rich_markup_mode=None)
+
+class _Bpf(Verbs):
+    rows: ClassVar = (
+        Verb("models", "ctxrace.cli.models", "Verbs", "the same on every kernel: preemption, RCU, CPUs"),
+        Verb("claims", "ctxrace.cli.thread", "Verbs", "check each statement in the thread"),
+    )
+
+
+app = typer.Typer(
+    name="bpf",
+    cls=_Bpf,
+    invoke_without_command=True,
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+)
 
 _OF_FILES = ("exclusive", "balanced", "recovers", "progress")
 """Options that name what a guard's own file declares."""

@@ -1,59 +1,83 @@
 """The command line, and what it does where a verb cannot end as it should."""
 
 import errno
+import json
 import os
 import sys
+from collections.abc import Sequence
+from typing import Any
 
+from ctxrace.cli.status import Status
 from ctxrace.core.errors import CtxraceError, LimitReached, ToolchainError
 
 __all__ = ["main"]
 
-BAD_INPUT = 2
-INCOMPLETE = 3
-INTERRUPTED = 130  # as a shell reports SIGINT
-NOT_READ = 141  # and SIGPIPE
-
 _CANNOT_WRITE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+ERROR_SCHEMA = "ctxrace-error/1"
+
+
+class _NotWrittenError(Exception):
+    """The report cannot be written."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the status that the verdicts call for."""
+    """Run the command line and exit with a `Status`."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        status = _status(words)
+    except KeyboardInterrupt:
+        status = _end(words, Status.INTERRUPTED, "interrupted")
+    sys.exit(status)
+
+
+def _status(words: list[str]) -> int:
+    """Run the command line and return its exit status; what goes wrong is said on standard error."""
     try:
         if sys.stdout is None:
-            raise CtxraceError("standard output is closed, so that no report can be written")
-        _run(sys.argv[1:] if arguments is None else arguments)
+            raise _NotWrittenError("standard output is closed, so that no report can be written")
+        return _run(words)
     except LimitReached as limit:
-        print(f"ctxrace: incomplete: {limit}", file=sys.stderr)
-        sys.exit(INCOMPLETE)
+        return _end(words, Status.INCOMPLETE, f"incomplete: {limit}", limit)
     except CtxraceError as error:
-        if isinstance(error, ToolchainError) and error.output:
-            sys.stderr.write(error.output.rstrip("\n") + "\n")
         from ctxrace.cli.options import flag
 
-        print(f"ctxrace: {error.spelled(flag)}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
-    except KeyboardInterrupt:
-        print("ctxrace: interrupted", file=sys.stderr)
-        sys.exit(INTERRUPTED)
+        return _end(words, Status.BAD_INPUT, error.spelled(flag), error)
+    except _NotWrittenError as error:
+        return _end([], Status.NOT_WRITTEN, str(error))  # nor can an error be
     except BrokenPipeError:
-        sys.exit(NOT_READ)
+        return Status.NOT_READ
+    except MemoryError:
+        return _end(words, Status.NO_MEMORY, "out of memory; pass --max-memory or --max-states, or --jobs 1")
+    except Exception as error:
+        return _internal(words, error)
 
 
-def _run(words: list[str]) -> None:
-    """Run a verb, and write its report to the end. Raises `BrokenPipeError` where nobody reads it."""
+def _internal(words: Sequence[str], error: Exception) -> int:
+    if "--verbose" in _options(words):
+        import traceback
+
+        traceback.print_exception(error)
+        how = "please report it with what stands above"
+    else:
+        how = "please report it; --verbose shows where it happened"
+    return _end(words, Status.INTERNAL, f"internal error: {type(error).__name__}: {error}; {how}", error)
+
+
+def _run(words: list[str]) -> int:
+    """Run a verb, write its report to the end, and return its exit status.
+
+    Raises `BrokenPipeError` where nobody reads the report, `_NotWrittenError` where it cannot be written.
+    """
     stdout = sys.stdout
+    if hasattr(stdout, "reconfigure"):
+        stdout.reconfigure(errors="backslashreplace")  # a terminal may have no arrows
     try:
         try:
-            from ctxrace.cli.app import app  # takes a while, and Ctrl-C may come meanwhile
-            from ctxrace.cli.programs import dispatched
-
-            app(dispatched(words), obj=words)
+            return _typed(words)
         except SystemExit as end:
-            if end.code == INTERRUPTED:  # so typer ends a verb that Ctrl-C interrupts
-                raise KeyboardInterrupt from None
-            if sys.stdout is not stdout:  # so a verb whose pipe is broken
+            if sys.stdout is not stdout:  # so typer ends a verb whose pipe is broken
                 raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
-            raise
+            return end.code if isinstance(end.code, int) else Status.BAD_INPUT
         finally:
             stdout.flush()
     except OSError as error:
@@ -63,4 +87,49 @@ def _run(words: list[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise
-        raise CtxraceError(f"cannot write the report to standard output: {error.strerror}") from None
+        raise _NotWrittenError(f"cannot write the report to standard output: {error.strerror}") from None
+
+
+def _typed(words: list[str]) -> int:
+    """Let typer run the verb; return what it exits with."""
+    from typer import BadParameter  # takes a while, and Ctrl-C may come meanwhile
+
+    from ctxrace.cli.app import app
+    from ctxrace.cli.objects import dispatched
+
+    usage_error: Any = BadParameter.__mro__[1]  # UsageError of click, which typer may bring along
+    try:
+        status = app(dispatched(words), obj=words, prog_name="ctxrace", standalone_mode=False)
+    except usage_error as error:
+        if not _wants_json(words):
+            error.show()
+            return Status.BAD_INPUT
+        raise CtxraceError(error.format_message()) from None
+    if status == Status.INTERRUPTED:  # so typer ends a verb that Ctrl-C interrupts
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else Status.HOLDS
+
+
+def _options(words: Sequence[str]) -> Sequence[str]:
+    return words[: words.index("--")] if "--" in words else words
+
+
+def _wants_json(words: Sequence[str]) -> bool:
+    return "--json" in _options(words)
+
+
+def _end(words: Sequence[str], status: Status, message: str, error: Exception | None = None) -> Status:
+    """Say on standard error why a command ends, and with --json on standard output, too; return `status`."""
+    output = error.output if isinstance(error, ToolchainError) else ""
+    if sys.stderr is not None:
+        sys.stderr.write(f"{output.rstrip()}\n" if output else "")
+        print(f"ctxrace: {message}", file=sys.stderr)
+    if _wants_json(words):
+        kind = type(error).__name__ if error else status.name.lower()
+        facts = {"schema": ERROR_SCHEMA, "status": status, "kind": kind, "message": message, "output": output}
+        try:
+            print(json.dumps(facts, indent=2))
+            sys.stdout.flush()
+        except OSError:
+            return Status.NOT_WRITTEN
+    return status

@@ -7,14 +7,16 @@ A verb has one parameter for a group of options: `Change`, `BuildOptions`, `Limi
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature, signature
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
 from ctxrace.bpf.caller import CALLER
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.limits import DEFAULT_MAX_STATES, Budget, default_memory, within
 from ctxrace.core.setting import Setting
 from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
@@ -22,10 +24,8 @@ from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
 
-__all__ = ["BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs", "Json", "LimitOptions",
-           "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
-
-DEFAULT_MAX_STATES = 3_000_000  # about 2 GB
+__all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs", "Json",
+           "LimitOptions", "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,13 @@ def _parameter(option: Option, panel: str) -> Parameter:
     return Parameter(option.name, Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind, shown])
 
 
+class Bounds(NamedTuple):
+    """Where a search ends, and what the whole command may use."""
+
+    limits: Limits
+    budget: Budget
+
+
 def with_groups(verb: Callable[..., None]) -> Callable[..., None]:
     """Return `verb` with the options of each `Group` in the place of the parameter that it annotates.
 
@@ -80,7 +87,10 @@ def with_groups(verb: Callable[..., None]) -> Callable[..., None]:
 
     def with_options(**words: Any) -> None:  # noqa: ANN401 - of each option its own type
         values = {name: group.value(words) for name, group in groups.items()}
-        verb(**values, **words)
+        bounds = [value for value in values.values() if isinstance(value, Bounds)]
+        inside = {name: value.limits if isinstance(value, Bounds) else value for name, value in values.items()}
+        with within(bounds[0].budget) if bounds else nullcontext():
+            verb(**inside, **words)
 
     with_options.__doc__, with_options.__name__ = verb.__doc__, verb.__name__
     with_options.__annotations__ = {one.name: one.annotation for one in parameters}
@@ -116,12 +126,32 @@ def _engine(text: str) -> Engine:
         raise ScenarioError(Setting("engine", text), f" is unknown; ctxrace has: {', '.join(Engine)}") from None
 
 
+def _bytes(text: str) -> int:
+    number, factor = (text[:-1], _FACTORS[text[-1].upper()]) if text[-1:].upper() in _FACTORS else (text, 1)
+    return parse_number("bytes", number, Setting("max_memory"), digits=18) * factor
+
+
+_FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
 LIMITS = (
     Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states),
-    Option("timeout", "SECONDS", "stop after so long", _seconds),
+    Option("timeout", "SECONDS", "stop after so long, whatever is being done", _seconds),
+    Option(
+        "max_memory", "SIZE", "stop where a process uses more, as 4G; default: three quarters of what there is", _bytes
+    ),
     Option("engine", "NAME", "reference (default): visit every state; or summaries: those of interrupts once", _engine),
 )
-"""The options of `Limits`."""
+"""The options of `Bounds`."""
+
+
+_SEARCH = ("max_states", "timeout", "engine")
+
+
+def _bounds(given: Mapping[str, Any]) -> Bounds:
+    read = _read(LIMITS, given)
+    timeout, memory = read.get("timeout"), read.get("max_memory") or default_memory()
+    limits = Limits(**({"max_states": DEFAULT_MAX_STATES} | {name: read[name] for name in _SEARCH if name in read}))
+    return Bounds(limits, Budget(timeout, memory))
 
 
 def _jobs(text: str) -> int:
@@ -142,14 +172,12 @@ CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER
 Change = Annotated[ScenarioChange, CHANGE_GROUP]
 BuildOptions = Annotated[Build, BUILD_GROUP]
 CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
-LimitOptions = Annotated[
-    Limits, Group("Limits", LIMITS, lambda given: Limits(**({"max_states": DEFAULT_MAX_STATES} | _read(LIMITS, given))))
-]
+LimitOptions = Annotated[Limits, Group("Limits", LIMITS, _bounds)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
 Json = Annotated[bool, Group("Output", (JSON,), lambda given: bool(given.get("json")))]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
-Flags = Annotated[list[str] | None, typer.Argument(metavar="[-- FLAG...]", help="more flags for the compiler")]
+Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG", help="after --: more flags for the compiler")]
 
 
 # What verbs make of them

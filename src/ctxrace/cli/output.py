@@ -5,14 +5,13 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
+from ctxrace.cli.status import Status, status_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
 from ctxrace.report.text import WIDTH, print_report, render_result
 
-__all__ = ["STATUS", "exit_status", "print_result", "unfinished", "write"]
-
-STATUS = {Outcome.HOLDS: 0, Outcome.VIOLATED: 1, Outcome.INCOMPLETE: 3}
+__all__ = ["exit_status", "print_result", "unfinished", "write"]
 
 
 def write(text: str) -> None:
@@ -40,7 +39,7 @@ def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()
     return "".join(f"{line}\n" for line in wrap(told, WIDTH, "    "))
 
 
-def exit_status(results: Sequence[Result], wanted: int | None = None) -> int:
-    """Return 1 if anything is violated, else 3 if anything is incomplete or fewer results than `wanted`, else 0."""
+def exit_status(results: Sequence[Result], wanted: int | None = None) -> Status:
+    """Return what the worst of the results calls for; fewer of them than `wanted` are incomplete."""
     missing = [Outcome.INCOMPLETE] if wanted is not None and len(results) < wanted else []
-    return STATUS[worst([*(result.outcome for result in results), *missing])]
+    return status_of(worst([*(result.outcome for result in results), *missing]))

@@ -12,7 +12,8 @@ import typer
 from ctxrace.bpf.programs.replay import replay_finding
 from ctxrace.bpf.programs.rules.kernel import DISTRIBUTIONS, Kernel, parse_version
 from ctxrace.bpf.programs.whole import Request, check_object
-from ctxrace.cli.output import STATUS, write
+from ctxrace.cli.output import write
+from ctxrace.cli.status import status_of
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.meeting import ProgramsResult
 from ctxrace.core.schedule import Schedule
@@ -22,12 +23,8 @@ from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.report.programs import render_pairs, render_programs, render_replay
 from ctxrace.report.programs_json import programs_to_json
 
-__all__ = ["CHECK", "REPLAY", "check_programs", "dispatched", "replay_programs"]
+__all__ = ["check_programs", "replay_programs"]
 
-CHECK, REPLAY = "check-programs", "replay-programs"
-"""The verbs that ``check`` and ``replay`` become for a BPF object."""
-
-MACHINE = b"\xf7\x00"  # EM_BPF
 DEFAULT_STATES = 50_000  # of one question
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="what clang -target bpf -c -g wrote")]
@@ -55,26 +52,6 @@ Assume = Annotated[
 Rodata = Annotated[str | None, typer.Option("--rodata", metavar="FILE", help="what user space puts into .rodata")]
 MaxStates = Annotated[int, typer.Option("--max-states", metavar="N", min=1, help="of each question")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="processes")]
-
-
-def dispatched(words: Sequence[str]) -> list[str]:
-    """Return the words of a command line, with the verb for BPF objects where the file is one."""
-    verbs = {"check": CHECK, "replay": REPLAY}
-    if words and words[0] in verbs and any(_is_object(word) for word in words[1:] if not word.startswith("-")):
-        return [verbs[words[0]], *words[1:]]
-    return list(words)
-
-
-def _is_object(word: str) -> bool:
-    try:
-        path = Path(word)
-        if not path.is_file():
-            return False
-        with path.open("rb") as file:
-            head = file.read(20)
-    except (OSError, ValueError):
-        return False
-    return head[:4] == b"\x7fELF" and head[18:20] == MACHINE
 
 
 def check_programs(
@@ -114,7 +91,7 @@ def check_programs(
         sys.stdout.write(programs_to_json(result))
     else:
         write(render_pairs(result) if pairs else render_programs(result))
-    raise typer.Exit(0 if pairs else STATUS[result.outcome])
+    raise typer.Exit(0 if pairs else status_of(result.outcome))
 
 
 def replay_programs(
@@ -146,7 +123,7 @@ def replay_programs(
     )
     found = replay_finding(Path(file), request, Schedule.parse(schedule))
     write(render_replay(found))
-    raise typer.Exit(STATUS[found.outcome])
+    raise typer.Exit(status_of(found.outcome))
 
 
 def _commanded(result: ProgramsResult, words: Sequence[str]) -> ProgramsResult:

@@ -23,7 +23,8 @@ from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay"]
 
-_OF_CLAIMS = ("guard", "mail", "json", "max_states", "timeout", "engine")
+_OF_BOTH = ("file", "schedule", "timeout", "max_memory")
+_OF_CLAIMS = ("guard", "mail", "json", "max_states", "engine")
 
 
 @opt.with_groups
@@ -78,7 +79,7 @@ def _refuse_misplaced(context: typer.Context, file: str, *, of_claim: bool) -> N
     """Raise `ScenarioError` for an option that was typed and says nothing here."""
     for option in context.command.params:
         name = option.name or ""
-        if name in ("file", "schedule") or (name in _OF_CLAIMS) is of_claim:
+        if name in _OF_BOTH or (name in _OF_CLAIMS) is of_claim:
             continue
         source = context.get_parameter_source(name)
         if source is None or source.name != "COMMANDLINE":

@@ -15,7 +15,10 @@ from pathlib import Path
 
 from ctxrace.core.errors import LimitReached
 
-__all__ = ["Budget", "current", "default_memory", "spend", "within"]
+__all__ = ["DEFAULT_MAX_STATES", "Budget", "current", "default_memory", "put_in_force", "spend", "within"]
+
+DEFAULT_MAX_STATES = 3_000_000
+"""The states that a search visits unless more are asked for: about 2 GB."""
 
 _BETWEEN_LOOKS = 64  # at the memory in use, which takes a hundred times as long as a look at the clock
 _CGROUP = Path("/sys/fs/cgroup/memory.max")  # Linux Documentation/admin-guide/cgroup-v2.rst; in a container, its own
@@ -77,6 +80,11 @@ def within(budget: Budget) -> Iterator[Budget]:
         yield budget
     finally:
         _in_force.reset(token)
+
+
+def put_in_force(budget: Budget) -> None:
+    """Put `budget` in force for as long as this process lives."""
+    _in_force.set(budget)
 
 
 def resident() -> int:

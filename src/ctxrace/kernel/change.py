@@ -88,6 +88,10 @@ class ScenarioChange:
     @classmethod
     def of(cls, **given: Unpack[Changes]) -> "ScenarioChange":
         """Return the change that is given; raise `ScenarioError` for a value that means nothing."""
+        for name in given:
+            if name not in Changes.__annotations__:
+                known = ", ".join(Changes.__annotations__)
+                raise TypeError(f"nothing of a scenario is called {name!r}; there are: {known}")
         return cls.read(given)
 
     @classmethod

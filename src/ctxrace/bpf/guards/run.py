@@ -7,6 +7,7 @@ from itertools import groupby
 from ctxrace.bpf.caller import ALONE
 from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.processes import Stop, each
+from ctxrace.core.errors import LimitReached
 from ctxrace.core.verdict import Outcome, Result
 
 __all__ = ["run"]
@@ -29,7 +30,10 @@ def run(wanted: Sequence[Case], jobs: int) -> list[Result]:
 
 
 def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
-    """Check the cases one after another, up to Ctrl-C; what is the same machine code, and holds, is searched once."""
+    """Check the cases one after another, up to Ctrl-C or a limit.
+
+    Cases that are the same machine code are searched once, where it holds.
+    """
     known: dict[tuple[object, ...], Result] = {}
     results: list[Result] = []
     try:
@@ -43,6 +47,6 @@ def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
                 known[key] = result
             results.append(replace(result, setup=replace(result.setup, case=case.label), command=case.command,
                                    replay=case.replay))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, LimitReached):
         pass  # what was found until then is as true as before
     return results
