@@ -70,7 +70,7 @@ def test_completion_knows_verbs_and_options(run: Run, monkeypatch: pytest.Monkey
         monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
         return run()[1]
 
-    assert completed("ctxrace ").split() == [verb.name for verb in VERBS]
+    assert completed("ctxrace ").split() == [verb.name for verb in VERBS if verb.panel]
     assert completed("ctxrace check --pre").split() == ["--preemption"]
     assert completed("ctxrace bpf mod").split() == ["models"]
 

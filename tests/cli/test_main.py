@@ -71,9 +71,11 @@ def test_a_limit_exits_3_and_never_says_holds(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_timeout_exits_3(run: Run, tmp_path: Path) -> None:
-    status, out, _ = run("check", source(tmp_path, ENDLESS), "--timeout", "0")
-    assert status == 3
-    assert "the timeout of 0 s is over" in out
+    status, out, err = run("check", source(tmp_path, ENDLESS), "--timeout", "0")
+    assert (status, out) == (3, "")
+    assert err.startswith("ctxrace: incomplete: the timeout of 0 s is over")
+    status, out, _ = run("check", source(tmp_path, ENDLESS), "--timeout", "10", "--max-states", "2000")
+    assert (status, "incomplete" in out.splitlines()[0]) == (3, True)
 
 
 def test_ctrl_c_ends_as_incomplete_with_what_is_known(tmp_path: Path) -> None:
