@@ -94,8 +94,12 @@ def show(program: Program, *, limits: Limits = _ENOUGH, **changes: Unpack[Change
     return listing(system.cpus[0])
 
 
-def claim(path: str | Path, *, guard: str | None = None, limits: Limits = LIMITS) -> ClaimResult:
+def claim(
+    path: str | Path, *, guard: str | None = None, limits: Limits = LIMITS, trust: bool = False
+) -> ClaimResult:
     """Execute the claim in the file `path`, of `guard` in the place of the one that it names.
+
+    trust: whether its system line may choose any compiler, flags and files.
 
     Raises `CtxraceError` for a claim that cannot be read or executed.
     """
@@ -103,7 +107,7 @@ def claim(path: str | Path, *, guard: str | None = None, limits: Limits = LIMITS
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CtxraceError(f"cannot read the claim {path}: {error}") from error
-    asked = parse_claim(text, str(path))
+    asked = replace(parse_claim(text, str(path)), trusted=trust)
     return decide(*prepare(asked if guard is None else with_guard(asked, guard)), limits=limits)
 
 

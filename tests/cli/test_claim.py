@@ -16,7 +16,7 @@ SOURCE = "#include <ctxrace/kernel.h>\nint x;\nvoid task(void) { x++; }\nCTXRACE
 
 
 def read(file: str) -> int:
-    return replay_claim(file, None, Limits(), "", mail=False, json=True)
+    return replay_claim(file, None, Limits(), "", mail=False, json=True, trust=False)
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -43,8 +43,8 @@ def test_a_byte_order_mark_is_passed_over(tmp_path: Path, capsys: pytest.Capture
 
 def test_standard_input_is_read(tmp_path: Path) -> None:
     (tmp_path / "x.c").write_text(SOURCE)
-    claim = f"system {tmp_path}/x.c\n1. A: x 0 -> 1\n"
+    claim = "system x.c\n1. A: x 0 -> 1\n"
     words = [sys.executable, "-m", "ctxrace", "replay", "/dev/stdin"]
-    done = subprocess.run(words, input=claim, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, input=claim, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("/dev/stdin: confirmed")

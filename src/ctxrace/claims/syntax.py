@@ -116,7 +116,11 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim file. system: ``bpf`` or a file's name; subject: the guard of ``bpf``; options: the rest."""
+    """A claim file.
+
+    system: ``bpf`` or a file's name; subject: the guard of ``bpf``; options: the rest of the system line.
+    trusted: whether the system line may choose any compiler, flags and files.
+    """
 
     file: str
     system: str
@@ -126,6 +130,7 @@ class Claim:
     aliases: tuple[Alias, ...]
     lines: tuple[Line, ...]
     outcome: Line | None = None
+    trusted: bool = False
 
     @property
     def steps(self) -> tuple[Line, ...]:

@@ -8,11 +8,13 @@ from typing import Any
 
 from ctxrace.claims.syntax import Claim
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_system_word
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.scenario import Scenario
+from ctxrace.machine.build.flags import objection
 
 __all__ = ["Options", "load_system", "options_of", "read_words", "scenario_of"]
 
@@ -47,9 +49,24 @@ def options_of(claim: Claim) -> Options:
     given = read_words(claim, words, _OPTIONS, _KNOWN)
     try:
         made = {option.name: option.read(given[option.name]) for option in BUILD if option.name in given}
-        return Options(Build(optimize=optimize, flags=tuple(flags), **made), ScenarioChange.read(given))
+        build, change = Build(optimize=optimize, flags=tuple(flags), **made), ScenarioChange.read(given)
     except ScenarioError as error:
         raise _placed(claim, error) from None
+    if not claim.trusted and (why := objection(build.cc, build.flags, _directory(claim))):
+        raise _distrusted(claim, why)
+    return Options(build, change)
+
+
+def _directory(claim: Claim) -> Path:
+    """Return where the files of `claim` are: beside it, or in the working directory where it is read from a pipe."""
+    return Path() if claim.file.startswith("/dev/") else Path(claim.file).parent
+
+
+def _distrusted(claim: Claim, why: str) -> ScenarioError:
+    return ScenarioError(
+        f"{claim.file}: the system line asks for more than a claim may, which is data and not a program: {why}; "
+        "if you trust its author, pass ", Setting("trust")
+    )  # fmt: skip
 
 
 def _split(claim: Claim, text: str) -> list[str]:
@@ -94,8 +111,15 @@ def scenario_of(claim: Claim, declared: Scenario, change: ScenarioChange) -> Sce
 def load_system(claim: Claim) -> tuple[Program, Scenario]:
     """Compile the C file of `claim`, which lies beside it, and return it with the claim's scenario."""
     options = options_of(claim)
+    path = _directory(claim) / claim.system
     try:
-        program = options.build.load(Path(claim.file).parent / claim.system, options.change)
+        outside = not claim.trusted and not path.resolve().is_relative_to(_directory(claim).resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that is too long, a loop of links: no such file
+        outside = False
+    if outside:
+        raise _distrusted(claim, f"{claim.system!r} is outside of its directory")
+    try:
+        program = options.build.load(path, options.change)
     except ScenarioError as error:
         raise _placed(claim, error) from None
     return program, scenario_of(claim, program.scenario, options.change)

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from ctxrace.bpf.claims import prepare, with_guard
@@ -20,7 +21,9 @@ _MOST = 1 << 20  # bytes of a claim
 _OPEN = re.compile(r"/dev/(stdin|fd/\d+)")
 
 
-def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mail: bool, json: bool) -> int:
+def replay_claim(
+    file: str, guard: str | None, limits: Limits, command: str, *, mail: bool, json: bool, trust: bool
+) -> int:
     """Print what is found of the claim in `file`, and return the exit status."""
     text = _read(file)
     if not looks_like_a_claim(text):
@@ -28,7 +31,7 @@ def replay_claim(file: str, guard: str | None, limits: Limits, command: str, mai
             f"{file} is no claim: one begins with a line like 'system guard.c'; to replay a schedule on it, add "
             "--schedule"
         )
-    claim = parse_claim(text, file)
+    claim = replace(parse_claim(text, file), trusted=trust)
     if guard is not None:
         claim = with_guard(claim, guard)
     program, resolved = prepare(claim)

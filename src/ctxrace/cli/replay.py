@@ -24,7 +24,7 @@ from ctxrace.report.text import render_interleaving
 __all__ = ["replay"]
 
 _OF_BOTH = ("file", "schedule", "timeout", "max_memory")
-_OF_CLAIMS = ("guard", "mail", "json", "max_states", "engine")
+_OF_CLAIMS = ("guard", "mail", "json", "max_states", "engine", "trust")
 
 
 @opt.with_groups
@@ -42,6 +42,9 @@ def replay(
     guard: Annotated[str | None, typer.Option("--guard", metavar="NAME", help="ask the claim of this guard")] = None,
     claim: Annotated[bool, typer.Option("--claim", help="print the schedule's interleaving as a claim")] = False,
     mail: Annotated[bool, typer.Option("--mail", help="of a claim: a plain-text reply")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="of a claim: its system line may choose any compiler, flags and files")
+    ] = False,
     flags: opt.Flags = None,
 ) -> None:
     """Execute the claim FILE; or replay a schedule on the same machine code and scenario.
@@ -51,7 +54,7 @@ def replay(
     _refuse_misplaced(context, file, of_claim=schedule is None)
     if schedule is None:
         again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
-        raise typer.Exit(replay_claim(file, guard, limits, again, mail, json))
+        raise typer.Exit(replay_claim(file, guard, limits, again, mail=mail, json=json, trust=trust))
     build = opt.compiled(context, build, flags)
     if is_guard(file):
         called = caller_of(caller, change)
