@@ -286,6 +286,12 @@ class _Run:
                 f"{str(instruction)!r} at {self.image.where(instruction.address)} reads {unknown}, and what the code "
                 "does with it differs each time; let it call a function that returns a number of your choice"
             )
+        known = self.image.discovery
+        if known is not None:
+            if reason := known.refused.get(instruction.address):
+                raise ExecutionError(f"{reason}; ctxrace does not know what is there after boot")
+            if not self.machine.liveness.reaches(instruction.address):
+                known.enter(instruction.address)
         before = self.stack_pointer()
         try:
             following = execute(instruction, self.registers, self.memory, self.arch)
@@ -298,6 +304,8 @@ class _Run:
         except ForeignAccess as access:
             access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
             raise
+        if known is not None and any(op.opcode in ("BRANCHIND", "CALLIND") for op in instruction.ops):
+            known.lead(instruction.address, following)
         if any(op.opcode == "RETURN" for op in instruction.ops):
             self.check_return(instruction, following)
         lowest = self.stack.start + self.memory.lowest

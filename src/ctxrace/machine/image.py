@@ -17,6 +17,7 @@ from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
 from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import is_signed, spell
@@ -116,12 +117,13 @@ class Image:
         bias: int = 0,
     ) -> None:
         self.arch = arch
+        self.discovery: Discovery | None = None  # of an image that is looked at only where it runs
         self.path = path
         self.name = path.name
         self.sections = sections
         self.headers = headers
-        self._notes = notes
-        self._debug = debug
+        self.notes = notes
+        self.debug = debug
         self._bias = bias
         self.symbols: dict[str, Symbol] = {}
         for symbol in symbols:
@@ -149,7 +151,7 @@ class Image:
     def contents(self, name: str) -> bytes:
         """Return the bytes of the section called `name`, loaded or not, none where there is no such section."""
         section = self.section(name)
-        return section.data if section else self._notes.get(name, b"")
+        return section.data if section else self.notes.get(name, b"")
 
     def read(self, address: int, size: int) -> bytes | None:
         """Return `size` bytes as they are before anything runs, or None unless one section holds them all."""
@@ -211,19 +213,19 @@ class Image:
 
     def result_size(self, function: str) -> int:
         """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""
-        known = self._debug.signature_at(self.symbols[function].address - self._bias)
+        known = self.debug.signature_at(self.symbols[function].address - self._bias)
         return self.arch.word if known is None else min(known.result, self.arch.word)
 
     def parameters(self, function: str) -> int:
         """Return how many arguments `function` takes, 0 where debug information does not say."""
-        known = self._debug.signature_at(self.symbols[function].address - self._bias)
+        known = self.debug.signature_at(self.symbols[function].address - self._bias)
         return 0 if known is None else known.parameters
 
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
         name = symbol if isinstance(symbol, str) else symbol.name
         is_object = known is not None and known.kind == "object"
-        variable = self._debug.variable_at(known.address - self._bias) if known is not None and is_object else None
+        variable = self.debug.variable_at(known.address - self._bias) if known is not None and is_object else None
         if known is not None and variable is not None:
             called, layout = variable
             layout = replace(layout, size=max(layout.size, known.size))  # a flexible array may have elements
@@ -232,10 +234,10 @@ class Image:
         return f"{name}{offset:+d}" if offset else name
 
     def _line(self, address: int) -> Line | None:
-        found = self._debug.line_at(address - self._bias)
+        found = self.debug.line_at(address - self._bias)
         if found is None or not self._in_header(found.path):
             return found
-        calls = self._debug.calls_at(address - self._bias)
+        calls = self.debug.calls_at(address - self._bias)
         return next((call for call in calls if not self._in_header(call.path)), found)
 
     def _in_header(self, path: Path) -> bool:

@@ -26,7 +26,7 @@ class Liveness:
         """Analyse the code that `entries` reach; results: what a function returns counts as read at its return."""
         arch = lifter.arch
         self._results = _bytes(lifter.register(arch.result)) if results else 0
-        self._lifter = lifter
+        self._lifter, self._discovery = lifter, lifter.image.discovery
         # The interrupt mask and the stack pointer belong to a context wherever it stands.
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
             lifter.register(arch.stack_pointer)
@@ -70,6 +70,15 @@ class Liveness:
         """Return whether direct branches and calls lead to `address`."""
         return address in self._live
 
+    def _successors(self, instruction: Instruction) -> tuple[list[int], bool, bool]:
+        nexts, returns, anywhere = successors(instruction)
+        known = self._discovery
+        if known is None:
+            return nexts, returns, anywhere
+        # A run that leaves what is known ends there, so that nothing is read after it.
+        nexts = [*nexts, *known.targets(instruction.address)] if anywhere else nexts
+        return [target for target in nexts if known.follows(instruction.address, target)], returns, False
+
     def _reachable(self, entries: Iterable[int]) -> dict[int, Instruction]:
         found: dict[int, Instruction] = {}
         waiting = list(entries)
@@ -82,15 +91,15 @@ class Liveness:
             except ExecutionError:
                 continue  # not code, or unknown: an error only if a run gets there
             found[address] = instruction
-            waiting.extend(successors(instruction)[0])
+            waiting.extend(self._successors(instruction)[0])
             if calls(instruction):
                 waiting.append(instruction.following)
         return found
 
     def _solve(self, code: dict[int, Instruction]) -> None:
-        self.indirect = any(successors(i)[2] for i in code.values())
+        self.indirect = any(self._successors(i)[2] for i in code.values())
         self._after_calls = frozenset(i.following for i in code.values() if calls(i))
-        facts = {address: (*successors(i), *_uses_and_defs(i)) for address, i in code.items()}
+        facts = {address: (*self._successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
         changed = True

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 
-__all__ = ["Fault", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split", "Touch", "Write",
-           "wild"]  # fmt: skip
+__all__ = ["Fault", "FirstWrite", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split",
+           "Touch", "Write", "wild"]  # fmt: skip
 
 
 class RegionKind(IntEnum):
@@ -24,6 +24,7 @@ class RegionKind(IntEnum):
     STACK = 3  # this context alone
     GUARD = 4  # below a stack
     FOREIGN = 5  # another context's, as long as nobody proves otherwise
+    UNWRITTEN = 7  # every context, but nobody has written it in any run so far
     STATISTIC = 6  # reads as at the start, and forgets what is written: nothing hangs on it
 
 
@@ -73,6 +74,14 @@ class NotPrivate(Exception):
 
 class Split(Exception):
     """The instruction makes another access of its own: that is a step of its own."""
+
+
+class FirstWrite(Exception):
+    """A run writes `size` bytes at `address` that were taken as constant, or reads across the end of such bytes."""
+
+    def __init__(self, address: int, size: int) -> None:
+        super().__init__(address, size)
+        self.address, self.size = address, size
 
 
 class ForeignAccess(Exception):
@@ -145,7 +154,7 @@ class Memory:
         if self._alignment:
             self._check_alignment(region, address, size)
         offset = address - region.base + region.start
-        if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC):
+        if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC, RegionKind.UNWRITTEN):
             return int.from_bytes(self._constant[offset : offset + size], self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
@@ -177,6 +186,8 @@ class Memory:
             return
         if region.kind is RegionKind.CONSTANT:
             raise Fault(f"writes {size} bytes to {address:#x}, which is read-only ({region.name})")
+        if region.kind is RegionKind.UNWRITTEN:
+            raise FirstWrite(address, size)
         if region.kind is RegionKind.STATISTIC:
             return
         saved = region.kind is RegionKind.OWN and offset in self._saved and offset + size - 1 in self._saved
@@ -265,6 +276,9 @@ class Memory:
         else:
             raise wild(address, size)
         if address + size > region.base + region.size:
+            if any(it.kind is RegionKind.UNWRITTEN and it.base < address + size and address < it.base + it.size
+                   for it in self._regions):  # fmt: skip
+                raise FirstWrite(address, size)
             raise Fault(f"accesses {size} bytes at {address:#x}, across the end of {region.name}")
         if region.kind is RegionKind.GUARD:
             raise ExecutionError(f"stack overflow in {region.name}: unlimited recursion, or frames too large")

@@ -16,13 +16,17 @@ MAX_LOADED = 1 << 28
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One loaded section: `data` are its bytes from `address` on, zeros where the file holds none."""
+    """One loaded section: `data` are its bytes from `address` on, zeros where the file holds none.
+
+    until_written: whether writable bytes are taken as constant until a run writes them.
+    """
 
     name: str
     address: int
     data: bytes
     writable: bool
     executable: bool
+    until_written: bool = False
 
 
 def loaded_sections(elf: ELFFile, path: Path) -> Iterator[Section]:

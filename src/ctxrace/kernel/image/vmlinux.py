@@ -37,11 +37,12 @@ class Vmlinux:
         data = self.elf.read(address, size)
         if data is None or not self._relocated:
             return data
-        first = address - address % _WORD
+        few = range(address - address % _WORD, address + size, _WORD)
+        places = few if len(few) < len(self._relocated) else self._relocated
         changed = None
-        for at in range(first, address + size, _WORD):
+        for at in places:
             value = self._relocated.get(at)
-            if value is None:
+            if value is None or not address - _WORD < at < address + size:
                 continue
             changed = changed or bytearray(data)
             for number, byte in enumerate(value.to_bytes(_WORD, "little")):

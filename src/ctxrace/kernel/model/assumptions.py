@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes, StackEscapes
+from ctxrace.machine.discovery import Discovered
 
 __all__ = ["EVERYTHING", "Assumptions", "every_way", "without_wrong_ones"]
 
@@ -31,12 +32,15 @@ def without_wrong_ones(explore: Callable[[Assumptions], Found]) -> Found:
     """Return what `explore` finds with as much taken for granted as the code allows.
 
     Whether tasks can be told apart, and whether stacks are private, shows only while the code runs: where an
-    assumption turns out wrong, `explore` is called again without it.
+    assumption turns out wrong, `explore` is called again without it. It is also called again when a run has found
+    something new of an image that is looked at only where it runs.
     """
     assumed = EVERYTHING
     while True:
         try:
             return explore(assumed)
+        except Discovered:
+            pass  # the image knows it now
         except (CurrentSeen, IdentityEscapes, StackEscapes) as wrong:
             assumed = _weaker(assumed, type(wrong))
 

@@ -11,7 +11,7 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.kernel.model.layout import UNTOLD, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
-from ctxrace.machine.memory import Fault, ForeignAccess, Memory, RegionKind, Touch, Write, wild
+from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write, wild
 
 __all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
 
@@ -237,6 +237,10 @@ class Flows:
             return machine.proceed(flow, memory, system, stack, announcing=announcing), memory
         except Fault as fault:
             return str(fault), memory
+        except FirstWrite as write:
+            assert layout.image.discovery is not None
+            layout.image.discovery.write(layout.symbol_address(write.address)[0], write.size)
+            raise
         except ForeignAccess as access:
             return self._reach(role, access), memory
 

@@ -6,7 +6,8 @@ Addresses are far apart, so that no arithmetic slip leads from one region into a
 from collections.abc import Callable, Sequence
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.model.task_struct import HEADERS, TaskStruct
+from ctxrace.kernel.image.kernel_image import KernelImage
+from ctxrace.kernel.image.task_struct import HEADERS
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import EXIT, Flow
@@ -55,13 +56,20 @@ def linker_script(arch: Architecture) -> str:
     return _LINKER_SCRIPT % arch.text
 
 
+def per_cpu_ranges(image: Image) -> tuple[range, ...]:
+    """Return the link-time addresses of per-CPU variables; the area of a CPU has them at the same distances."""
+    if isinstance(image, KernelImage):
+        return image.per_cpu
+    section = image.section(_PERCPU_SECTION)
+    return (range(section.address, section.address + len(section.data)),) if section is not None else ()
+
+
 class Layout:
     """Place an image, `tasks` tasks and the idle task, which is number `tasks`, in memory, as seen from one CPU.
 
     shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
     cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
     memory: what shared memory but for stacks begins with, None for what the image has.
-    struct: where a task_struct has its members.
     """
 
     def __init__(
@@ -73,26 +81,27 @@ class Layout:
         cpus: int = 1,
         cpu: int = 0,
         memory: bytes | None = None,
-        struct: TaskStruct = HEADERS,
     ) -> None:
-        self.image, self.struct = image, struct
+        self.image = image
+        self.struct = image.task_struct if isinstance(image, KernelImage) else HEADERS
         self.tasks = tasks
         self.idle = tasks
         self.shared_stacks = shared_stacks
         self.cpus, self.cpu = cpus, cpu
         self._order = image.arch.byte_order
-        self._template = image.section(_PERCPU_SECTION)
+        self._per_cpu = per_cpu_ranges(image)
         self.percpu_offset = self._percpu_offset(cpu)
         self._regions: list[Region] = []
         constant, shared = bytearray(), bytearray()
+        self._place_written(shared)
         for section in image.sections:
-            blob, kind = (shared, RegionKind.SHARED) if section.writable else (constant, RegionKind.CONSTANT)
-            copies = range(cpus) if section is self._template else range(1)
-            for number in copies:
-                base = section.address if section is not self._template else _percpu_area(number)
+            kind = RegionKind.SHARED if section.writable else RegionKind.CONSTANT
+            kind = RegionKind.UNWRITTEN if section.until_written else kind
+            blob = shared if kind is RegionKind.SHARED else constant
+            for base in self._copies(section.address):
                 self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
                 blob += section.data
-        self._number_cpus(shared)
+        self._number_cpus({RegionKind.SHARED: shared, RegionKind.UNWRITTEN: constant})
         shared[:] = shared if memory is None else memory
         self._place_what_nobody_writes(constant)
         self._place_statistics(statistics, constant, shared)
@@ -104,6 +113,21 @@ class Layout:
                 self._place_returns(constant)
         self.constant, self.shared = bytes(constant), bytes(shared)
 
+    def _copies(self, address: int) -> list[int]:
+        """Return where what is linked to `address` lies: once, or for each CPU."""
+        return list(dict.fromkeys(self._on_cpu(address, cpu) for cpu in range(self.cpus)))
+
+    def _place_written(self, shared: bytearray) -> None:
+        """Place what some run writes of sections that are constant until then; it lies before those sections."""
+        known = self.image.discovery
+        for place in known.written() if known is not None else ():
+            data = self.image.read(place.start, len(place))
+            if data is None:
+                raise ImageError(f"{self.image.where(place.start)} is written, and is at the end of a section")
+            for base in self._copies(place.start):
+                self._regions.append(Region(base, len(place), RegionKind.SHARED, len(shared), "memory that is written"))
+                shared += data
+
     def _place_returns(self, constant: bytearray) -> None:
         # What a call pushes is the first word of a stack. For an entry nothing but a wild write changes it again.
         for name, stack in self._stacks():
@@ -112,11 +136,11 @@ class Layout:
         constant += EXIT.to_bytes(8, self._order)
 
     def _percpu_offset(self, cpu: int) -> int:
-        if self._template is None:
+        if not self._per_cpu:
             return 0
-        return (_percpu_area(cpu) - self._template.address) & 0xFFFF_FFFF_FFFF_FFFF
+        return (_percpu_area(cpu) - self._per_cpu[0].start) & 0xFFFF_FFFF_FFFF_FFFF
 
-    def _number_cpus(self, shared: bytearray) -> None:
+    def _number_cpus(self, blobs: dict[RegionKind, bytearray]) -> None:
         for name, size, value in (("cpu_number", 4, int), ("__per_cpu_offset", 8, self._percpu_offset)):
             symbol = self.image.symbols.get(name)
             if symbol is not None and symbol.size < size * (self.cpus if size == 8 else 1):
@@ -124,8 +148,10 @@ class Layout:
             for cpu in range(self.cpus if symbol is not None else 0):
                 assert symbol is not None
                 address = symbol.address + 8 * cpu if size == 8 else self._on_cpu(symbol.address, cpu)
-                at = self.locate_shared(address)
-                shared[at : at + size] = value(cpu).to_bytes(size, self._order)
+                region = next((it for it in self._regions if it.base <= address < it.base + it.size), None)
+                if region is not None and region.kind in blobs:
+                    at = address - region.base + region.start
+                    blobs[region.kind][at : at + size] = value(cpu).to_bytes(size, self._order)
 
     def _place_what_nobody_writes(self, constant: bytearray) -> None:
         # x86 keeps the offset in a per-CPU variable, too (arch/x86/kernel/setup_percpu.c), and who has no register for
@@ -292,11 +318,10 @@ class Layout:
 
     def symbol_address(self, address: int) -> tuple[int, int | None]:
         """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""
-        for cpu in range(self.cpus if self._template is not None else 0):
-            area = _percpu_area(cpu)
-            assert self._template is not None
-            if area <= address < area + len(self._template.data):
-                return address - area + self._template.address, cpu
+        for cpu in range(self.cpus if self._per_cpu else 0):
+            linked = address - _percpu_area(cpu) + self._per_cpu[0].start
+            if any(linked in place for place in self._per_cpu):
+                return linked, cpu
         return address, None
 
     def relocate(self, value: int, source: int, target: int) -> int:
@@ -348,9 +373,8 @@ class Layout:
         return self._on_cpu(address, self.cpu)
 
     def _on_cpu(self, address: int, cpu: int) -> int:
-        section = self._template
-        if section is not None and section.address <= address < section.address + len(section.data):
-            return address - section.address + _percpu_area(cpu)
+        if any(address in place for place in self._per_cpu):
+            return address - self._per_cpu[0].start + _percpu_area(cpu)
         return address
 
     def _pid(self, identity: int) -> bytes:

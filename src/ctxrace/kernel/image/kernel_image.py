@@ -1,0 +1,126 @@
+"""A harness together with the kernel that it calls, as one image: only what runs is looked at."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+
+from ctxrace.core.errors import ImageError
+from ctxrace.core.interleaving import Source
+from ctxrace.kernel.image.task_struct import TaskStruct
+from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.machine.btf import Btf, TypeKind
+from ctxrace.machine.discovery import Discovery
+from ctxrace.machine.image import Image, Section, Symbol
+from ctxrace.machine.large_dwarf import LargeDebugInformation
+
+__all__ = ["KernelImage", "task_struct_of"]
+
+_LEFT_OUT = (".hyp", ".init", ".exit", ".rela", ".relr", ".altinst", ".BTF", "runtime", "__bug", ".note", ".pgtbl",
+             ".data..percpu")  # fmt: skip
+"""Sections that the code of a running kernel does not use, by how their names begin; the last has its own place."""
+
+_MEMBERS = {"preempt_count": "thread_info.preempt_count", "pid": "pid", "migration_disabled": "migration_disabled",
+            "run_context": "bpf_ctx", "softirq_disable_count": "softirq_disable_cnt"}  # fmt: skip
+_NEEDED = ("preempt_count", "pid")
+_NOT_RESCHEDULED = {"EM_AARCH64": 1 << 32, "EM_X86_64": 1 << 31}
+"""The bit that says that no reschedule is needed, inverted (asm/preempt.h of arm64 and x86, Linux v6.12)."""
+
+
+class KernelImage(Image):
+    """Join `harness`, which is linked beside the kernel, with the kernel's own code and data.
+
+    patches: new bytes by address: what boot or the harness changes in the kernel's code. refused: why an address must
+    not be executed, for code that boot computes.
+    """
+
+    def __init__(
+        self,
+        harness: Image,
+        kernel: Vmlinux,
+        types: Btf,
+        patches: Mapping[int, bytes],
+        refused: Mapping[int, str],
+    ) -> None:
+        symbols = [symbol for same in kernel.elf.symbols.values() for symbol in same if symbol.kind]
+        sections = (*harness.sections, *_sections(kernel, patches))
+        super().__init__(
+            harness.arch, harness.path, sections, (*harness.all_symbols, *symbols), harness.debug, harness.headers,
+            harness.notes,
+        )  # fmt: skip
+        self.name, self.kernel, self.types = harness.name, kernel, types
+        self.task_struct = task_struct_of(kernel, types)
+        percpu = harness.section(".data..percpu")
+        mine = [range(percpu.address, percpu.address + len(percpu.data))] if percpu is not None else []
+        self.per_cpu = (kernel.per_cpu, *mine)
+        self.discovery = Discovery(self._function_start, refused)
+        self._kernel_lines = LargeDebugInformation(kernel.elf)
+
+    def _function_start(self, address: int) -> int:
+        found = self.function_at(address)
+        return found.address if found is not None else address
+
+    def source(self, address: int) -> Source | None:
+        """Return the source line of the instruction at `address`: of the harness, or of the kernel."""
+        if self.kernel.elf.section_at(address) is None:
+            return super().source(address)
+        found = self._kernel_lines.line_at(address)
+        return Source(found.file, found.line) if found is not None else None
+
+    def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
+        """Spell bytes of a variable as C does, those of the kernel's per-CPU variables by its BTF."""
+        name = symbol if isinstance(symbol, str) else symbol.name
+        number = self._variables.get(name)
+        known = self.types.field(number, offset, size) if number is not None else ""
+        return f"{name}{known}" if known else super().place(symbol, offset, size)
+
+    @cached_property
+    def _variables(self) -> dict[str, int]:
+        """The types of the per-CPU variables by name: BTF knows no others."""
+        kinds = ((number, self.types.kind(number)) for number in range(1, len(self.types)))
+        found = (self.types[number] for number, kind in kinds if kind is TypeKind.VAR)
+        return {variable.name: variable.other for variable in found}
+
+
+def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
+    """Return where the kernel's task_struct has its members; raise `ImageError` where its BTF does not say."""
+    places = {name: types.member("task_struct", path) or range(0) for name, path in _MEMBERS.items()}
+    for name in _NEEDED:
+        if not places[name]:
+            raise ImageError(
+                f"the BTF of {kernel.path} has no task_struct.{_MEMBERS[name]}; the layout of tasks cannot be known: "
+                "take a vmlinux with CONFIG_DEBUG_INFO_BTF"
+            )
+    number = types.named("task_struct", TypeKind.STRUCT)
+    assert number is not None
+    size, address = types.size(number), kernel.elf.address("init_task")
+    fresh = kernel.read(address, size)
+    if fresh is None:
+        raise ImageError(f"{kernel.path}: init_task at {address:#x} is in no section; the file is damaged")
+
+    def member(offset: int, length: int) -> str:
+        return types.field(number, offset, length).lstrip(".")
+
+    flag = _NOT_RESCHEDULED[kernel.arch.elf_machine]
+    return TaskStruct(size, **places, not_rescheduled=flag, fresh=fresh, address=address, member=member)
+
+
+def _sections(kernel: Vmlinux, patches: Mapping[int, bytes]) -> list[Section]:
+    found = []
+    for header in kernel.elf.sections:
+        if not header.loaded or not header.size or header.name.startswith(_LEFT_OUT):
+            continue
+        data = kernel.read(header.address, header.size) or b""
+        inside = [(at, new) for at, new in patches.items() if header.address <= at < header.address + header.size]
+        if inside:
+            changed = bytearray(data)
+            for at, new in inside:
+                changed[at - header.address : at - header.address + len(new)] = new
+            data = bytes(changed)
+        section = Section(header.name, header.address, data, False, header.executable)
+        found.append(replace(section, until_written=header.writable))
+    template = kernel.per_cpu
+    percpu = kernel.read(template.start, len(template))
+    if percpu is None:
+        raise ImageError(f"{kernel.path}: the per-CPU area {template.start:#x} is in no section; the file is damaged")
+    return [*found, Section("the kernel's per-CPU area", template.start, percpu, False, False, until_written=True)]
+
