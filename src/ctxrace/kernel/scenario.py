@@ -314,5 +314,6 @@ def _need(image: Image, name: str, kind: str) -> None:
     if kind == "object":
         if not symbol.size:
             raise ScenarioError(f"the size of the variable {name!r} in {image.name} is not known; give it one (.size)")
-        if not any(s.writable and s.address <= symbol.address < s.address + len(s.data) for s in image.sections):
+        changing = [s for s in image.sections if s.writable or s.until_written]
+        if not any(s.address <= symbol.address < s.address + len(s.data) for s in changing):
             raise ScenarioError(f"the variable {name!r} in {image.name} cannot change: it is in read-only memory")

@@ -20,7 +20,7 @@ from ctxrace.machine.cache import digest, store
 from ctxrace.machine.image import Symbol, load_image
 from ctxrace.machine.toolchain import compile_c, default_cache, find_compiler
 
-__all__ = ["CpuAndKeys", "Harness", "load_harness"]
+__all__ = ["Boot", "Harness", "load_harness"]
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _INCLUDED = re.compile(r'^\s*#\s*include\s*[<"]((?:linux|asm|uapi|generated)/[\w/.-]+\.h)[>"]', re.MULTILINE)
@@ -47,15 +47,16 @@ SECTIONS {
 
 
 @dataclass(frozen=True, slots=True)
-class CpuAndKeys:
+class Boot:
     """Say how the kernel was booted.
 
     features: what the CPU has, by the names of `ARM64_FEATURES`. keys: static keys by name, and whether each is on;
-    others are as the image has them.
+    others are as the image has them. edits: bytes that take the place of the image's, by address.
     """
 
     features: tuple[str, ...] = ()
-    keys: Mapping[str, bool] | None = None
+    keys: tuple[tuple[str, bool], ...] = ()
+    edits: tuple[tuple[int, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def load_harness(
     optimize: str = "-O2",
     flags: Sequence[str] = (),
     include: Sequence[Path] = (),
-    booted: CpuAndKeys = CpuAndKeys(),
+    booted: Boot = Boot(),
     cache: Path | None = None,
 ) -> Harness:
     """Compile the C file `path`, link it beside the kernel in `kernel_path`, and return both as one image.
@@ -145,7 +146,7 @@ def _script(kernel: Vmlinux, words: Iterable[str]) -> str:
     return _SCRIPT % {"provided": "\n".join(provided), "text": text, "percpu": percpu}
 
 
-def _booted(kernel: Vmlinux, types: Btf, booted: CpuAndKeys) -> tuple[dict[int, bytes], dict[int, str]]:
+def _booted(kernel: Vmlinux, types: Btf, booted: Boot) -> tuple[dict[int, bytes], dict[int, str]]:
     """Return what boot writes into the kernel's code, and why some of its addresses are refused."""
     patches: dict[int, bytes] = {}
     if kernel.arch.elf_machine != "EM_AARCH64":
@@ -166,8 +167,12 @@ def _booted(kernel: Vmlinux, types: Btf, booted: CpuAndKeys) -> tuple[dict[int, 
         at: f"boot computes the instruction at {kernel.elf.symbol_at(at)}, by a function at {callback:#x}"
         for at, callback in computed.items()
     }
-    for name, on in (booted.keys or {}).items():
+    for name, on in booted.keys:
         patches.update(_switched(kernel, name, on))
+    for address, data in booted.edits:
+        if kernel.read(address, len(data)) is None:
+            raise ScenarioError(f"--patch {address:#x}: the kernel has nothing there")
+        patches[address] = data
     return patches, refused
 
 

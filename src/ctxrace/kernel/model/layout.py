@@ -172,10 +172,12 @@ class Layout:
     def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
         for name in names:
             symbol = self.image.symbols[name]
-            place = self.variable(name)
             base = self._on_this_cpu(symbol.address)
+            region = next(it for it in self._regions if it.base <= base < it.base + it.size)
+            blob = shared if region.kind is RegionKind.SHARED else constant
+            start = region.start + base - region.base
             self._regions.insert(0, Region(base, symbol.size, RegionKind.STATISTIC, len(constant), name))
-            constant += shared[place.start : place.stop]
+            constant += blob[start : start + symbol.size]
 
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""
