@@ -16,7 +16,7 @@ from ctxrace.kernel.image.kernel_image import KernelImage
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.btf import Btf, TypeKind
-from ctxrace.machine.cache import digest, store
+from ctxrace.machine.build.cache import digest, opened, store
 from ctxrace.machine.image import Symbol, load_image
 from ctxrace.machine.toolchain import compile_c, default_cache, find_compiler
 
@@ -129,8 +129,10 @@ def _write_headers(types: Btf, text: str, words: Iterable[str], cache: Path) -> 
     content = "#pragma once\n" + c_types(types, words) + "#include <ctxrace/scenario.h>\n"
     included = sorted(set(_INCLUDED.findall(text)))
     folder = cache / f"types-{digest(content, *included)}"
+    opened(cache)
     for name in ("vmlinux.h", *included):
         if not (folder / name).is_file():
+            (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             store(folder / name, (content if name == "vmlinux.h" else "#include <vmlinux.h>\n").encode())
     return folder
 
