@@ -143,7 +143,7 @@ def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:
 
 def _build(arch: str, cc: str | None, optimize: str | None, flags: Sequence[str]) -> Build:
     given = {"arch": arch, "cc": cc, "optimize": optimize}
-    read = {one.name: one.read(value) for one in BUILD if (value := given[one.name]) is not None}
+    read = {one.name: one.read(value) for one in BUILD if (value := given.get(one.name)) is not None}
     return Build(**read, flags=tuple(flags))
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
+from ctxrace.kernel.image.harness import Boot, load_harness
 from ctxrace.kernel.model.layout import linker_script
 from ctxrace.kernel.option import Option
-from ctxrace.kernel.scenario import Scenario, declared_scenario
+from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
@@ -18,6 +19,7 @@ __all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "Build", "Program", "is_source", 
 
 DEFAULT_ARCH = "arm64"
 _SOURCES = (".c", ".i", ".S", ".s")
+_PANEL = "Kernel image"
 _LEVELS = ("0", "1", "2", "3", "s", "z", "g")
 
 INCLUDE = Path(__file__).parent / "include"
@@ -48,12 +50,18 @@ class Build:
 
     arch: the architecture. cc: a compiler's command line, None for the clang that comes with ctxrace.
     optimize: ``-O0`` to ``-Os``, None for ``-O2``. flags: more for the compiler.
+    kernel: the vmlinux that the C file is a harness for. cpu: features of the CPU on which it was booted; static_key:
+    static keys that are on or off; patch: bytes that take the place of the kernel's, by address.
     """
 
     arch: str = DEFAULT_ARCH
     cc: str | None = None
     optimize: str | None = None
     flags: tuple[str, ...] = ()
+    kernel: str | None = None
+    cpu: tuple[str, ...] | None = None
+    static_key: tuple[tuple[str, bool], ...] | None = None
+    patch: tuple[tuple[int, bytes], ...] | None = None
 
     def load(self, path: str | Path, change: ScenarioChange = UNCHANGED, *, cache: Path | None = None) -> Program:
         """Compile and load `path` as `load` does, its headers configured as `change` says. Raises `CtxraceError`."""
@@ -63,9 +71,51 @@ class Build:
             raise ScenarioError(
                 given, f" is for the headers of C files, and {path} is taken as machine code; leave it out"
             )
+        if self.kernel is not None:
+            return self._load_harness(Path(path), change, cache)
         flags = [*change.configuration, *self.flags]
         program = load(path, arch=self.arch, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
         return replace(program, build=self)
+
+    def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
+        assert self.kernel is not None
+        if not is_source(path):
+            raise ScenarioError(Setting("kernel", self.kernel), f" needs a harness in C, and {path} is none")
+        made = load_harness(
+            path,
+            Path(self.kernel),
+            architecture(self.arch),
+            cc=self.cc,
+            optimize=self.optimize or "-O2",
+            flags=self.flags,
+            include=[INCLUDE],
+            booted=Boot(self.cpu or (), self.static_key or (), self.patch or ()),
+            cache=cache,
+        )
+        declared = declared_scenario(made.image)
+        if change.preemption is None and not declares_preemption(made.image):
+            declared = replace(declared, preemption=made.image.kernel.preemption)
+        return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
+
+
+def _key(value: object) -> tuple[str, bool]:
+    """Return a static key and whether it is on, from ``name=on``."""
+    name, _, state = str(value).partition("=")
+    if state not in ("on", "off") or not name:
+        raise ScenarioError(Setting("static_key", str(value)), " is not NAME=on or NAME=off")
+    return name, state == "on"
+
+
+def _patch(value: object) -> tuple[int, bytes]:
+    """Return an address and the bytes there, from ``0xffff800080397dc8=1f2003d5``."""
+    address, _, data = str(value).partition("=")
+    try:
+        at, new = int(address, 16), bytes.fromhex(data)
+    except ValueError:
+        at, new = 0, b""
+    if not new or not 0 < at < 1 << 64 or len(new) > 64:
+        raise ScenarioError(Setting("patch", str(value)), " is not ADDRESS=BYTES, both in hexadecimal digits")
+    return at, new
 
 
 def _level(value: object) -> str:
@@ -82,6 +132,16 @@ BUILD = (
     Option("cc", "COMMAND", "the compiler; default: clang from pip", str),
     Option("optimize", "LEVEL", "0, 1, 2, 3, s, z or g; default: 2", _level,
            lambda level: [level.removeprefix("-O")], flag="-O"),
+    Option("kernel", "VMLINUX", "the kernel image that has what FILE leaves undefined", str,
+           in_claims=False, panel=_PANEL),
+    Option("cpu", "FEATURE", "a feature of the CPU that the kernel was booted on: lse",
+           lambda words: tuple(map(str, words)), list, repeated=True, in_claims=False, panel=_PANEL),
+    Option("static_key", "NAME=on|off", "a static key that is on or off", lambda words: tuple(map(_key, words)),
+           lambda keys: [f"{name}={'on' if on else 'off'}" for name, on in keys],
+           repeated=True, in_claims=False, panel=_PANEL),
+    Option("patch", "ADDRESS=BYTES", "other bytes in the kernel's code", lambda words: tuple(map(_patch, words)),
+           lambda edits: [f"{at:#x}={new.hex()}" for at, new in edits],
+           repeated=True, in_claims=False, panel=_PANEL),
 )  # fmt: skip
 """The options of `Build`, but for the flags, which stand at the end of a command line."""
 

@@ -16,8 +16,8 @@ from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.machine.image import Image
 
-__all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declared_scenario", "exclusive", "progress",
-           "recovers", "validate"]  # fmt: skip
+__all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declared_scenario", "declares_preemption",
+           "exclusive", "progress", "recovers", "validate"]  # fmt: skip
 
 CHECK_FUNCTION = "ctxrace_check_failed"
 MOST_CPUS = 8
@@ -184,6 +184,11 @@ def declared_scenario(image: Image) -> Scenario:
             if handler not in scenario.handlers:
                 scenario = replace(scenario, handlers=(*scenario.handlers, handler))
     return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
+
+
+def declares_preemption(image: Image) -> bool:
+    """Return whether the image's own CTXRACE_* lines name a preemption model."""
+    return any(line.startswith(b"preemption ") for line in image.contents(".ctxrace").split(b"\0"))
 
 
 def _line_number(declaration: str) -> int:
