@@ -208,7 +208,7 @@ class Image:
     def is_signed(self, symbol: str, offset: int, size: int) -> bool:
         """Return whether `size` bytes at `offset` bytes into the variable `symbol` are one number with a sign."""
         known = self.symbols.get(symbol)
-        variable = self._debug.variable_at(known.address) if known is not None and known.kind == "object" else None
+        variable = self.debug.variable_at(known.address) if known is not None and known.kind == "object" else None
         return variable is not None and offset >= 0 and is_signed(variable[1], offset, size)
 
     def result_size(self, function: str) -> int:
