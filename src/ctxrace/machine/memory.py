@@ -28,6 +28,9 @@ class RegionKind(IntEnum):
     STATISTIC = 6  # reads as at the start, and forgets what is written: nothing hangs on it
 
 
+_REACHED_BY_OTHERS = frozenset({RegionKind.SHARED, RegionKind.OWN})  # an access there is an event, as a rule
+
+
 class Region(NamedTuple):
     """`size` bytes at address `base`, kept from byte `start` of their kind's blob; `name` is for messages."""
 
@@ -151,22 +154,23 @@ class Memory:
     def load(self, address: int, size: int) -> int:
         """Return the bytes at `address`; raise `Fault` where the model knows no memory."""
         region = self._locate(address, size)
-        if self._alignment:
-            self._check_alignment(region, address, size)
         offset = address - region.base + region.start
+        quiet = region.kind is RegionKind.OWN and offset in self._quiet and offset + size - 1 in self._quiet
+        event = not quiet and region.kind in _REACHED_BY_OTHERS
+        if self._alignment and not (event and self._private):
+            self._check_alignment(address, size)
         if region.kind in (RegionKind.CONSTANT, RegionKind.STATISTIC, RegionKind.UNWRITTEN):
             return int.from_bytes(self._constant[offset : offset + size], self._order)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
             return int.from_bytes(self.stack[offset : offset + size], self._order)
-        quiet = region.kind is RegionKind.OWN and offset in self._quiet and offset + size - 1 in self._quiet
-        if not quiet:
+        if event:
             made = self._shared_access(address, size)
             if made is not None:
                 return made
         value = int.from_bytes(self._blobs[region.kind][offset : offset + size], self._order)
         self.reads[Read(region.kind, offset, size, self._before[region.kind][offset : offset + size])] = None
-        if not quiet:
+        if event:
             self.made.append(value)
             if (address, size) not in self._touched:  # x86 p-code reads an operand each time that it needs it
                 self.touches.append(Touch("read", address, size, value))
@@ -176,10 +180,12 @@ class Memory:
     def store(self, address: int, size: int, value: int) -> None:
         """Write `value` to `address`; raise `Fault` where that is not possible."""
         region = self._locate(address, size)
-        if self._alignment:
-            self._check_alignment(region, address, size)
         offset = address - region.base + region.start
         data = value.to_bytes(size, self._order)
+        saved = region.kind is RegionKind.OWN and offset in self._saved and offset + size - 1 in self._saved
+        event = not saved and region.kind in _REACHED_BY_OTHERS
+        if self._alignment and not (event and self._private):
+            self._check_alignment(address, size)
         if region.kind is RegionKind.STACK:
             self.lowest = min(self.lowest, offset)
             self.stack[offset : offset + size] = data
@@ -190,12 +196,11 @@ class Memory:
             raise FirstWrite(address, size)
         if region.kind is RegionKind.STATISTIC:
             return
-        saved = region.kind is RegionKind.OWN and offset in self._saved and offset + size - 1 in self._saved
-        if not saved and self._shared_access(address, size) is not None:
+        if event and self._shared_access(address, size) is not None:
             return
         self._blobs[region.kind][offset : offset + size] = data
         self.writes.append(Write(region.kind, offset, data))
-        if saved:
+        if not event:
             return
         self.made.append(value)
         self.touches.append(Touch("write", address, size, value))
@@ -259,9 +264,7 @@ class Memory:
             raise Split
         return None
 
-    def _check_alignment(self, region: Region, address: int, size: int) -> None:
-        if self._private and region.kind is not RegionKind.STACK:
-            raise NotPrivate
+    def _check_alignment(self, address: int, size: int) -> None:
         wanted, self._alignment = self._alignment, 0
         if address % wanted:
             raise Fault(
