@@ -29,7 +29,8 @@ from ctxrace.bpf.programs.isa.instruction import Kind
 __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
 PATIENCE = 3  # visits of a loop's head before ranges are widened
-MOST_NODES = 200_000
+MOST_NODES = 100_000
+TIMER_SET_CALLBACK = 170  # BPF_FUNC_timer_set_callback
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class NodeFacts:
     set_: set[int] = field(default_factory=set)
     touched: set[int] = field(default_factory=set)
     accesses: list[Access] = field(default_factory=list)
+    doubts: list[tuple[Doubt, str]] = field(default_factory=list)
     ends: bool = False
     sleeps: bool = False
 
@@ -87,7 +89,9 @@ class Loop:
 
 @dataclass(slots=True)
 class Graph:
-    """A whole program. entry: its first node; envs: what every node finds; doubts: what is not followed, and where.
+    """A whole program. entry: its first node; doubts: what is not followed, and where.
+
+    envs: what is found at the nodes at which several ways may meet.
 
     repeated: the nodes that one run may come through again.
     callbacks: functions that run later by themselves: their kind (``timer`` or ``wq``), section, slot and map.
@@ -105,15 +109,15 @@ class Graph:
 class _Alone:
     """The world of a program alone: shared memory holds anything, and everything that is touched is noted."""
 
-    def __init__(self, code: Code, choices: Choices, facts: NodeFacts, graph: Graph) -> None:
-        self.code, self.facts, self.graph = code, facts, graph
+    def __init__(self, code: Code, choices: Choices, facts: NodeFacts) -> None:
+        self.code, self.facts = code, facts
         self.choose = choices.choose
 
     def name(self, node: Node) -> Any:  # noqa: ANN401, ARG002 - a name would differ from turn to turn
         return None
 
-    def doubt(self, node: Node, why: Doubt, what: str) -> None:
-        self.graph.doubts.setdefault((why, what), self.code.number(node))
+    def doubt(self, node: Node, why: Doubt, what: str) -> None:  # noqa: ARG002
+        self.facts.doubts.append((why, what))
 
     def load(self, node: Node, spots: tuple[Spot, ...] | None, size: int) -> Value:
         self._note(node, "r", spots, size, size)
@@ -185,6 +189,8 @@ class _Fixpoint:
         self.orders: dict[int, tuple[int, ...]] = {}
         self.thresholds = _thresholds(code)
         self.found = Graph(self.entry, {}, self.envs, {})
+        self.callbacks: dict[tuple[str, str, int, str], None] = {}
+        self._joins: dict[str, frozenset[int]] = {}
 
     def order(self, number: int) -> tuple[int, ...]:
         """Return where a node comes in the order of the code: a callee between its call and what follows."""
@@ -206,30 +212,63 @@ class _Fixpoint:
             heappush(self.queue, (self.order(number), number))
 
     def run(self) -> None:
-        """Execute nodes until nothing changes any more."""
+        """Execute nodes until nothing changes any more. The last time that a node is executed, it finds all it may."""
         self.push(self.entry)
         while self.queue:
             _, number = heappop(self.queue)
             self.waiting.discard(number)
-            for _, (after, env) in self.outcomes(number, NodeFacts()):
-                if after is not None:
-                    self.arrive(number, self.code.number(after), env)
-            if len(self.envs) > MOST_NODES:
+            stretch = [(number, self.envs[number])]
+            while stretch:
+                number, env = stretch.pop()
+                facts = self.found.facts[number] = NodeFacts()
+                for after, env_after in self.outcomes(number, env, facts):
+                    self.go_on(number, after, env_after, facts, stretch)
+            if len(self.found.facts) > MOST_NODES:
                 self.found.doubts[Doubt.DEPTH, f"more than {MOST_NODES:,} instructions"] = number
                 return
 
-    def outcomes(self, number: int, facts: NodeFacts) -> Iterator[tuple[Any, tuple[Node | None, Env]]]:
+    def go_on(
+        self, number: int, after: Node | None, env: Env, facts: NodeFacts, stretch: list[tuple[int, Env]]
+    ) -> None:  # fmt: skip
+        """Note where a node leads, and follow it right there where nothing else leads there."""
+        if after is None:
+            facts.ends = True
+            return
+        target = self.code.number(after)
+        if target not in facts.successors:
+            facts.successors.append(target)
+        if after.slot in self.joins(after.section):
+            self.arrive(number, target, env)
+        else:
+            stretch.append((target, env))
+
+    def joins(self, section: str) -> frozenset[int]:
+        """Return the slots of a section to which several ways may lead: all but what only follows the one before."""
+        known = self._joins.get(section)
+        if known is None:
+            found = {function.start for function in self.code.object.functions.values() if function.section == section}
+            for slot, x in self.code.object.code[section].items():
+                if x.form.kind in (Kind.BRANCH, Kind.GOTO, Kind.MAY_GOTO):
+                    found.add(x.target)
+                elif x.form.kind in (Kind.CALL, Kind.CALL_REGISTER):
+                    found |= {slot, slot + 1}
+            known = self._joins[section] = frozenset(found | {self.code.nodes[self.entry].slot})
+        return known
+
+    def outcomes(self, number: int, env: Env, facts: NodeFacts) -> Iterator[tuple[Node | None, Env]]:
         node = self.code.nodes[number]
 
         def once(choices: Choices) -> tuple[Node | None, Env]:
-            env = self.envs[number].copy()
-            after = execute(self.code, node, env, _Alone(self.code, choices, facts, self.found))
-            facts.used |= env.used
-            facts.set_ |= env.set_
-            facts.touched |= env.touched
-            return after, env
+            mine = env.copy()
+            after = execute(self.code, node, mine, _Alone(self.code, choices, facts))
+            facts.used |= mine.used
+            facts.set_ |= mine.set_
+            facts.touched |= mine.touched
+            return after, mine
 
-        return every(once)
+        for _, found in every(once):
+            yield found
+        self.note_callback(node, env)
 
     def arrive(self, source: int, target: int, env: Env) -> None:
         """Join what an edge brings with what its target has."""
@@ -274,17 +313,13 @@ class _Fixpoint:
         return Spot(after.region, low, high)
 
     def graph(self) -> Graph:
-        """Go over every node once more, now that it is known what it finds, and note what it does."""
+        """Return what was found, with its loops."""
         found = self.found
-        found.doubts.clear()
-        for number in sorted(self.envs, key=self.order):
-            facts = found.facts[number] = NodeFacts()
-            for _, (after, _) in self.outcomes(number, facts):
-                if after is None:
-                    facts.ends = True
-                elif self.code.number(after) not in facts.successors:
-                    facts.successors.append(self.code.number(after))
+        found.facts = {number: found.facts[number] for number in sorted(found.facts, key=self.order)}
+        for number, facts in found.facts.items():
             facts.accesses = list(dict.fromkeys(facts.accesses))
+            for doubt in facts.doubts:
+                found.doubts.setdefault(doubt, number)
         for loop in _loops(found.facts):
             found.repeated |= loop
             changed = frozenset().union(*(found.facts[number].set_ | found.facts[number].touched for number in loop))
@@ -295,27 +330,26 @@ class _Fixpoint:
                 if after in loop and self.order(after) <= self.order(number)
             )
             found.loops.append(Loop(loop, frozenset(back), changed))
-        found.callbacks = tuple(dict.fromkeys(self.callbacks()))
+        found.callbacks = tuple(self.callbacks)
         return found
 
-    def callbacks(self) -> Iterator[tuple[str, str, int, str]]:
-        """Yield the functions that a timer or a workqueue is told to call."""
-        for number in self.envs:
-            node = self.code.nodes[number]
-            x = self.code.instruction(node)
-            if x.form.kind is not Kind.CALL:
-                continue
-            reference = self.code.reference(node)
-            kind = "wq" if reference and reference.name.startswith("bpf_wq_set_callback") else ""
-            if x.imm == 170 and not x.src and reference is None:
-                kind = "timer"
-            if kind:
-                env, depth = self.envs[number], self.code.frames[node.frame].depth
-                function, holder = env.get(register(depth, 2)), env.get(register(depth, 1))
-                if isinstance(function, Pointer) and isinstance(holder, Pointer):
-                    for spot in function.spots:
-                        if spot.region.space is Space.CODE:
-                            yield kind, spot.region.name, spot.region.key, holder.spots[0].region.name
+    def note_callback(self, node: Node, env: Env) -> None:
+        """Note the function that a timer or a workqueue is told to call."""
+        x = self.code.instruction(node)
+        if x.form.kind is not Kind.CALL:
+            return
+        reference = self.code.reference(node)
+        kind = "wq" if reference and reference.name.startswith("bpf_wq_set_callback") else ""
+        if x.imm == TIMER_SET_CALLBACK and not x.src and reference is None:
+            kind = "timer"
+        if kind:
+            depth = self.code.frames[node.frame].depth
+            function, holder = env.get(register(depth, 2)), env.get(register(depth, 1))
+            if isinstance(function, Pointer) and isinstance(holder, Pointer):
+                for spot in function.spots:
+                    if spot.region.space is Space.CODE:
+                        called = kind, spot.region.name, spot.region.key, holder.spots[0].region.name
+                        self.callbacks.setdefault(called)
 
 
 def _thresholds(code: Code) -> list[int]:
@@ -357,8 +391,9 @@ def _loops(facts: dict[int, NodeFacts]) -> Iterator[frozenset[int]]:
                 if work:
                     low[work[-1][0]] = min(low[work[-1][0]], low[node])
                 if low[node] == index[node]:
-                    component = stack[stack.index(node):]
-                    del stack[len(stack) - len(component):]
+                    component: list[int] = []
+                    while not component or component[-1] != node:
+                        component.append(stack.pop())
                     on.difference_update(component)
                     if len(component) > 1 or node in facts[node].successors:
                         yield frozenset(component)

@@ -32,6 +32,9 @@ def every(run: Callable[[Choices], Result]) -> Iterator[tuple[tuple[int, ...], R
     while script is not None:
         choices = Choices(script)
         result = run(choices)
+        if not choices.asked:
+            yield (), result
+            return
         answers = choices.answers
         yield answers, result
         script = None

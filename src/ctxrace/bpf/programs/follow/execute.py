@@ -160,7 +160,7 @@ def _branch(o: Operands) -> Node:
             narrowed = refine(other, bits, second, first, taken=taken)
             if narrowed is not None and narrowed != second:
                 _narrow(o, x.src, second, narrowed)
-    return o.node._replace(slot=x.target) if taken else o.next()
+    return Node(o.node.frame, o.node.section, x.target) if taken else o.next()
 
 
 def _narrow(o: Operands, number: int, before: Value, after: Value) -> None:

@@ -164,7 +164,8 @@ class Operands:
 
     def next(self, slots: int = 1) -> Node:
         """Return the node that stands behind this one."""
-        return self.node._replace(slot=self.node.slot + slots)
+        frame, section, slot = self.node
+        return Node(frame, section, slot + slots)
 
     def unknown(self, bits: int = 64) -> Scalar:
         """Return a number that nobody knows, under the name that the world gives it."""
@@ -224,14 +225,15 @@ class Operands:
             return None
         if isinstance(pointer, Scalar):
             return ()
-        return tuple(
-            Spot(spot.region, spot.low + off, spot.high + off) for spot in pointer.spots if self._is_shared(spot.region)
-        )
+        found = []
+        for region, low, high in pointer.spots:
+            if self._is_shared(region):
+                found.append(Spot(region, low + off, high + off))
+        return tuple(found)
 
     def _is_shared(self, region: Region) -> bool:
-        return region.space is Space.ELEMENT or (
-            region.space is Space.DATA and not self.code.object.maps[region.name].read_only
-        )
+        space = region.space
+        return space is Space.ELEMENT or (space is Space.DATA and not self.code.object.maps[region.name].read_only)
 
     def read(self, pointer: Value, off: int, size: int) -> Value:
         """Return `size` bytes of what `pointer` points to."""
