@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden docs benchmarks clean
+.PHONY: demo test lint slow golden docs benchmarks fuzz-bpf clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -30,6 +30,9 @@ docs: $(READY)
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/claims.py
+
+fuzz-bpf: $(READY)
+	$(BIN)/python -m tests.bpf.programs.fuzz 10000
 
 clean:
 	rm -rf $(VENV)
