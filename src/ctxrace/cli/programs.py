@@ -25,7 +25,7 @@ from ctxrace.report.programs_json import programs_to_json
 
 __all__ = ["check_programs", "replay_programs"]
 
-DEFAULT_STATES = 50_000  # of one question
+DEFAULT_STATES = 10_000  # of one question: a few seconds
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="what clang -target bpf -c -g wrote")]
 KernelOption = Annotated[

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from typing import Any
 
 from ctxrace.bpf.programs.follow.choices import Choices, every
+from ctxrace.bpf.programs.follow.cycles import cycles
 from ctxrace.bpf.programs.follow.execute import execute
 from ctxrace.bpf.programs.follow.operands import Code, Doubt
 from ctxrace.bpf.programs.follow.state import Env, Node, register
@@ -320,7 +321,7 @@ class _Fixpoint:
             facts.accesses = list(dict.fromkeys(facts.accesses))
             for doubt in facts.doubts:
                 found.doubts.setdefault(doubt, number)
-        for loop in _loops(found.facts):
+        for loop in cycles({number: facts.successors for number, facts in found.facts.items()}):
             found.repeated |= loop
             changed = frozenset().union(*(found.facts[number].set_ | found.facts[number].touched for number in loop))
             back = (
@@ -360,42 +361,3 @@ def _thresholds(code: Code) -> list[int]:
             if x.form.kind is Kind.BRANCH and not x.form.register and x.imm >= 0:
                 found |= {x.imm, x.imm + 1, max(x.imm - 1, 0)}
     return sorted(found)
-
-
-def _loops(facts: dict[int, NodeFacts]) -> Iterator[frozenset[int]]:
-    """Yield the sets of nodes that lead back to themselves: Tarjan's algorithm, without recursion."""
-    index: dict[int, int] = {}
-    low: dict[int, int] = {}
-    stack: list[int] = []
-    on: set[int] = set()
-    for root in facts:
-        if root in index:
-            continue
-        work = [(root, iter(facts[root].successors))]
-        index[root] = low[root] = len(index)
-        stack.append(root)
-        on.add(root)
-        while work:
-            node, successors = work[-1]
-            for after in successors:
-                if after not in index:
-                    index[after] = low[after] = len(index)
-                    stack.append(after)
-                    on.add(after)
-                    work.append((after, iter(facts[after].successors)))
-                    break
-                if after in on:
-                    low[node] = min(low[node], index[after])
-            else:
-                work.pop()
-                if work:
-                    low[work[-1][0]] = min(low[work[-1][0]], low[node])
-                if low[node] == index[node]:
-                    component: list[int] = []
-                    while not component or component[-1] != node:
-                        component.append(stack.pop())
-                    on.difference_update(component)
-                    if len(component) > 1 or node in facts[node].successors:
-                        yield frozenset(component)
-
-

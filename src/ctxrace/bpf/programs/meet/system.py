@@ -101,6 +101,8 @@ class PairSystem:
         exposed = (side for side in (0, 1) if rules.arrivals[side] or rules.resumes[side])
         self.wanted = frozenset(broken[side] for side in exposed) or frozenset(broken)
         self.events = tuple(slices[side].relevant if everywhere else frozenset(self._events(side)) for side in (0, 1))
+        self._starts: dict[int, list[Invocation | None]] = {}
+        self._ways: dict[tuple[int, Invocation], list[Invocation | None]] = {}
         self._followed: dict[tuple[int, Invocation, Memory, Pending | None], list[_Outcome]] = {}
 
     def _events(self, side: int) -> Iterator[int]:
@@ -144,13 +146,14 @@ class PairSystem:
         return arrival.between and not any(isinstance(value, Scalar) and value.low for value in off)
 
     def _start(self, state: PairState, side: int, switches: int) -> Iterator[Step]:
-        graph = self.graph(side)
-        first = self.slices[side].first.get(graph.entry, END)
-        if first == END:
-            return
-        env = self._restricted(side, first, graph.envs[graph.entry])
-        begun = Invocation(first, *env)
-        for way, found in enumerate(self._silent(side, begun)):
+        if side not in self._starts:
+            graph = self.graph(side)
+            first = self.slices[side].first.get(graph.entry, END)
+            self._starts[side] = []
+            if first != END:
+                env = self._restricted(side, first, graph.envs[graph.entry])
+                self._starts[side] = self._silent(side, Invocation(first, *env))
+        for way, found in enumerate(self._starts[side]):
             if found is not None:
                 begun_now = self._with(state._replace(running=side), side, found)
                 yield Step(Label("start", side, way), begun_now, switches, 0)
@@ -221,6 +224,9 @@ class PairSystem:
 
     def _silent(self, side: int, mine: Invocation) -> list[Invocation | None]:
         """Return where an invocation may come to by steps that cannot be noticed: an event each, None for its end."""
+        known = self._ways.get((side, mine))
+        if known is not None:
+            return known
         found: dict[Invocation | None, None] = {}
         seen, work = {mine}, [mine]
         while work:
@@ -237,7 +243,8 @@ class PairSystem:
                 if following not in seen:
                     seen.add(following)
                     work.append(following)
-        return list(found)
+        ways = self._ways[side, mine] = list(found)
+        return ways
 
     def _execute(
         self, side: int, mine: Invocation, memory: Memory, other: Pending | None
