@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.machine.linked import COMPILERS, SCRIPT
 
 from ctxrace.core.errors import ImageError
 from ctxrace.machine.arch.arm64 import ARM64
@@ -15,18 +16,6 @@ from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.layout import Layout, Member, spell
 from ctxrace.machine.toolchain import Build, compile_c, find_compiler
 
-SCRIPT = """SECTIONS { . = 0xffff800080000000; .text : { *(.text .text.*) }
-.rodata : ALIGN(4096) { *(.rodata .rodata.*) } .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
-.data ALIGN(4096) : { *(.data .data.[!.]*) } .bss : { *(.bss .bss.* COMMON) }
-.data..percpu ALIGN(4096) : { *(.data..percpu .data..percpu..*) }
-/DISCARD/ : { *(.comment .note.* .ctxrace.refs) } }"""
-COMPILERS = [
-    None,
-    pytest.param("clang", marks=pytest.mark.skipif(not shutil.which("clang"), reason="no clang in PATH")),
-    pytest.param(
-        ARM64.gcc[0], marks=pytest.mark.skipif(not shutil.which(ARM64.gcc[0]), reason=f"no {ARM64.gcc[0]} in PATH")
-    ),
-]
 CODE = """typedef unsigned char u8;
 struct inner { int count; short pair[2]; };
 struct stats {

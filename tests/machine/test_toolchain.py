@@ -3,7 +3,6 @@
 import importlib.metadata
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.machine.linked import COMPILERS, SCRIPT
 
 from ctxrace.core.errors import ImageError, ToolchainError
 from ctxrace.machine import toolchain
@@ -18,19 +18,6 @@ from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.build.process import Processes
 from ctxrace.machine.image import load_image
 from ctxrace.machine.toolchain import Build, Compiler, compile_c, default_cache, find_compiler, link_object
-
-SCRIPT = """SECTIONS { . = 0xffff800080000000; .text : { *(.text .text.*) }
-.rodata : ALIGN(4096) { *(.rodata .rodata.*) } .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
-.data ALIGN(4096) : { *(.data .data.[!.]*) } .bss : { *(.bss .bss.* COMMON) }
-.data..percpu ALIGN(4096) : { *(.data..percpu .data..percpu..*) }
-/DISCARD/ : { *(.comment .note.* .ctxrace.refs) } }"""
-COMPILERS = [
-    None,
-    pytest.param("clang", marks=pytest.mark.skipif(not shutil.which("clang"), reason="no clang in PATH")),
-    pytest.param(
-        ARM64.gcc[0], marks=pytest.mark.skipif(not shutil.which(ARM64.gcc[0]), reason=f"no {ARM64.gcc[0]} in PATH")
-    ),
-]
 
 
 @pytest.fixture(scope="module")

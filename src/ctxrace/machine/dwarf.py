@@ -35,7 +35,7 @@ _SIGNED = (5, 6)  # DW_ATE_signed, DW_ATE_signed_char: DWARF 5, section 7.8
 class Line(NamedTuple):
     """The instructions from address `start` up to `end` come from `line` of `file`.
 
-    file: as the compiler was told; path: where it was found then.
+    file: as it was given to the compiler; path: where the compiler found it.
     """
 
     start: int

@@ -156,7 +156,7 @@ class Machine:
         return mask & self.arch.interrupt_bits == self.arch.interrupts_on
 
     def changes_interrupt_mask(self, address: int) -> bool:
-        """Return whether the instruction at `address` writes the interrupt mask, and so changes who may arrive."""
+        """Return whether the instruction at `address` writes the interrupt mask, and so which interrupts may arrive."""
         return self._changes_mask[address]
 
     def asks_which_cpu(self, address: int) -> bool:
@@ -314,7 +314,7 @@ class _Run:
         return following
 
     def check_return(self, instruction: Instruction, following: int) -> None:
-        """Raise `ExecutionError` for a return that liveness did not reckon with: it took registers for dead there."""
+        """Raise `ExecutionError` for a return to where liveness assumed none: it may have cut what is read there."""
         if following != EXIT and not self.machine.liveness.may_return(following):
             raise ExecutionError(
                 f"{str(instruction)!r} at {self.image.where(instruction.address)} returns to "

@@ -164,7 +164,7 @@ class Image:
         """Return the source line of the instruction at `address`, or None where none is known.
 
         Of an inline function in one of `headers` it is the line that calls it, if that is outside of them.
-        A relative file name is as the compiler was told, an absolute one is relative to the working directory
+        A relative file name is as it was given to the compiler, an absolute one is relative to the working directory
         when below it, else its last part alone. Raises `ImageError`: damaged debug information.
         """
         found = self._line(address)

@@ -3,8 +3,8 @@
 A backward data-flow analysis over all code reachable from the entries, a bit for each byte of the register
 file. It knows no calling convention, so that hand-written code is as welcome as a compiler's: a return may go
 to after any call, and an indirect branch may read everything. Where there are indirect branches, not all calls are
-known, and a return may read everything, too. That a return leads nowhere else is not assumed: who runs the code asks
-`may_return`. Which register it goes through says nothing: trampolines return to their callers by ``ret x10``.
+known, and a return may read everything, too. That a return leads nowhere else is not assumed: the machine asks
+`may_return` each time. Which register it goes through says nothing: trampolines return to their callers by ``ret x10``.
 """
 
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ class Liveness:
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
             lifter.register(arch.stack_pointer)
         )
-        # Derived from who runs where, never part of a context's own state.
+        # They follow from which task runs on which CPU, and are never part of a context's own state.
         self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
         self._after_calls: frozenset[int] = frozenset()
@@ -63,7 +63,7 @@ class Liveness:
         return sorted(self._live)
 
     def may_return(self, address: int) -> bool:
-        """Return whether a return to `address`, which is not where an entry returns to, was reckoned with."""
+        """Return whether a return to `address`, which is not where an entry returns to, was taken into account."""
         return self.indirect or address in self._after_calls
 
     def reaches(self, address: int) -> bool:

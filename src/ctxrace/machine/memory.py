@@ -1,7 +1,7 @@
 """Memory as one context sees it during one step, and the line between private and shared.
 
-Memory is a few blobs of bytes: what all contexts share, what belongs to whoever is `current`, and the context's
-own stack. A step records what it read and wrote outside its stack; by that record the same step of the same
+Memory is a few blobs of bytes: what all contexts share, what belongs to the task that is `current`, and the
+context's own stack. A step records what it read and wrote outside its stack; by that record the same step of the same
 context is never evaluated twice.
 """
 
@@ -18,14 +18,14 @@ __all__ = ["Fault", "FirstWrite", "ForeignAccess", "Memory", "NotPrivate", "Read
 class RegionKind(IntEnum):
     """Who can reach a region."""
 
-    CONSTANT = 0  # nobody can write it
+    CONSTANT = 0  # no context can write it
     SHARED = 1  # every context
     OWN = 2  # the running task and the interrupts over it
     STACK = 3  # this context alone
     GUARD = 4  # below a stack
-    FOREIGN = 5  # another context's, as long as nobody proves otherwise
-    UNWRITTEN = 7  # every context, but nobody has written it in any run so far
-    STATISTIC = 6  # reads as at the start, and forgets what is written: nothing hangs on it
+    FOREIGN = 5  # another context's, unless an access shows that it is not
+    UNWRITTEN = 7  # every context, but no context has written it in any run so far
+    STATISTIC = 6  # reads as at the start, and forgets what is written: it affects no control flow
 
 
 _REACHED_BY_OTHERS = frozenset({RegionKind.SHARED, RegionKind.OWN})  # an access there is an event, as a rule
@@ -115,9 +115,10 @@ class Memory:
         saved: frozenset[int] = frozenset(),
         byte_order: Literal["little", "big"] = "little",
     ) -> None:
-        """Quiet bytes of `own` may be read without an event: nobody changes them behind the reader's back.
+        """Quiet bytes of `own` may be read without an event: no other context leaves them changed.
 
-        Saved bytes of it may also be written without an event: whoever comes between puts them back, blindly.
+        Saved bytes of it may also be written without an event: an interrupt that changes them puts them back, and does
+        not look at what they were.
         """
         self._order = byte_order
         self._regions = tuple(regions)
@@ -226,8 +227,11 @@ class Memory:
         """
         region = self._locate(place, 8)
         at = place - region.base + region.start
-        blob = {RegionKind.STACK: self.stack, RegionKind.CONSTANT: self._constant}.get(region.kind)
-        if blob is None:
+        if region.kind is RegionKind.STACK:
+            blob: bytes | bytearray = self.stack
+        elif region.kind not in self._blobs:
+            blob = self._constant
+        else:
             blob = self._blobs[region.kind]
             self.reads[Read(region.kind, at, 8, self._before[region.kind][at : at + 8])] = None
         return int.from_bytes(blob[at : at + 8], self._order)
@@ -240,7 +244,7 @@ class Memory:
         """Return whether a store-exclusive to `address` succeeds, and disarm."""
         passed = self.monitor == (address,)
         if self._private:
-            raise NotPrivate  # what it does hangs on whether anybody came between
+            raise NotPrivate  # what it does depends on whether another context ran in between
         self.monitor = ()
         if not passed:
             self.notes.append(("fails", "the store fails: the exclusive monitor was cleared"))

@@ -30,7 +30,7 @@ ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working dire
 LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
 NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
-_UNTOLD = re.compile(rb"incbin|\.include")
+_READS_UNREPORTED = re.compile(rb"incbin|\.include")
 CLANG_VERSION = r"clang version (\S+)"
 BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
 
@@ -66,7 +66,7 @@ class Build:
     """Hold one linked executable.
 
     path: the ELF file in the cache; messages: what compiler and linker printed, unchanged (warnings).
-    compiler: who compiled it, None for an object file; optimize: the optimisation flag in effect.
+    compiler: what compiled it, None for an object file; optimize: the optimisation flag in effect.
     """
 
     path: Path
@@ -163,8 +163,8 @@ def compile_c(
             dependencies += [path, *read]
             targets.append(target)
         messages += _link(processes, targets, work, arch, linker_script, str(source))
-        told = not compiler.configured and not names_files([*compiler.flags, *flags])
-        return Built(messages, dependencies, told and not any(map(_reads_more, dependencies)))
+        reported = not compiler.configured and not names_files([*compiler.flags, *flags])
+        return Built(messages, dependencies, reported and not any(map(_reads_more, dependencies)))
 
     path, messages = remembered(key, cache, build)
     return Build(path, messages, compiler, effective)
@@ -305,12 +305,12 @@ def _link(
     missing = _undefined(messages)
     if not missing:
         raise ToolchainError(f"{names[0]} does not link ({_ended(status)})", messages)
-    told = ", ".join(f"{name} (referenced by {where})" for name, where in missing.items())
+    uses = ", ".join(f"{name} (referenced by {where})" for name, where in missing.items())
     them = "it" if len(missing) == 1 else "them"
     hint = f"define {them} in {source}"
     if BUILTINS & missing.keys():
         hint += " (compilers call memcpy and its kin for plain C, too)"
-    raise ToolchainError(f"{names[0]} uses functions or variables that nothing defines: {told}; {hint}", messages)
+    raise ToolchainError(f"{names[0]} uses functions or variables that nothing defines: {uses}; {hint}", messages)
 
 
 def _undefined(messages: str) -> dict[str, str]:
@@ -329,7 +329,7 @@ def _undefined(messages: str) -> dict[str, str]:
 
 def _reads_more(path: Path) -> bool:
     # The assembler's .incbin and .include read files of which compilers do not tell.
-    return _UNTOLD.search(contents(path, MOST_SOURCE, ToolchainError)) is not None
+    return _READS_UNREPORTED.search(contents(path, MOST_SOURCE, ToolchainError)) is not None
 
 
 def _source(path: Path) -> bytes:

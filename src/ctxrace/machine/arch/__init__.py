@@ -1,4 +1,10 @@
-"""Architectures: one file each, found by name."""
+"""Architectures: one file each, found by name.
+
+Start with `architecture`, which says what must be known about one; `arm64` is the fullest example, and its `repair`
+mends p-code that differs from the manual. A new architecture is a file like it, an entry in `ARCHITECTURES`, and a
+test that holds its instructions against an emulator.
+It imports `core`, and of `machine` only `pcode`.
+"""
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.machine.arch.architecture import Architecture

@@ -1,4 +1,4 @@
-"""What the machine must be told about one instruction set that its p-code does not say."""
+"""What p-code does not say about an instruction set, and the machine must know."""
 
 from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
@@ -77,7 +77,7 @@ class Architecture:
     alignment: Callable[[Instruction], int] = _anywhere
     whole_instructions: bool = False  # one CPU never takes an interrupt between two accesses of an instruction
     delays_interrupts: frozenset[str] = frozenset()  # what turns interrupts on with the end of the next instruction
-    # User operations whose result nobody can know, and what that is: only code that does not use it may ask.
+    # User operations whose result has no known value, and what that is: the code must not use it.
     unpredictable: Mapping[str, str] = field(default_factory=dict)
     # The register that a shadow call stack is kept in, and the instruction that puts a return address onto it.
     shadow_call: tuple[str, bytes] | None = None
@@ -96,5 +96,5 @@ class Architecture:
 
     @property
     def identity_registers(self) -> tuple[str, ...]:
-        """The registers that say who runs where. Code may read them, and nobody but the kernel writes them."""
+        """The registers that say which task runs on which CPU. Code may read them; only the kernel writes them."""
         return tuple(name for name in (self.task_register, self.percpu_register) if name)

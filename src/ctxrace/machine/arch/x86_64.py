@@ -145,7 +145,7 @@ def _swap_bytes(op: Op, index: int) -> tuple[Op, ...]:
 
 
 def _push_flags(ops: tuple[Op, ...]) -> tuple[Op, ...]:
-    # Bit 1 is always set (SDM vol. 1, 3.4.3). AF is pushed as 0, because nobody has computed it.
+    # Bit 1 is always set (SDM vol. 1, 3.4.3). AF is pushed as 0, because it is not computed.
     without = tuple(
         op._replace(inputs=tuple(constant(0, 1) if node == _ADJUST else node for node in op.inputs)) for op in ops
     )

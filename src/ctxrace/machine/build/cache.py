@@ -29,7 +29,7 @@ FORMAT = "2"  # of what the cache holds; a new number makes every old entry a mi
 
 
 class Built(NamedTuple):
-    """What a build says besides the executable that it leaves in its directory as ``linked``.
+    """What a build reports, beside the executable that it leaves in its directory as ``linked``.
 
     messages: what compiler and linker printed; dependencies: the files that they read.
     again: whether the same files give the same executable, so that it may be remembered.

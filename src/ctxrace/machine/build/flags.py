@@ -73,8 +73,8 @@ def _first(flags: Sequence[str], judge: Callable[[str, str], str]) -> str:
         if flag in _DEFINES and waiting:
             waiting.pop(0)
         elif found := _file_of(flag, waiting):
-            if said := judge(*found):
-                return said
+            if reason := judge(*found):
+                return reason
         elif not _HARMLESS.fullmatch(flag):
             return f"{flag!r} is not among the flags known to be harmless"
     return ""
