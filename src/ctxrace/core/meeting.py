@@ -112,7 +112,8 @@ class Finding:
 class Pair:
     """Whether the second program may run over the first. memory: what both reach and one writes.
 
-    meets: ``runs``, ``missed`` or ``apart``; rule: what decides it; sources: where that was read.
+    meets: ``runs``, ``missed`` or ``apart``; rule: what decides it. sure: whether it is known that both run in the
+    contexts in which the second arrives. inferred: not every place that decides it was read.
     """
 
     first: str
@@ -121,13 +122,16 @@ class Pair:
     rule: str
     memory: tuple[str, ...] = ()
     inferred: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramsResult:
     """Everything that a report says of an object.
 
-    kernel, preemption, rcu: the kernel; rcu_from: where it is known from whether RCU is preemptible.
+    kernel, preemption, rcu: the kernel; rcu_from: where it is known from whether RCU is preemptible. distribution:
+    whose kernel it is, if it was named or is the default. assumed: the programs of which nobody read where their hook
+    is called; inferred: those of which not every caller was read.
     programs, instructions: how many there are. pairs: which may meet; searched: how many pairs share memory so that
     they were searched. states: visited by all searches. unfollowed: what keeps a proof from being one, by program.
     outcome: the worst of all.
@@ -146,5 +150,8 @@ class ProgramsResult:
     searched: int = 0
     states: int = 0
     unfollowed: tuple[tuple[str, str], ...] = ()
+    distribution: str = ""
+    assumed: tuple[str, ...] = ()
+    inferred: tuple[str, ...] = ()
     command: str = ""
     replay: str = ""

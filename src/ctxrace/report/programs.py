@@ -34,6 +34,7 @@ def _lines(result: ProgramsResult) -> Iterator[str]:
     yield from wrap(_answer(result), WIDTH, "    ")
     yield from wrap(_kernel(result), WIDTH, "    ")
     yield from wrap(_size(result), WIDTH, "    ")
+    yield from _not_read(result)
     for finding in result.findings:
         yield ""
         yield from _finding(finding, result.replay)
@@ -61,9 +62,23 @@ def _answer(result: ProgramsResult) -> str:
 
 
 def _kernel(result: ProgramsResult) -> str:
-    rcu = {"given": "as given", "config": "by the configuration", "distribution": "as its distribution builds it",
+    rcu = {"given": "as given", "config": "by the configuration", "distribution": f"as {result.distribution} builds it",
            "model": "which comes with the model"}.get(result.rcu_from, result.rcu_from)  # fmt: skip
     return f"kernel {result.kernel}, preemption {result.preemption}, RCU {result.rcu} ({rcu})"
+
+
+def _not_read(result: ProgramsResult) -> Iterator[str]:
+    """What the rules take for granted, as nobody read it in the kernel's sources."""
+    if result.assumed:
+        names = listed([clean(name) for name in result.assumed], min(SHOWN, len(result.assumed)))
+        yield from wrap(
+            f"assumed: a task calls the hooks of {names}, with nothing turned off; --context PROGRAM=LEVEL says where",
+            WIDTH,
+            "    ",
+        )
+    if result.inferred:
+        names = listed([clean(name) for name in result.inferred], min(SHOWN, len(result.inferred)))
+        yield from wrap(f"inferred: where {names} may run, as not every caller was read", WIDTH, "    ")
 
 
 def _size(result: ProgramsResult) -> str:
@@ -203,14 +218,27 @@ def render_pairs(result: ProgramsResult) -> str:
     return finish(_pair_lines(result), WIDTH)
 
 
+_TITLES = (
+    ("runs", True, "may run over"),
+    ("missed", True, "is skipped by the guard of"),
+    ("runs", False, "might run over"),
+    ("missed", False, "might be skipped by the guard of"),
+)
+"""How `Pair.meets` and `Pair.sure` are put."""
+
+
 def _pair_lines(result: ProgramsResult) -> Iterator[str]:
     yield from wrap(_kernel(result), WIDTH, "    ")
-    for word, title in (("runs", "may run over"), ("missed", "is skipped by the guard of")):
-        found = [pair for pair in result.pairs if pair.meets == word and (pair.memory or word == "missed")]
+    yield from _not_read(result)
+    for word, sure, title in _TITLES:
+        meeting = [pair for pair in result.pairs if pair.meets == word and pair.sure is sure]
+        found = [pair for pair in meeting if pair.memory or word == "missed"]
         if found:
             yield ""
             rows = [(clean(pair.second), title, clean(pair.first), _on(pair)) for pair in found]
             yield from (f"  {line}".rstrip() for line in columns(rows))
+            if not sure:
+                yield "  nobody read where their hooks are called; --context PROGRAM=LEVEL says where"
     apart: dict[str, int] = {}
     for pair in result.pairs:
         if pair.meets == "apart":

@@ -13,7 +13,8 @@ from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.telling import memory_name
 from ctxrace.bpf.programs.rules import Kernel, meeting, placement
-from ctxrace.bpf.programs.rules.placement import Placement
+from ctxrace.bpf.programs.rules.meeting import How, Meeting
+from ctxrace.bpf.programs.rules.placement import Certainty, Placement
 from ctxrace.core.errors import CtxraceError, ScenarioError
 from ctxrace.core.meeting import Finding, Pair, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
@@ -143,10 +144,7 @@ def check_object(
         for over, by in ways:
             a, b = programs[over], programs[by]
             rules = meeting(a.placement, b.placement, same_program=over == by)
-            inferred = a.placement.inferred or b.placement.inferred
-            names = a.function.name, b.function.name
-            rule = rules.decisive.rule.value
-            pairs.append(Pair(*names, rules.outcome.value, rule, tuple(map(memory_name, memory)), inferred))
+            pairs.append(_pair(a, b, rules, memory))
             findings += missed(a, b, rules)
             met = met or bool(rules.runs)
         if met and memory:
@@ -177,6 +175,22 @@ def check_object(
         searched=0 if pairs_only else len(work),
         states=states,
         unfollowed=tuple(dict.fromkeys(found.unfollowed)),
+        distribution=kernel.name,
+        assumed=tuple(each.function.name for each in programs if each.placement.certainty is Certainty.ASSUMED),
+        inferred=tuple(each.function.name for each in programs if each.placement.inferred),
+    )
+
+
+def _pair(first: Placed, second: Placed, rules: Meeting, memory: Sequence[Region]) -> Pair:
+    decisive = rules.decisive
+    return Pair(
+        first.function.name,
+        second.function.name,
+        rules.outcome.value,
+        decisive.rule.value,
+        tuple(map(memory_name, memory)),
+        inferred=first.placement.inferred or second.placement.inferred,
+        sure=decisive.how is How.NEVER or decisive.certainty is not Certainty.POSSIBLE,
     )
 
 
