@@ -111,9 +111,9 @@ def test_what_no_scenario_declares_can_be_claimed(judge: Judge, source: str, kin
     ("line", "message"),
     [
         ("1. violates fair", "c.txt:2: 'violates fair': no such property; there are: exclusive(body), check, fault"),
-        ("1. violates sleep and busy == 1", "nobody knows what comes after, or holds then; write last, and alone: "
+        ("1. violates sleep and busy == 1", "what comes after it, or holds then, is not known; write last, and alone: "
          "violates sleep"),
-        ("1. violates fault\n2. A finishes", "c.txt:2: 'violates fault': nobody knows what comes after"),
+        ("1. violates fault\n2. A finishes", "c.txt:2: 'violates fault': what comes after it"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_violated_is_refused(judge: Judge, line: str, message: str) -> None:

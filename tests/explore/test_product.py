@@ -1,4 +1,4 @@
-"""How far a follower can be brought: when the search for it ends, and what it says then."""
+"""How far an observer can be brought: when the search for it ends, and what it says then."""
 
 import gc
 from collections.abc import Hashable, Iterable
@@ -8,21 +8,23 @@ import pytest
 from tests.explore.toys import Edge, Endless, Graph, chain
 
 from ctxrace.core.system import Step, System
-from ctxrace.explore.product import Deepest, Mark, Product, deepest
+from ctxrace.explore.product import Deepest, ObserverState, Product, deepest
 from ctxrace.explore.search import Limits, search
 
 
 class Counting:
-    """A follower that waits for `goal` steps, whichever they are."""
+    """An observer that waits for `goal` steps, whichever they are."""
 
     def __init__(self, goal: int) -> None:
         self.goal = goal
 
-    def initial(self, _state: Hashable) -> Mark:
-        return Mark(0)
+    def initial(self, _state: Hashable) -> ObserverState:
+        return ObserverState(0)
 
-    def follow(self, _state: Hashable, _step: Step, mark: Mark) -> Iterable[tuple[Hashable, Mark]]:
-        return [("anybody", Mark(mark.progress + 1))]
+    def observe(
+        self, _state: Hashable, _step: Step, mark: ObserverState
+    ) -> Iterable[tuple[Hashable, ObserverState]]:
+        return [("anybody", ObserverState(mark.progress + 1))]
 
     def period(self, progress: int) -> int:
         return progress

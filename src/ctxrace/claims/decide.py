@@ -1,15 +1,15 @@
-"""Decide a claim: are its steps possible, in this order; if not, how far, and is its outcome all the same?"""
+"""Decide a claim: are its steps possible in this order? If not, how far do they go, and is the outcome reachable?"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ctxrace.claims.execute import Executed, execute, system_of
 from ctxrace.claims.explain import always_called, could, memory, reasons
-from ctxrace.claims.observer.interrupts import UnseenInterrupts, unseen_by
-from ctxrace.claims.observer.observer import ClaimFollower
+from ctxrace.claims.narrate import Story, standing
+from ctxrace.claims.observer.observer import ClaimObserver
+from ctxrace.claims.observer.whole_interrupts import WholeInterrupts, interrupts_may_be_whole
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act, Condition
-from ctxrace.claims.tell import Story, standing
 from ctxrace.core.claim import Answer, ClaimResult, Finding, FindingKind, How, OutcomeFound
 from ctxrace.core.ending import ClaimedOutcome
 from ctxrace.core.why import SearchEnded, Why
@@ -42,12 +42,12 @@ def decide(
     refused = next((k for k, line in enumerate(steps) if always_called(program.image, resolved, line)), None)
     whole = resolved if refused is None else _cut(resolved, refused)
     executed = without_wrong_ones(lambda assumed: execute(program, whole, assumed, limits, progress, refused))
-    found, follower = executed.found, executed.follower
-    reached = min(found.progress, len(follower.steps))
-    confirmed = found.progress == follower.goal and refused is None
-    judged = found.exhausted or found.progress >= (follower.goal if refused is None else refused)
+    found, observer = executed.found, executed.observer
+    reached = min(found.progress, len(observer.steps))
+    confirmed = found.progress == observer.goal and refused is None
+    judged = found.exhausted or found.progress >= (observer.goal if refused is None else refused)
     answer = Answer.CONFIRMED if confirmed else Answer.IMPOSSIBLE if judged else Answer.INCOMPLETE
-    story = Story(follower, executed.run)
+    story = Story(observer, executed.run)
     at = None if confirmed else _failing(executed, reached, refused)
     failed = None if at is None else steps[at]
     impossible = at is not None and answer is Answer.IMPOSSIBLE
@@ -74,10 +74,10 @@ def decide(
 
 
 def _with_end(result: ClaimResult, executed: Executed) -> ClaimResult:
-    """Return `result` with who stands where, and what memory holds, where the steps go no further."""
-    follower, run = executed.follower, executed.run
-    stands = [replace(one, next_rows=could(follower, run, one.context)) for one in standing(follower, run)]
-    return replace(result, standing=tuple(stands), memory=tuple(memory(follower, run)))
+    """Return `result` with where each context stands, and what memory holds, where the steps go no further."""
+    observer, run = executed.observer, executed.run
+    stands = [replace(one, next_rows=could(observer, run, one.context)) for one in standing(observer, run)]
+    return replace(result, standing=tuple(stands), memory=tuple(memory(observer, run)))
 
 
 def _cut(resolved: Resolved, index: int) -> Resolved:
@@ -88,16 +88,16 @@ def _cut(resolved: Resolved, index: int) -> Resolved:
 
 def _failing(executed: Executed, reached: int, refused: int | None) -> int:
     """Return the index of the step that is not possible after `reached` others; refused: one that needs no search."""
-    follower = executed.follower
-    if reached < len(follower.steps) or refused is not None or not executed.run:
-        return min(reached, len(follower.steps) - 1) if refused is None else reached
+    observer = executed.observer
+    if reached < len(observer.steps) or refused is not None or not executed.run:
+        return min(reached, len(observer.steps) - 1) if refused is None else reached
     # All have happened. What is not possible is that a context finishes without a call.
-    _, mark = executed.run[-1][1].state
+    _, observed = executed.run[-1][1].state
     avoided = [
         index
-        for index, line in enumerate(follower.steps)
+        for index, line in enumerate(observer.steps)
         if isinstance(line.says, Act) and line.says.kind == "avoid" and line.says.who
-        if follower.pairs[line.says.who, follower.resolved.functions[line.says.subject]] & mark.memory.avoiding
+        if observer.pairs[line.says.who, observer.resolved.functions[line.says.subject]] & observed.memory.avoiding
     ]
     return avoided[-1]
 
@@ -136,14 +136,14 @@ def _with_outcome(
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
         system = system_of(program, alone, assumed, everywhere=False)
-        explored = UnseenInterrupts(system) if unseen_by(alone) else system
-        return system, search(Product(explored, ClaimFollower(system, alone)), None, limits, progress)
+        explored = WholeInterrupts(system) if interrupts_may_be_whole(alone) else system
+        return system, search(Product(explored, ClaimObserver(system, alone)), None, limits, progress)
 
     system, found = without_wrong_ones(attempt)
     run = found.runs.get(REACHED)
     shown = None
     if run is not None:
-        opened = UnseenInterrupts(system)
+        opened = WholeInterrupts(system)
         opened_run = [pair for (state, _), step in run for pair in opened.opened(state, inner(step))]
         shown = narrate(system, opened_run)
         shown = replace(shown, endings=(ClaimedOutcome(result.outcome_text),), schedule="")

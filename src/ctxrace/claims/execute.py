@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from ctxrace.claims.observer.interrupts import UnseenInterrupts, unseen_by
-from ctxrace.claims.observer.observer import ClaimFollower
+from ctxrace.claims.observer.observer import ClaimObserver
+from ctxrace.claims.observer.whole_interrupts import WholeInterrupts, interrupts_may_be_whole
 from ctxrace.claims.resolve import Resolved
 from ctxrace.core.system import Step
 from ctxrace.explore.product import REACHED, Deepest, Product, deepest
@@ -24,7 +24,7 @@ _SHORTENING = 20_000  # states of the product to visit in order to know the shor
 class Executed:
     """How far the steps go. run: one that goes so far; shortest: whether it is known to be the shortest."""
 
-    follower: ClaimFollower
+    observer: ClaimObserver
     found: Deepest
     run: list[tuple[Any, Step]]
     shortest: bool
@@ -43,18 +43,18 @@ def execute(
     Raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes` where the code is otherwise than `assumed`.
     """
     system = system_of(program, resolved, assumed, everywhere=True)
-    follower = ClaimFollower(system, resolved)
-    explored = UnseenInterrupts(system) if unseen_by(resolved) else system
-    product = Product(explored, follower, goal)
+    observer = ClaimObserver(system, resolved)
+    explored = WholeInterrupts(system) if interrupts_may_be_whole(resolved) else system
+    product = Product(explored, observer, goal)
     found = deepest(product, limits, progress)
     if found.progress == 0 or not found.run:
-        return Executed(follower, found, [], shortest=True)
+        return Executed(observer, found, [], shortest=True)
     few = min(_SHORTENING, limits.max_states or _SHORTENING)
-    nearest = Product(explored, follower, min(found.progress, product.goal))
+    nearest = Product(explored, observer, min(found.progress, product.goal))
     again = search(nearest, None, Limits(few, limits.timeout), progress)
     run = again.runs.get(REACHED)
     shortest = REACHED in again.shortest
-    return Executed(follower, found, run or found.run, shortest)
+    return Executed(observer, found, run or found.run, shortest)
 
 
 def system_of(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:

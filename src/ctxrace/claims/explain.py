@@ -6,12 +6,12 @@ from itertools import islice
 from typing import Any
 
 from ctxrace.claims.execute import Executed
-from ctxrace.claims.observer.observer import ClaimFollower
-from ctxrace.claims.observer.step_readings import Memory
+from ctxrace.claims.narrate import Story
+from ctxrace.claims.observer.observer import ClaimObserver
+from ctxrace.claims.observer.step_readings import Remembered
 from ctxrace.claims.resolve import Resolved, variable_of
 from ctxrace.claims.syntax import Act, Condition, Line, Term
-from ctxrace.claims.tell import Story
-from ctxrace.core.claim import Memory as Held
+from ctxrace.core.claim import Memory
 from ctxrace.core.interleaving import Access, Event
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.system import Step
@@ -32,7 +32,7 @@ from ctxrace.core.why import (
     Why,
     WouldDo,
 )
-from ctxrace.explore.product import Label, Mark
+from ctxrace.explore.product import Label, ObserverState
 from ctxrace.kernel.narrate.narrator import Narrator
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.machine.avoidance import can_avoid
@@ -47,7 +47,7 @@ _SHOWN = 6
 
 
 def always_called(image: Image, resolved: Resolved, line: Line) -> bool:
-    """Return whether `line` says that a context does not call what every way through its entry calls."""
+    """Return whether `line` says that a context does not call what every path through its entry calls."""
     says = line.says
     if not isinstance(says, Act) or says.kind != "avoid" or not says.who:
         return False
@@ -76,11 +76,11 @@ def _called(image: Image, resolved: Resolved, executed: Executed, line: Line, sa
     if always_called(image, resolved, line):
         return AlwaysCalled(resolved.entries[says.who], says.subject, function)
     call = says.who, says.subject, function
-    observer, nodes = executed.follower, executed.found.nodes
+    observer, nodes = executed.observer, executed.found.nodes
     if executed.found.progress >= len(observer.steps):
         return NeverFinishesWithout(*call)
     bit = observer.pairs[says.who, function]
-    if all(isinstance(mark.memory, Memory) and mark.memory.called & bit for _, mark in nodes):
+    if all(isinstance(observed.memory, Remembered) and observed.memory.called & bit for _, observed in nodes):
         return AlreadyCalled(*call)
     return CalledOrAway(*call)
 
@@ -114,54 +114,54 @@ def _never(executed: Executed, says: Act, *, later: bool) -> Iterator[Why]:
 
 def _forbidden(executed: Executed, who: str) -> Iterator[Why]:
     """Yield which steps forbid `who` to go on as it would."""
-    observer = executed.follower
+    observer = executed.observer
     if not executed.run:
         return
-    _, mark = executed.run[-1][1].state
+    _, observed = executed.run[-1][1].state
     for line in observer.steps:
         says = line.says
         if not isinstance(says, Act) or says.kind != "avoid" or says.who not in ("", who):
             continue
-        if mark.memory.avoiding & observer.pairs[says.who, observer.resolved.functions[says.subject]]:
+        if observed.memory.avoiding & observer.pairs[says.who, observer.resolved.functions[says.subject]]:
             yield Forbids(line.label, who, says.subject)
 
 
 def _next(executed: Executed, who: str) -> Iterator[Why]:
-    found = could(executed.follower, executed.run, who)
+    found = could(executed.observer, executed.run, who)
     if found:
         yield WouldDo(who, found)
 
 
-def memory(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> Iterator[Held]:
+def memory(observer: ClaimObserver, run: Sequence[tuple[Any, Step]]) -> Iterator[Memory]:
     """Yield what the claim's variables hold after `run`."""
-    state = run[-1][1].state[0] if run else follower.system.initial()
-    for name in follower.resolved.places:
-        if follower.resolved.places[name].name != "preempt_count":
-            yield Held(name, follower.conditions.value(state, name))
+    state = run[-1][1].state[0] if run else observer.system.initial()
+    for name in observer.resolved.places:
+        if observer.resolved.places[name].name != "preempt_count":
+            yield Memory(name, observer.conditions.value(state, name))
 
 
-def could(follower: ClaimFollower, run: Sequence[tuple[Any, Step]], who: str) -> tuple[Event | Turn, ...]:
+def could(observer: ClaimObserver, run: Sequence[tuple[Any, Step]], who: str) -> tuple[Event | Turn, ...]:
     """Return what `who` could do next after `run`, if the claim were not strict."""
-    state, mark = run[-1][1].state if run else (follower.system.initial(), None)
-    if mark is None:
-        mark = follower.initial(state)
-    already = len(Story(follower, run).rows)
+    state, observed = run[-1][1].state if run else (observer.system.initial(), None)
+    if observed is None:
+        observed = observer.initial(state)
+    already = len(Story(observer, run).rows)
     found: dict[Event | Turn, None] = {}
-    for step in follower.system.steps(state):
-        for actor, after in follower.follow(state, step, mark, strictly=False):
-            if follower.actor_name(actor) != who:
+    for step in observer.system.steps(state):
+        for actor, after in observer.observe(state, step, observed, strictly=False):
+            if observer.actor_name(actor) != who:
                 continue
             label = Label(step.label, actor, after)
-            longer = [*run, ((state, mark), step._replace(label=label, state=(step.state, after)))]
-            for row in Story(follower, longer).rows[already : already + 1]:
+            longer = [*run, ((state, observed), step._replace(label=label, state=(step.state, after)))]
+            for row in Story(observer, longer).rows[already : already + 1]:
                 found[_unmarked(row)] = None
     return tuple(found)
 
 
 def _unmarked(row: Event | Turn) -> Event | Turn:
     """Return `row` without the steps of the claim that it is."""
-    marks = (NoteKind.IS_STEP, NoteKind.IS_OUTCOME)
-    return replace(row, notes=tuple(note for note in row.notes if note.kind not in marks))
+    found_states = (NoteKind.IS_STEP, NoteKind.IS_OUTCOME)
+    return replace(row, notes=tuple(note for note in row.notes if note.kind not in found_states))
 
 
 def _begins(row: Turn) -> bool:
@@ -173,11 +173,13 @@ def _instead(executed: Executed, says: Act) -> Iterator[Access | Note]:
     """Yield what the context does of the same kind, in all states in which the claimed step is waited for."""
     if says.kind not in ("read", "write", "return"):
         return
-    observer = executed.follower
+    observer = executed.observer
     system = observer.system
     actor = observer.contexts.index(says.who)
-    for state, mark in islice(executed.found.nodes, _LOOKED_AT):
-        if not isinstance(mark.memory, Memory) or observer.whereabouts.running(state, mark.memory.where) != actor:
+    for state, observed in islice(executed.found.nodes, _LOOKED_AT):
+        if not isinstance(observed.memory, Remembered):
+            continue
+        if observer.bindings.running(state, observed.memory.where) != actor:
             continue
         if state.shared < 0 or system.after_event(state).events == 0:
             continue
@@ -197,7 +199,7 @@ def _all_looked_at(executed: Executed) -> bool:
 def _earlier(executed: Executed, says: Act) -> list[tuple[int, Access]]:
     """Return what the context has done of the same kind in its attempt, with the number of the event."""
     number, found = 0, []
-    for row in Story(executed.follower, executed.run).rows:
+    for row in Story(executed.observer, executed.run).rows:
         number += isinstance(row, Event)
         if row.context != says.who:
             continue
@@ -215,11 +217,11 @@ def _about(executed: Executed, access: Access, says: Act) -> bool:
 
 def _within(executed: Executed, access: Access, says: Act) -> range | None:
     """Return which bytes of `access` are the claimed place; None where it has other bytes."""
-    place = executed.follower.resolved.places[says.subject]
+    place = executed.observer.resolved.places[says.subject]
     if place.kind is not RegionKind.SHARED:
         return range(place.size) if access.name == place.name else None
     variable = variable_of(place.name)
-    start = place.start - executed.follower.system.layout.variable(variable).start - access.offset
+    start = place.start - executed.observer.system.layout.variable(variable).start - access.offset
     inside = range(start, start + place.size)
     return inside if access.symbol == variable and inside.start >= 0 and inside.stop <= access.size else None
 
@@ -228,7 +230,7 @@ def _fits(executed: Executed, access: Access, says: Act) -> bool:
     """Return whether `access`, of the claimed place, has the claimed values."""
     inside = _within(executed, access, says)
     assert inside is not None
-    order = executed.follower.system.image.arch.byte_order
+    order = executed.observer.system.image.arch.byte_order
 
     def part(number: int | None) -> int:
         data = (number or 0).to_bytes(access.size, order)
@@ -241,7 +243,7 @@ def _fits(executed: Executed, access: Access, says: Act) -> bool:
 
 
 def _conditions(executed: Executed, condition: Condition, *, later: bool) -> Iterator[Why]:
-    observer, nodes = executed.follower, executed.found.nodes
+    observer, nodes = executed.observer, executed.found.nodes
     for term in condition.terms:
         if term.kind != "value":
             continue
@@ -253,9 +255,11 @@ def _conditions(executed: Executed, condition: Condition, *, later: bool) -> Ite
     yield NeverHolds(later)
 
 
-def _values(follower: ClaimFollower, nodes: Iterable[tuple[Any, Mark]], term: Term, idle: bool) -> Iterator[int]:
+def _values(
+    observer: ClaimObserver, nodes: Iterable[tuple[Any, ObserverState]], term: Term, idle: bool
+) -> Iterator[int]:
     for state, _ in islice(nodes, _LOOKED_AT):
-        if not idle or (state.shared >= 0 and follower.system.is_idle(state)):
-            value = follower.conditions.value(state, term.subject)
+        if not idle or (state.shared >= 0 and observer.system.is_idle(state)):
+            value = observer.conditions.value(state, term.subject)
             if value is not None:
                 yield value

@@ -92,8 +92,8 @@ FORMS = (*_HEADS, *(form.shown for form in _ACTS), "idle", "idle and VARIABLE ==
 def looks_like_a_claim(text: str) -> bool:
     """Return whether the first line that says anything begins as a claim must."""
     lines = (line.partition("#")[0].strip() for line in text.removeprefix(_BOM).splitlines())
-    said = [line for line in lines if line]
-    return bool(said) and bool(re.match(r"system\b|tasks\b|strict$|\d+[a-z]?[.)]\s", said[0]))
+    first = next(filter(None, lines), "")
+    return bool(re.match(r"system\b|tasks\b|strict$|\d+[a-z]?[.)]\s", first))
 
 
 def parse_claim(text: str, file: str = "claim") -> Claim:
@@ -104,7 +104,7 @@ def parse_claim(text: str, file: str = "claim") -> Claim:
 class _Reader:
     def __init__(self, text: str, file: str) -> None:
         self.text, self.file = text, file
-        self.number, self.said = 0, ""
+        self.number, self.line = 0, ""
         self.system: tuple[str, str, tuple[str, ...]] | None = None
         self.tasks: list[Tasks] = []
         self.aliases: list[Alias] = []
@@ -120,17 +120,17 @@ class _Reader:
                 raise ScenarioError(
                     f"{self.file}:{number}: the line has {len(raw):,} characters, and at most {_LONGEST:,} are read"
                 )
-            self.said = " ".join(raw.partition("#")[0].split())
-            if not self.said:
+            self.line = " ".join(raw.partition("#")[0].split())
+            if not self.line:
                 continue
-            numbered = _NUMBERED.fullmatch(self.said)
-            if self.said == "...":
+            numbered = _NUMBERED.fullmatch(self.line)
+            if self.line == "...":
                 free = True
             elif numbered:
                 self._step(numbered[1], bool(numbered[2]) or (self.strict and not free), numbered[3])
                 free = False
-            elif self.said.startswith("outcome:"):
-                self._outcome(self.said.removeprefix("outcome:").strip())
+            elif self.line.startswith("outcome:"):
+                self._outcome(self.line.removeprefix("outcome:").strip())
             else:
                 self._head()
         if self.system is None:
@@ -142,7 +142,7 @@ class _Reader:
         )
 
     def _head(self) -> None:
-        if match := re.fullmatch(r"system (.+)", self.said):
+        if match := re.fullmatch(r"system (.+)", self.line):
             if self.system is not None:
                 raise self._wrong("a second system")
             name, *options = [word.strip() for word in match[1].split(",")]
@@ -152,7 +152,7 @@ class _Reader:
                 self.system = ("bpf", subject.strip(), tuple(options))
             else:
                 self.system = (name, "", tuple(options))
-        elif match := re.fullmatch(r"tasks ([\w, ]+?)(?: run (\w+))?", self.said):
+        elif match := re.fullmatch(r"tasks ([\w, ]+?)(?: run (\w+))?", self.line):
             names = tuple(name.strip() for name in match[1].split(","))
             known = [name for tasks in self.tasks for name in tasks.names]
             for name in names:
@@ -168,50 +168,50 @@ class _Reader:
                         f"line {other.number} names tasks, too; write all names in one line, or say of both: run ENTRY"
                     )
             self.tasks.append(tasks)
-        elif match := re.fullmatch(r"call (\w+) = ([\w.]+)", self.said):
+        elif match := re.fullmatch(r"call (\w+) = ([\w.]+)", self.line):
             for alias in self.aliases:
                 if alias.name == match[1] and alias.function != match[2]:
                     raise self._wrong(f"line {alias.number} says: call {alias.name} = {alias.function}")
             self.aliases.append(Alias(self.number, match[1], match[2]))
-        elif self.said == "strict":
+        elif self.line == "strict":
             self.strict = True
         else:
-            raise self._unknown(self.said, FORMS)
+            raise self._unknown(self.line, FORMS)
 
     def _check_options(self, options: list[str]) -> None:
         """Raise `ScenarioError` for two words of the system line that say different things of one."""
-        said: dict[str, str] = {}
+        known: dict[str, str] = {}
         for option in options:
             about = _about(option)
-            if about and said.setdefault(about, option) != option:
-                raise self._wrong(f"{option!r} contradicts {said[about]!r}; leave one out")
+            if about and known.setdefault(about, option) != option:
+                raise self._wrong(f"{option!r} contradicts {known[about]!r}; leave one out")
 
-    def _step(self, label: str, strict: bool, said: str) -> None:
+    def _step(self, label: str, strict: bool, text: str) -> None:
         if self.outcome is not None:
             raise self._wrong("a step after the outcome")
         if self.lines and _order(label) < _order(self.lines[-1].label):
             raise self._wrong(f"step {label} after step {self.lines[-1].label}")
         says: Act | Condition | None = next(
-            (form.make(*match.groups()) for form in _ACTS if (match := form.pattern.fullmatch(said))), None
+            (form.make(*match.groups()) for form in _ACTS if (match := form.pattern.fullmatch(text))), None
         )
-        says = says or self._condition(said)
+        says = says or self._condition(text)
         if says is None:
-            raise self._unknown(said, FORMS[len(_HEADS) :])
+            raise self._unknown(text, FORMS[len(_HEADS) :])
         if isinstance(says, Act) and says.kind == "switch" and says.who in INTERRUPT_NAMES:
             raise self._wrong(f"only tasks are switched to; write: {says.who} arrives")
-        self.lines.append(Line(self.number, label, said, strict, says))
+        self.lines.append(Line(self.number, label, text, strict, says))
 
-    def _outcome(self, said: str) -> None:
+    def _outcome(self, text: str) -> None:
         if self.outcome is not None:
             raise self._wrong("a second outcome")
-        condition = self._condition(said)
+        condition = self._condition(text)
         if condition is None:
-            raise self._unknown(f"outcome: {said}", [form for form in FORMS if form.startswith("outcome")])
-        self.outcome = Line(self.number, "", said, False, condition)
+            raise self._unknown(f"outcome: {text}", [form for form in FORMS if form.startswith("outcome")])
+        self.outcome = Line(self.number, "", text, False, condition)
 
-    def _condition(self, said: str) -> Condition | None:
+    def _condition(self, text: str) -> Condition | None:
         terms = []
-        for part in re.split(r"\s+and\s+", re.sub(r"\s+for ever$", "", said)):
+        for part in re.split(r"\s+and\s+", re.sub(r"\s+for ever$", "", text)):
             found = next((make(*match.groups()) for _, form, make in _TERMS if (match := form.fullmatch(part))), None)
             if found is None:
                 return None
@@ -219,20 +219,20 @@ class _Reader:
         return Condition(tuple(terms))
 
     def _wrong(self, why: str) -> ScenarioError:
-        return ScenarioError(f"{self.file}:{self.number}: {self.said!r}: {why}")
+        return ScenarioError(f"{self.file}:{self.number}: {self.line!r}: {why}")
 
-    def _unknown(self, said: str, forms: tuple[str, ...] | list[str]) -> ScenarioError:
-        nearest = difflib.get_close_matches(_shape(said), forms, 1, 0)[0]
+    def _unknown(self, text: str, forms: tuple[str, ...] | list[str]) -> ScenarioError:
+        nearest = difflib.get_close_matches(_shape(text), forms, 1, 0)[0]
         return ScenarioError(
-            f"{self.file}:{self.number}: {self.said!r} is not understood; the nearest form is: {nearest} "
+            f"{self.file}:{self.number}: {self.line!r} is not understood; the nearest form is: {nearest} "
             "(docs/claims.md has all)"
         )
 
 
-def _shape(said: str) -> str:
-    """Return `said` with what may vary replaced as in the forms, so that the nearest form is found by its words."""
-    said = re.sub(r"^[A-Za-z_]\w*:", "A:", said)
-    return re.sub(r"\b[a-z_]\w*\[\w*\]", "VARIABLE", said)
+def _shape(text: str) -> str:
+    """Return `text` with what may vary replaced as in the forms, so that the nearest form is found by its words."""
+    text = re.sub(r"^[A-Za-z_]\w*:", "A:", text)
+    return re.sub(r"\b[a-z_]\w*\[\w*\]", "VARIABLE", text)
 
 
 def _about(option: str) -> str:

@@ -50,7 +50,7 @@ class Resolved:
 
     @property
     def announced(self) -> tuple[str, ...]:
-        """The functions whose calls and returns must be told."""
+        """The functions whose calls and returns the machine must note."""
         return tuple(dict.fromkeys(self.functions.values()))
 
     @property
@@ -208,8 +208,8 @@ class _Names:
         where = f"{self.claim.file}:{alias.number}: 'call {alias.name} = {alias.function}'"
         known = self.given.get(alias.name, alias.name if self._is_function(alias.name) else alias.function)
         if known != alias.function:
-            said = f"the system calls {known} that" if alias.name in self.given else "the program has such a function"
-            raise ScenarioError(f"{where}: {said}, and another name is needed for {alias.function}")
+            taken = f"the system calls {known} that" if alias.name in self.given else "the program has such a function"
+            raise ScenarioError(f"{where}: {taken}, and another name is needed for {alias.function}")
         if not self._is_function(alias.function):
             raise ScenarioError(f"{where}: {self._no_function(repr(alias.function))}")
 
@@ -310,7 +310,7 @@ def _properties(claim: Claim, scenario: Scenario) -> dict[str, Property]:
                 why = "several properties have this name; write one of" if named else "no such property; there are"
                 why += f": {', '.join(map(str, named or known))}"
             elif named[0] in ENDS and (line is not claim.steps[-1] or len(line.says.terms) > 1):
-                why = f"nobody knows what comes after, or holds then; write last, and alone: violates {named[0]}"
+                why = f"what comes after it, or holds then, is not known; write last, and alone: violates {named[0]}"
             if why:
                 raise ScenarioError(f"{claim.file}:{line.number}: {line.text!r}: {why}")
             found[term.subject] = named[0]

@@ -1,4 +1,4 @@
-"""A claim as plain data: what its lines say, before anything is known of the program that they are about."""
+"""A claim as plain data: what its lines say, before they are related to a program."""
 
 from dataclasses import dataclass
 
@@ -72,9 +72,9 @@ class Act:
     """What a context does.
 
     kind: ``write``, ``read``, ``call``, ``return`` (of a function), ``start``, ``finish``, ``switch``, ``arrive``,
-    ``leave`` (an interrupt returns), ``avoid`` (does not call). who: the context, empty for anybody.
+    ``leave`` (an interrupt returns), ``avoid`` (does not call). who: the context, empty for any.
     subject: the place or the function; value: read, returned or written; old: what a write replaces.
-    over: whom an interrupt cuts in on.
+    over: the context that an interrupt interrupts.
     """
 
     kind: str

@@ -1,8 +1,8 @@
-"""A system followed step by step by somebody who waits for something: the product of both, and its two searches.
+"""The product of a system and an observer, and its two searches.
 
-A follower reads along while a system runs, and remembers in a `Mark` how far it has got: which of the steps that it
-waits for have been taken, in order. The shortest run that brings it to its goal is an ordinary search of the product;
-how far it can be brought at all is found faster by always going on where it has got furthest.
+An observer reads the steps of a system and remembers in an `ObserverState` how far it has got: which of the steps that
+it waits for have been taken, in order. The shortest run to its goal is an ordinary search of the product automaton.
+The most progress that is possible is found faster by a search that always goes on where the observer has got furthest.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
@@ -15,78 +15,82 @@ from ctxrace.explore.expand import expand
 from ctxrace.explore.walk import Walk
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
-__all__ = ["REACHED", "Deepest", "Follower", "Label", "Mark", "Product", "deepest", "inner"]
+__all__ = ["REACHED", "Deepest", "Label", "Observer", "ObserverState", "Product", "deepest", "inner"]
 
 _PROGRESS = 1 << 96
-"""What one more step of the follower outweighs: any length."""
+"""What one more step of the observer outweighs: any length."""
 
-REACHED = Property("reached", (), "the follower never gets to its goal")
+REACHED = Property("reached", (), "the observer never gets to its goal")
 
 
-class Mark(NamedTuple):
-    """How far a follower has got. With equal memory, more progress of one `Follower.period` can do what less can."""
+class ObserverState(NamedTuple):
+    """How far an observer has got.
+
+    Of two states with equal memory and one `Observer.period`, the one with more progress dominates: whatever the other
+    can reach, it can reach, too.
+    """
 
     progress: int
     memory: Hashable = ()
 
 
 class Label(NamedTuple):
-    """The label of a product's step: the system's own, who took it, and the mark after it."""
+    """The label of a product's step: the system's own, the actor, and the observer's state after it."""
 
     label: Hashable
     actor: Hashable
-    mark: Mark
+    observed: ObserverState
 
 
-class Follower(Protocol):
-    """What reads along."""
+class Observer(Protocol):
+    """What reads the steps of a system."""
 
     @property
     def goal(self) -> int:
         """The progress at which it has seen everything."""
         ...
 
-    def initial(self, state: Any, /) -> Mark:  # noqa: ANN401 - a state of any system
-        """Return the mark before the first step."""
+    def initial(self, state: Any, /) -> ObserverState:  # noqa: ANN401 - a state of any system
+        """Return the observer's state before the first step."""
         ...
 
-    def follow(  # the state is that of any system
-        self, state: Any, step: Step, mark: Mark, /  # noqa: ANN401
-    ) -> Iterable[tuple[Hashable, Mark]]:
-        """Return who may have taken `step`, with the mark after it; nothing where the step must not be taken."""
+    def observe(  # the state is that of any system
+        self, state: Any, step: Step, observed: ObserverState, /  # noqa: ANN401
+    ) -> Iterable[tuple[Hashable, ObserverState]]:
+        """Return the actors that may have taken `step`, each with the state after it; nothing where it is forbidden."""
         ...
 
     def period(self, progress: int) -> int:
-        """Return a number that is the same for the progresses of which more is as good as less."""
+        """Return the number of the phase within which more progress dominates less."""
         ...
 
     def bound(self, progress: int) -> bool:
-        """Return whether only what comes next can be what is waited for."""
+        """Return whether the very next step must be the one that is waited for."""
         ...
 
 
 class Product:
-    """`system`, and how far `follower` has got. A step that brings it to `goal` breaks `REACHED`, and is an end."""
+    """`system`, and how far `observer` has got. A step that brings it to `goal` breaks `REACHED`, and is an end."""
 
     properties: Sequence[Property] = (REACHED,)
 
-    def __init__(self, system: System[Any], follower: Follower, goal: int | None = None) -> None:
-        self.system, self.follower = system, follower
-        self.goal = follower.goal if goal is None else goal
+    def __init__(self, system: System[Any], observer: Observer, goal: int | None = None) -> None:
+        self.system, self.observer = system, observer
+        self.goal = observer.goal if goal is None else goal
 
-    def initial(self) -> tuple[Any, Mark]:
-        """Return the system's initial state, and what the follower thinks of it."""
+    def initial(self) -> tuple[Any, ObserverState]:
+        """Return the system's initial state, and the observer's state there."""
         start = self.system.initial()
-        return start, self.follower.initial(start)
+        return start, self.observer.initial(start)
 
-    def steps(self, state: tuple[Any, Mark]) -> list[Step]:
-        """Return the system's steps as the follower reads them."""
-        inner, mark = state
-        if mark.progress >= self.goal:
+    def steps(self, state: tuple[Any, ObserverState]) -> list[Step]:
+        """Return the system's steps as the observer reads them."""
+        inner, observed = state
+        if observed.progress >= self.goal:
             return []
         found = []
         for step in expand(self.system, inner):
-            for actor, after in self.follower.follow(inner, step, mark):
+            for actor, after in self.observer.observe(inner, step, observed):
                 broken = (REACHED,) if after.progress >= self.goal else ()
                 label = Label(step.label, actor, after)
                 found.append(Step(label, (step.state, after), step.switches, step.events, broken))
@@ -102,7 +106,7 @@ def inner(step: Step) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class Deepest:
-    """How far a follower can get.
+    """How far an observer can get.
 
     progress: the most that was seen; run: some run to it, not the shortest. nodes: every state that was visited with
     this progress. exhausted: whether more progress is impossible; stopped: the limit that ended the search instead.
@@ -110,7 +114,7 @@ class Deepest:
 
     progress: int
     run: Run
-    nodes: tuple[tuple[Any, Mark], ...]
+    nodes: tuple[tuple[Any, ObserverState], ...]
     states: int
     transitions: int
     exhausted: bool
@@ -118,23 +122,23 @@ class Deepest:
 
 
 def deepest(product: Product, limits: Limits | None = None, progress: Progress | None = None) -> Deepest:
-    """Return how far the product's follower can get, going on first where it has got furthest.
+    """Return how far the product's observer can get, going on first where it has got furthest.
 
-    A state that was visited with more progress is not visited with less: whatever it could do is done from there.
+    A state that was visited with more progress is not visited again with less.
     """
     running = _Deepening(product, limits or Limits(), progress)
     return running.result(undisturbed(running.run))
 
 
 class _Deepening(Walk):
-    """Go on first where the follower has got furthest, and then by the way that was found first."""
+    """Go on first where the observer has got furthest, and then in the order of discovery."""
 
     def __init__(self, product: Product, limits: Limits, progress: Progress | None) -> None:
         self.product = product
         self.reached: dict[Hashable, int] = {}
         self.most = -1
         self.furthest = 0
-        self.nodes: list[tuple[Any, Mark]] = []
+        self.nodes: list[tuple[Any, ObserverState]] = []
         super().__init__(product)
         self.watch = Watch(limits, progress)
 
@@ -147,13 +151,13 @@ class _Deepening(Walk):
 
     def wanted(self, number: int, _key: int) -> bool:
         """Return whether anything new comes of a state, and remember it then."""
-        state, mark = self.found[number]
-        key = (state, mark.memory, self.product.follower.period(mark.progress))
+        state, observed = self.found[number]
+        key = (state, observed.memory, self.product.observer.period(observed.progress))
         known = self.reached.get(key, -1)
-        if known >= mark.progress:
+        if known >= observed.progress:
             return False
-        if not self.product.follower.bound(mark.progress):
-            self.reached[key] = mark.progress
+        if not self.product.observer.bound(observed.progress):
+            self.reached[key] = observed.progress
         return True
 
     def shortens(self) -> bool:

@@ -1,14 +1,14 @@
-"""Which of the properties that a claim names have been broken by now: once broken, a property stays so.
+"""Which of the properties that a claim names have been violated by now. A violation is remembered.
 
-Two activations of a body overlap only if both have begun, and a claim may have a call later than the event with which
-the system notes it. So whoever has a call of the body pending has entered it, and cannot be said to call it later; or
-it has not entered it yet, and nothing is broken. Both are followed.
+Two activations of a body overlap only if both have begun. A claim may have a call later than the event with which the
+system notes it. So a context whose call of the body is pending may have entered it, and then the claim cannot name that
+call later; or it has not entered it yet, and nothing is violated. The observer follows both.
 """
 
 from collections.abc import Iterator
 from itertools import combinations
 
-from ctxrace.claims.observer.step_readings import Memory
+from ctxrace.claims.observer.step_readings import Remembered
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act
 from ctxrace.core.system import Step
@@ -19,9 +19,9 @@ __all__ = ["Breaches"]
 
 
 class Breaches:
-    """Know what is broken in states of `system`, of the properties that `resolved` names.
+    """Find the properties that `resolved` names and that steps of `system` violate.
 
-    bits: of each of them its bit in `Memory.broken`.
+    bits: of each of them its bit in `Remembered.broken`.
     """
 
     def __init__(self, system: KernelSystem, resolved: Resolved) -> None:
@@ -40,23 +40,23 @@ class Breaches:
         self._at_once = sum(bit for prop, bit in self.bits.items() if prop.kind != "exclusive")
 
     def by(self, step: Step) -> int:
-        """Return what `step` breaks for certain, whatever is still pending."""
+        """Return what `step` violates, whatever calls are still pending."""
         broken = sum(bit for prop, bit in self.bits.items() if prop in step.broken)
         return broken if step.state.shared == CRASHED else broken & self._at_once
 
     def when_idle(self, step: Step) -> int:
-        """Return what `step` breaks in that the CPU is idle after it."""
+        """Return the idle-time properties that `step` violates."""
         return self.by(step) & self._at_idle
 
-    def ways(self, state: KernelState, memory: Memory) -> list[Memory]:
-        """Return what may be remembered in `state`: `memory`, and with calls that are pending taken to have been."""
+    def ways(self, state: KernelState, memory: Remembered) -> list[Remembered]:
+        """Return what may be remembered in `state`: `memory`, and variants in which pending calls have been made."""
         found = [memory]
         if self._overlaps and state.shared != CRASHED:
             for bit, body, calls in self._overlaps:
                 found = [after for before in found for after in self._either(state, before, bit, body, calls)]
         return found
 
-    def _either(self, state: KernelState, memory: Memory, bit: int, body: str, calls: int) -> Iterator[Memory]:
+    def _either(self, state: KernelState, memory: Remembered, bit: int, body: str, calls: int) -> Iterator[Remembered]:
         active = 0 if memory.broken & bit else self.system.activations(state, body)
         if active < 2:
             yield memory

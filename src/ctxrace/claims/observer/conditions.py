@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from ctxrace.claims.observer.breaches import Breaches
-from ctxrace.claims.observer.step_masks import Atoms
-from ctxrace.claims.observer.step_readings import Memory
+from ctxrace.claims.observer.step_masks import StepMasks
+from ctxrace.claims.observer.step_readings import Remembered
 from ctxrace.claims.resolve import Resolved, variable_of
 from ctxrace.claims.syntax import Term
 from ctxrace.core.system import Step
@@ -18,11 +18,11 @@ __all__ = ["Conditions"]
 class Conditions:
     """Judge terms in states of `system`, with the names of `resolved`."""
 
-    def __init__(self, system: KernelSystem, resolved: Resolved, atoms: Atoms, breaches: Breaches) -> None:
-        self.system, self.resolved, self.atoms, self.breaches = system, resolved, atoms, breaches
+    def __init__(self, system: KernelSystem, resolved: Resolved, step_masks: StepMasks, breaches: Breaches) -> None:
+        self.system, self.resolved, self.step_masks, self.breaches = system, resolved, step_masks, breaches
         self._stuck: dict[tuple[int, int, Others, str], bool] = {}
 
-    def holds(self, term: Term, state: KernelState, step: Step | None, memory: Memory) -> bool:
+    def holds(self, term: Term, state: KernelState, step: Step | None, memory: Remembered) -> bool:
         """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
 
         memory: what has happened besides, this step included.
@@ -38,7 +38,7 @@ class Conditions:
                 assert term.value is not None
                 return term.value.accepts(self._value(state.shared, term.subject), self._size(term.subject))
             case "never":
-                entered = self.atoms.functions[self.resolved.functions[term.subject]]
+                entered = self.step_masks.functions[self.resolved.functions[term.subject]]
                 return step is not None and not memory.ran & entered
             case _:
                 return self._is_stuck(state, term.subject)

@@ -1,6 +1,6 @@
 """What steps of the kernel do, as bits: bit k of a mask says that this could be the claimed step k.
 
-Whether it is, hangs on who takes the step, too: each context has a mask of the steps that are its own.
+Whether it is also depends on the context that takes the step: each context has a mask of its own steps.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,13 +12,13 @@ from ctxrace.kernel.model.state import KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.machine.memory import RegionKind, Touch
 
-__all__ = ["Atoms", "Inside"]
+__all__ = ["EventMasks", "StepMasks"]
 
 
-class Inside(NamedTuple):
+class EventMasks(NamedTuple):
     """What an event does. touches: its accesses in order; calls: what comes after them, in private.
 
-    entered: bits of `Atoms.functions` that it enters; ended: whether its context has returned.
+    entered: bits of `StepMasks.functions` that it enters; ended: whether its context has returned.
     """
 
     touches: tuple[int, ...]
@@ -27,14 +27,14 @@ class Inside(NamedTuple):
     ended: bool
 
 
-class Atoms:
+class StepMasks:
     """Know the masks of everything that can happen in `system`, for the acts that `resolved` claims."""
 
     def __init__(self, system: KernelSystem, resolved: Resolved) -> None:
         self.system, self.resolved = system, resolved
         self.functions = {name: 1 << bit for bit, name in enumerate(dict.fromkeys(resolved.functions.values()))}
         self.acts = [line.says if isinstance(line.says, Act) else None for line in resolved.claim.steps]
-        self._events: dict[tuple[int, int, int], Inside] = {}
+        self._events: dict[tuple[int, int, int], EventMasks] = {}
         self._notes: dict[tuple[tuple[str, str], ...], tuple[tuple[int, ...], int]] = {}
 
     def own(self, who: str) -> int:
@@ -45,7 +45,7 @@ class Atoms:
         """Return the mask of the steps that say that `who` starts, is switched to, arrives ..."""
         return self._mask(lambda act: act.kind == kind and act.who == who and act.over in ("", over))
 
-    def event(self, state: KernelState) -> Inside:
+    def event(self, state: KernelState) -> EventMasks:
         """Return what the running context's next event does."""
         key = (state.current, state.top, state.shared)
         known = self._events.get(key)
@@ -63,11 +63,11 @@ class Atoms:
     def _mask(self, wanted: Callable[[Act], bool]) -> int:
         return sum(1 << k for k, act in enumerate(self.acts) if act is not None and wanted(act))
 
-    def _look(self, state: KernelState) -> Inside:
+    def _look(self, state: KernelState) -> EventMasks:
         taken = self.system.after_event(state)
         outcome = taken.move.outcome
         calls, entered = self.notes(outcome.notes)
-        return Inside(tuple(self._touches(state, outcome.touches)), calls, entered, taken.ended)
+        return EventMasks(tuple(self._touches(state, outcome.touches)), calls, entered, taken.ended)
 
     def _touches(self, state: KernelState, touches: Sequence[Touch]) -> Iterator[int]:
         for touch, kind, at, before, after in self.system.contexts.contents(state, touches):

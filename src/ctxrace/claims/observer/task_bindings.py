@@ -1,7 +1,7 @@
-"""Where the contexts are that a claim names, in a system that counts equal tasks as one another.
+"""Where the named tasks of a claim are, in a system whose symmetry reduction identifies equal tasks.
 
-A named task runs, or waits as one of the tasks of some number, or rests as fresh as at the start. Where one of
-several equal tasks goes on, it is any of them.
+A named task runs, or waits as one of the tasks with a given number, or has not begun yet. Where one of several equal
+tasks goes on, it may be any of them.
 """
 
 from ctxrace.claims.resolve import Resolved
@@ -9,20 +9,20 @@ from ctxrace.kernel.model.state import REST, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
-__all__ = ["NOBODY", "RUNS", "Where", "Whereabouts"]
+__all__ = ["RUNS", "UNNAMED", "Bindings", "TaskBindings"]
 
 RUNS = -2
-"""Where a task is that runs, or that interrupts run over."""
+"""Stands for a task that runs, or that interrupts run over."""
 _FRESH = -1
-NOBODY = -1
+UNNAMED = -1
 """The actor that is a task which the claim does not name."""
 
-Where = tuple[int, ...]
+Bindings = tuple[int, ...]
 """Of each named task `RUNS`, its number among the others, or that it is as fresh as at the start."""
 
 
-class Whereabouts:
-    """Know which of the contexts that `resolved` names is where in states of `system`.
+class TaskBindings:
+    """Find the contexts that `resolved` names in states of `system`.
 
     names: the tasks. contexts: what an actor is called, by its number: the tasks, then the interrupts by level.
     """
@@ -31,7 +31,7 @@ class Whereabouts:
         self.system = system
         self.names = tuple(resolved.names)
         self.contexts = (*self.names, *INTERRUPT_NAMES)
-        self.at_first: Where = (_FRESH,) * len(self.names)
+        self.at_first: Bindings = (_FRESH,) * len(self.names)
         self._fresh = frozenset(system.fresh)
         sizes = [group.size for group in system.groups[:-1]]
         group_of = [number for number, size in enumerate(sizes) for _ in range(size)]
@@ -41,15 +41,15 @@ class Whereabouts:
         """Return what the claim calls `actor`; empty where it has no name for it."""
         return self.contexts[actor] if actor >= 0 else ""
 
-    def running(self, state: KernelState, where: Where) -> int:
+    def running(self, state: KernelState, where: Bindings) -> int:
         """Return the context that runs in `state`."""
         if state.interrupts:
             flow = self.system.frames.values[state.interrupts[-1]].flow
             role, _ = self.system.flows.numbers.values[flow]
             return len(self.names) + role.level - 1
-        return where.index(RUNS) if RUNS in where else NOBODY
+        return where.index(RUNS) if RUNS in where else UNNAMED
 
-    def in_flight(self, state: KernelState, where: Where, actor: int) -> bool:
+    def in_flight(self, state: KernelState, where: Bindings, actor: int) -> bool:
         """Return whether `actor` is in an attempt."""
         if actor < len(self.names):
             return where[actor] == RUNS or (
@@ -58,8 +58,8 @@ class Whereabouts:
         numbers, frames = self.system.flows.numbers.values, self.system.frames.values
         return any(numbers[frames[f].flow][0].level == actor - len(self.names) + 1 for f in state.interrupts)
 
-    def candidates(self, state: KernelState, task: int, where: Where, *, starts: bool = False) -> list[int]:
-        """Return who the task may be that goes on as number `task`: each name that is there, or a nameless one.
+    def candidates(self, state: KernelState, task: int, where: Bindings, *, starts: bool = False) -> list[int]:
+        """Return which tasks may go on as number `task`: each named task that is there, or one without a name.
 
         starts: whether it begins its entry: then it may be one that is as fresh as at the start.
         """
@@ -74,20 +74,20 @@ class Whereabouts:
             total = self.system.groups[group].size - present - runs
         else:
             total = dict(state.others).get(task, 0)
-        return [*named, *([NOBODY] if total > len(named) else [])]
+        return [*named, *([UNNAMED] if total > len(named) else [])]
 
-    def moved(self, state: KernelState, where: Where, actor: int) -> Where:
+    def moved(self, state: KernelState, where: Bindings, actor: int) -> Bindings:
         """Return where the named tasks are after `actor` has been switched to."""
         after = list(where)
         if RUNS in after:
             left = self.system.preempted(state.current)
             assert left is not None
             after[after.index(RUNS)] = left
-        if actor != NOBODY:
+        if actor != UNNAMED:
             after[actor] = RUNS
         return tuple(after)
 
-    def finished(self, state: KernelState, where: Where, actor: int) -> Where:
+    def finished(self, state: KernelState, where: Bindings, actor: int) -> Bindings:
         """Return where the named tasks are after `actor` has returned."""
         if actor >= len(self.names):
             return where

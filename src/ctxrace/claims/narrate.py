@@ -1,13 +1,13 @@
-"""Tell a run that was followed for a claim: its tasks by the claim's names, its claimed steps marked."""
+"""Narrate a run that was observed for a claim: its tasks by the claim's names, its claimed steps marked."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ctxrace.claims.observer.interrupts import UnseenInterrupts
-from ctxrace.claims.observer.observer import ClaimFollower
-from ctxrace.claims.observer.step_readings import Memory
-from ctxrace.claims.observer.task_bindings import RUNS, Where
+from ctxrace.claims.observer.observer import ClaimObserver
+from ctxrace.claims.observer.step_readings import Remembered
+from ctxrace.claims.observer.task_bindings import RUNS, Bindings
+from ctxrace.claims.observer.whole_interrupts import WholeInterrupts
 from ctxrace.claims.syntax import Act, Condition, Line
 from ctxrace.core.claim import AtTheEnd, InCode, NotInEntry, Standing
 from ctxrace.core.interleaving import Event
@@ -15,7 +15,7 @@ from ctxrace.core.names import task_name
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.system import Step
 from ctxrace.core.turn import Turn, TurnKind
-from ctxrace.explore.product import Label, Mark, inner
+from ctxrace.explore.product import Label, ObserverState, inner
 from ctxrace.kernel.model.state import REST
 from ctxrace.kernel.narrate.narrator import Narrator
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
@@ -36,9 +36,9 @@ _TURNS = {
 class _NamedNarrator(Narrator):
     """Call each task as the claim does, and those that it does not name by other letters."""
 
-    def __init__(self, follower: ClaimFollower) -> None:
-        super().__init__(follower.system)
-        self.claimed = follower.names
+    def __init__(self, observer: ClaimObserver) -> None:
+        super().__init__(observer.system)
+        self.claimed = observer.names
         self.next = ""
 
     def _name(self, task: int) -> str:
@@ -63,9 +63,9 @@ class Story:
     rows_of: for each step's index the row's index.
     """
 
-    def __init__(self, follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> None:
-        self.follower = follower
-        narrator, opened = _NamedNarrator(follower), UnseenInterrupts(follower.system)
+    def __init__(self, observer: ClaimObserver, run: Sequence[tuple[Any, Step]]) -> None:
+        self.observer = observer
+        narrator, opened = _NamedNarrator(observer), WholeInterrupts(observer.system)
         system_run: list[tuple[Any, Step]] = []
         rows: list[Event | Turn] = []
         self.rows_of: dict[int, int] = {}
@@ -75,7 +75,7 @@ class Story:
         for (state, _), step in run:
             label = step.label
             assert isinstance(label, Label)
-            name = follower.actor_name(label.actor) if isinstance(label.actor, int) else ""
+            name = observer.actor_name(label.actor) if isinstance(label.actor, int) else ""
             narrator.next = "" if name in INTERRUPT_NAMES else name
             told = len(narrator.rows)
             for pair in opened.opened(state, inner(step)):
@@ -83,20 +83,20 @@ class Story:
                 system_run.append(pair)
             first = len(rows)
             rows += narrator.rows[told:]
-            reached = min(label.mark.progress, len(follower.steps))
+            reached = min(label.observed.progress, len(observer.steps))
             self._mark(range(progress, reached), first, rows)
             progress = max(progress, reached)
         self.progress = progress
         for index, row in self.rows_of.items():
             if row >= 0:
-                rows[row] = _noted(rows[row], follower.steps[index])
+                rows[row] = _noted(rows[row], observer.steps[index])
         self.rows = rows
         whole = narrator.interleaving(system_run)
         self.interleaving = replace(whole, rows=tuple(rows), schedule="", endings=())
 
     def _mark(self, indices: range, first: int, rows: list[Event | Turn]) -> None:
         for index in indices:
-            says = self.follower.steps[index].says
+            says = self.observer.steps[index].says
             row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), -1)
             if row < 0 and isinstance(says, Act) and says.kind in ("call", "return"):
                 # It was noted with an event that others have come after.
@@ -109,43 +109,43 @@ class Story:
     def event_number(self, index: int) -> int:
         """Return the number of the event that claimed step `index` is; 0 where it is none."""
         row = self.rows_of.get(index, -1)
-        if row < 0 or not isinstance(self.rows[row], Event) or isinstance(self.follower.steps[index].says, Condition):
+        if row < 0 or not isinstance(self.rows[row], Event) or isinstance(self.observer.steps[index].says, Condition):
             return 0
         return sum(isinstance(other, Event) for other in self.rows[: row + 1])
 
 
-def standing(follower: ClaimFollower, run: Sequence[tuple[Any, Step]]) -> list[Standing]:
+def standing(observer: ClaimObserver, run: Sequence[tuple[Any, Step]]) -> list[Standing]:
     """Return where each context stands after `run`, running interrupts first."""
-    system = follower.system
-    state, mark = run[-1][1].state if run else (system.initial(), None)
+    system = observer.system
+    state, observed = run[-1][1].state if run else (system.initial(), None)
     found: list[Standing] = []
     for frame in reversed(state.interrupts):
         flow = system.frames.values[frame].flow
         level = system.flows.numbers.values[flow][0].level
-        found.append(Standing(str(level), _place(follower, flow)))
+        found.append(Standing(str(level), _place(observer, flow)))
     current = system.tasks.values[state.current].flow
-    where: Where = ()
-    if isinstance(mark, Mark) and isinstance(mark.memory, Memory):
-        where = mark.memory.where
-    for name, at in zip(follower.names, where, strict=False):
+    where: Bindings = ()
+    if isinstance(observed, ObserverState) and isinstance(observed.memory, Remembered):
+        where = observed.memory.where
+    for name, at in zip(observer.names, where, strict=False):
         number = state.current if at == RUNS else at
         flow = REST if number < 0 else system.tasks.values[number].flow
         preempted = at != RUNS and flow != REST
-        found.append(Standing(name, _place(follower, flow), preempted))
+        found.append(Standing(name, _place(observer, flow), preempted))
     if RUNS not in where and current != REST:
-        found.append(Standing("", _place(follower, current)))
+        found.append(Standing("", _place(observer, current)))
     return found
 
 
-def _place(follower: ClaimFollower, flow: int) -> InCode | AtTheEnd | NotInEntry:
+def _place(observer: ClaimObserver, flow: int) -> InCode | AtTheEnd | NotInEntry:
     if flow == REST:
         return NotInEntry()
-    role, at = follower.system.flows.numbers.values[flow]
+    role, at = observer.system.flows.numbers.values[flow]
     if at.pc == EXIT:
         return AtTheEnd(role.entry)
-    image = follower.system.image
+    image = observer.system.image
     function = image.function_at(at.pc)
-    instruction = str(follower.system.flows.machine.code[at.pc])
+    instruction = str(observer.system.flows.machine.code[at.pc])
     return InCode(function.name if function else "", at.pc, instruction, image.source(at.pc))
 
 

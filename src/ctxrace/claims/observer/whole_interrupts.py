@@ -1,8 +1,8 @@
-"""Interrupts that a claim does not speak of, each told as one step, from arrival to return.
+"""Interrupts that a claim does not name: each is one step, from arrival to return.
 
-What a handler does over a task hangs on memory, on the task's preempt count and on who is current; not on what the
-task is about to do, and not on the others. So all ways through a handler, with whatever arrives over it, are explored
-once for each such situation, and a claim about tasks sees only what memory holds when the task goes on.
+What a handler does over a task depends on memory, on the task's preempt count and on which task is current. It does not
+depend on what the task is about to do, nor on other tasks. So all paths through a handler, with all interrupts over it,
+are explored once for each such situation. A claim about tasks sees only what memory holds when the task goes on.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,10 +17,10 @@ from ctxrace.kernel.model.state import REST, Arrive, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
-__all__ = ["Unseen", "UnseenInterrupts", "unseen_by"]
+__all__ = ["WholeInterrupt", "WholeInterrupts", "interrupts_may_be_whole"]
 
 
-def unseen_by(resolved: Resolved) -> bool:
+def interrupts_may_be_whole(resolved: Resolved) -> bool:
     """Return whether the claim says nothing that could be true only while an interrupt runs."""
     for line in resolved.claim.steps:
         says = line.says
@@ -32,8 +32,8 @@ def unseen_by(resolved: Resolved) -> bool:
     return not any(line.strict for line in resolved.claim.steps)
 
 
-class Unseen(NamedTuple):
-    """The label of an interrupt told as one step: the labels of its steps, and the functions entered in it."""
+class WholeInterrupt(NamedTuple):
+    """The label of an interrupt that is one step: the labels of its own steps, and the functions entered in it."""
 
     labels: tuple[object, ...]
     enters: frozenset[str]
@@ -49,7 +49,7 @@ class _End(NamedTuple):
     events: int
 
 
-class UnseenInterrupts:
+class WholeInterrupts:
     """`system`, in which an interrupt over a task, with all that arrives over it, is one step."""
 
     def __init__(self, system: KernelSystem) -> None:
@@ -74,16 +74,16 @@ class UnseenInterrupts:
             began = step.state
             entered = self.entered(state, step)
             if not began.interrupts:
-                yield step._replace(label=Unseen((step.label,), entered))
+                yield step._replace(label=WholeInterrupt((step.label,), entered))
                 continue
             for end in self._ends(began):
                 after = self._back(began, end.state)
-                label = Unseen((step.label, *end.labels), entered | end.enters)
+                label = WholeInterrupt((step.label, *end.labels), entered | end.enters)
                 yield Step(label, after, step.switches + end.switches, step.events + end.events)
 
     def opened(self, state: KernelState, step: Step) -> Iterator[tuple[KernelState, Step]]:
         """Return the system's own steps in `step`, with the state before each."""
-        if not isinstance(step.label, Unseen):
+        if not isinstance(step.label, WholeInterrupt):
             yield state, step
             return
         for label in step.label.labels:
@@ -93,7 +93,7 @@ class UnseenInterrupts:
 
     def _ends(self, began: KernelState) -> tuple[_End, ...]:
         task = self.system.tasks.values[began.current]
-        # A task of which nothing is left but who it is and its preempt count, and nobody else.
+        # A task of which only its identity and its preempt count are left, and no other task.
         bare = self.system.tasks(task._replace(flow=REST, begun=False))
         start = KernelState(began.shared, 0, bare, (), began.interrupts, began.arrivals)
         known = self._known.get(start)
@@ -129,7 +129,7 @@ class _Handler:
 
     properties: Sequence[Property] = ()
 
-    def __init__(self, interrupts: UnseenInterrupts, start: KernelState) -> None:
+    def __init__(self, interrupts: WholeInterrupts, start: KernelState) -> None:
         self._interrupts, self._start = interrupts, start
 
     def initial(self) -> tuple[KernelState, frozenset[str]]:
