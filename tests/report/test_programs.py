@@ -56,3 +56,9 @@ def test_pairs_that_are_only_not_ruled_out_are_apart_from_the_others() -> None:
         "kept apart (1 of 5 ordered pairs):\n"
         "  1  preemption is off\n"
     )
+
+
+def test_programs_that_are_not_followed_are_named_in_both_reports() -> None:
+    result = replace(HOLDS, unfollowed=(("handler", "section 'weird' is of no program type that is known"),))
+    for text in (render_programs(result), render_pairs(result)):
+        assert "handler: section 'weird' is of no program type that is known\n" in text

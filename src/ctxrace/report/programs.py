@@ -38,11 +38,7 @@ def _lines(result: ProgramsResult) -> Iterator[str]:
     for finding in result.findings:
         yield ""
         yield from _finding(finding, result.replay)
-    if result.unfollowed:
-        yield ""
-        yield "not followed, so that nothing is proved about these programs:"
-        for name, reason in result.unfollowed:
-            yield from wrap(f"  {name}: {reason}", WIDTH, "    ")
+    yield from _unfollowed(result)
     if result.command:
         yield ""
         yield from typed(f"again: {result.command}", WIDTH)
@@ -65,6 +61,14 @@ def _kernel(result: ProgramsResult) -> str:
     rcu = {"given": "as given", "config": "by the configuration", "distribution": f"as {result.distribution} builds it",
            "model": "which comes with the model"}.get(result.rcu_from, result.rcu_from)  # fmt: skip
     return f"kernel {result.kernel}, preemption {result.preemption}, RCU {result.rcu} ({rcu})"
+
+
+def _unfollowed(result: ProgramsResult) -> Iterator[str]:
+    if result.unfollowed:
+        yield ""
+        yield "not followed, so that nothing is proved about these programs:"
+        for name, reason in result.unfollowed:
+            yield from wrap(f"  {name}: {reason}", WIDTH, "    ")
 
 
 def _not_read(result: ProgramsResult) -> Iterator[str]:
@@ -249,6 +253,7 @@ def _pair_lines(result: ProgramsResult) -> Iterator[str]:
         yield ""
         yield f"kept apart ({sum(apart.values())} of {len(result.pairs)} ordered pairs):"
         yield from (f"  {line}" for line in columns([(f"{n:,}", rule) for rule, n in sorted(apart.items())], {0}))
+    yield from _unfollowed(result)
 
 
 def _on(pair: Pair) -> str:

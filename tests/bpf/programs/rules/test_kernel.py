@@ -110,6 +110,11 @@ def test_model_alone_may_leave_rcu_open() -> None:
             Kernel.of_model((7, 0), model)
 
 
+def test_model_that_the_kernel_lacks_is_refused_as_such() -> None:
+    with pytest.raises(ScenarioError, match="no preemption model lazy"):
+        Kernel.of_model((6, 12), Preemption.LAZY)
+
+
 def test_distributions_say_so() -> None:
     assert all(kernel.basis is Basis.DISTRIBUTION and kernel.name == name for name, kernel in DISTRIBUTIONS.items())
     assert not Kernel.of_distribution("debian-sid-arm64").preemptible_rcu

@@ -133,8 +133,9 @@ class Kernel:
         """
         if preemptible_rcu is not None:
             return cls(version, preemption, preemptible_rcu)
+        kernel = cls(version, preemption, True, basis=Basis.MODEL)
         if preemption in (Preemption.FULL, Preemption.RT):
-            return cls(version, preemption, True, basis=Basis.MODEL)
+            return kernel
         raise ScenarioError(
             f"preemption {preemption} does not say whether RCU is preemptible: it is with CONFIG_PREEMPT_DYNAMIC; "
             "pass --rcu preemptible, --rcu non-preemptible, --config FILE, or --kernel with one of "
