@@ -10,7 +10,7 @@ from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.encounters import Combination, combinations
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, questions, touches
-from ctxrace.bpf.programs.meet.prepare import Meeting, constants_of, prepare
+from ctxrace.bpf.programs.meet.prepare import Meeting, Prepared, prepare
 from ctxrace.bpf.programs.meet.system import IDLE, PairSystem, Rules
 from ctxrace.bpf.programs.rules.placement import Placement
 from ctxrace.core.property import Property
@@ -52,16 +52,60 @@ class Answer:
 
 def check_pair(code: Code, first: Placed, second: Placed, limits: Limits) -> Iterator[Answer]:
     """Yield the answers to every question about two programs, which may be one and the same."""
-    same = first.function == second.function
-    for combination in combinations(first.placement, second.placement, same_program=same):
-        meeting = meet(code, (first.graph, second.graph), combination.rules, other_task=combination.other_task)
+    running = _PairCheck(code, (first.graph, second.graph), limits)
+    for combination in combinations(first.placement, second.placement, same_program=first.function == second.function):
+        yield from running.answers(combination)
+
+
+class _PairCheck:
+    """The questions about two programs in each combination of levels; what several have in common is done once."""
+
+    def __init__(self, code: Code, graphs: tuple[Graph, Graph], limits: Limits) -> None:
+        self.code, self.graphs, self.limits = code, graphs, limits
+        self.meetings: dict[tuple[bool, bool], Meeting] = {}
+        self.prepared: dict[tuple[bool, bool, Question], Prepared] = {}
+        self.guards: dict[tuple[bool, bool, Question], bool | None] = {}
+
+    def answers(self, combination: Combination) -> Iterator[Answer]:
+        key = combination.other_task, asleep(combination.rules)
+        if key not in self.meetings:
+            self.meetings[key] = meet(self.code, self.graphs, combination.rules, other_task=combination.other_task)
+        meeting = self.meetings[key]
         cells: set[tuple[Region, int, int]] = set()
         for question in questions(meeting.shared):
-            yield from _answers(meeting, question, combination, limits, cells)
+            prepared = self.prepare(key, meeting, question)
+            cells |= {(cell.region, cell.low, cell.high) for cell in prepared[0].cells}
+            yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
         for region, low, high in sorted(cells, key=repr):
             question = Question(Topic.GUARD, region, low, high, ((low, high),))
-            if _restored_alone(meeting, question, limits):
-                yield from _answers(meeting, question, combination, limits, set())
+            prepared = self.prepare(key, meeting, question)
+            guard = self.restored_alone((*key, question), meeting, prepared)
+            if guard is None:
+                reason = f"alone already, its programs have more than {self.limits.max_states:,} states"
+                yield Answer(question, combination, Outcome.INCOMPLETE, 0, reason)
+            elif guard:
+                yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
+
+    def prepare(self, key: tuple[bool, bool], meeting: Meeting, question: Question) -> Prepared:
+        whole = (*key, question)
+        if whole not in self.prepared:
+            self.prepared[whole] = prepare(meeting, question)
+        return self.prepared[whole]
+
+    def restored_alone(
+        self, key: tuple[bool, bool, Question], meeting: Meeting, prepared: Prepared
+    ) -> bool | None:  # fmt: skip
+        """Return whether each program, undisturbed, always puts a cell back: then it is a guard. None: not known."""
+        if key not in self.guards:
+            system = system_from(meeting, prepared, Rules((None, None), (None, None)))
+            found = search(system, None, self.limits)
+            self.guards[key] = None if not (found.exhausted or found.runs) else not found.runs
+        return self.guards[key]
+
+
+def asleep(rules: Rules) -> bool:
+    """Return whether one program may come over the other only where it sleeps."""
+    return any(arrival.asleep for arrival in (*rules.arrivals, *rules.resumes) if arrival)
 
 
 def meet(code: Code, graphs: tuple[Graph, Graph], rules: Rules, *, other_task: bool) -> Meeting:
@@ -73,9 +117,7 @@ def meet(code: Code, graphs: tuple[Graph, Graph], rules: Rules, *, other_task: b
             for access in facts.accesses:
                 region, certain = aliases.of(side, access.region)
                 every.setdefault(region, []).append(Touch(side, node, access, region, access.exact and certain))
-    arrivals = [arrival for arrival in (*rules.arrivals, *rules.resumes) if arrival]
-    asleep = any(arrival.asleep for arrival in arrivals)
-    return Meeting(code, graphs, aliases, every, touches(graphs, aliases), constants_of(code), asleep)
+    return Meeting(code, graphs, aliases, every, touches(graphs, aliases), code.constants, asleep(rules))
 
 
 _NAMES = {Topic.UNMIXED: "unmixed", Topic.LOST_UPDATE: "lost update", Topic.GUARD: "leaked"}
@@ -83,7 +125,13 @@ _NAMES = {Topic.UNMIXED: "unmixed", Topic.LOST_UPDATE: "lost update", Topic.GUAR
 
 def system_of(meeting: Meeting, question: Question, rules: Rules, *, whole: bool = False) -> PairSystem:
     """Return the system that answers a question. whole: without any reduction, to compare with."""
-    watched, slices = prepare(meeting, question, whole=whole)
+    return system_from(meeting, prepare(meeting, question, whole=whole), rules, whole=whole)
+
+
+def system_from(meeting: Meeting, prepared: Prepared, rules: Rules, *, whole: bool = False) -> PairSystem:
+    """Return the system that answers a question that is prepared."""
+    watched, slices = prepared
+    question = watched.question
     kind = _NAMES[question.topic]
     first = Property(kind, ("0",))
     alike = question.topic is Topic.GUARD or meeting.graphs[0] is meeting.graphs[1]
@@ -91,12 +139,8 @@ def system_of(meeting: Meeting, question: Question, rules: Rules, *, whole: bool
     return PairSystem(watched, slices, rules, (first, second), Property("unsure", (kind,)), everywhere=whole)
 
 
-def _answers(
-    meeting: Meeting, question: Question, combination: Combination, limits: Limits,
-    cells: set[tuple[Region, int, int]],
-) -> Iterator[Answer]:  # fmt: skip
-    system = system_of(meeting, question, combination.rules)
-    cells |= {(cell.region, cell.low, cell.high) for cell in system.watched.cells}
+def _answers(system: PairSystem, combination: Combination, limits: Limits) -> Iterator[Answer]:
+    question = system.watched.question
     found = search(system, system.wanted, limits)
     size = found.states, found.transitions
     broken = [prop for prop in found.runs if prop.kind != "unsure"]
@@ -113,13 +157,6 @@ def _answers(
         yield Answer(question, combination, Outcome.INCOMPLETE, 0, found.stopped, *size)
     else:
         yield Answer(question, combination, Outcome.HOLDS, 0, "", *size)
-
-
-def _restored_alone(meeting: Meeting, question: Question, limits: Limits) -> bool:
-    """Return whether each program, undisturbed, always puts the cell back: then it is a guard."""
-    system = system_of(meeting, question, Rules((None, None), (None, None)))
-    found = search(system, None, limits)
-    return found.exhausted and not found.runs
 
 
 def place(code: Code, function: Function, placement: Placement, callback_of: str = "") -> Placed:

@@ -16,6 +16,7 @@ from ctxrace.bpf.programs.follow.execute import execute
 from ctxrace.bpf.programs.follow.operands import Code, Doubt
 from ctxrace.bpf.programs.follow.state import Env, Node, register
 from ctxrace.bpf.programs.follow.values import (
+    FARTHEST,
     Lost,
     Pointer,
     Region,
@@ -309,8 +310,8 @@ class _Fixpoint:
         return after
 
     def _wider_spot(self, before: Spot, after: Spot) -> Spot:
-        low = after.low if after.low == before.low else -(1 << 32)
-        high = after.high if after.high == before.high else 1 << 32
+        low = after.low if after.low == before.low else -FARTHEST
+        high = after.high if after.high == before.high else FARTHEST
         return Spot(after.region, low, high)
 
     def graph(self) -> Graph:

@@ -6,6 +6,7 @@ on. So the same code serves the analysis of a program alone and the search for w
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -23,7 +24,7 @@ from ctxrace.bpf.programs.follow.values import (
     constant,
     join,
 )
-from ctxrace.bpf.programs.isa.instruction import Instruction
+from ctxrace.bpf.programs.isa.instruction import Instruction, Kind
 from ctxrace.core.errors import ExecutionError
 
 __all__ = ["Code", "Doubt", "Operands", "World"]
@@ -100,6 +101,16 @@ class Code:
         self._numbers: dict[tuple[Any, ...], int] = {}
         self._nodes: dict[Node, int] = {}
         self.nodes: list[Node] = []
+
+    @cached_property
+    def constants(self) -> frozenset[int]:
+        """The numbers in the code, as far as registers of each width can hold them."""
+        found = set()
+        for instructions in self.object.code.values():
+            for x in instructions.values():
+                if x.form.kind is not Kind.CALL:
+                    found |= {x.imm & ((1 << bits) - 1) for bits in (8, 16, 32, 64)}
+        return frozenset(found)
 
     def same_kind(self, node: Node) -> list[str]:
         """Return the programs whose sections begin with the same word as that of `node`: what its array may hold."""

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ctxrace.bpf.programs.isa.arithmetic import MASK32, MASK64, operate, sign_extend, swap_bytes
 
 __all__ = [
+    "FARTHEST",
     "LOST",
     "UNKNOWN",
     "Lost",
@@ -29,6 +30,7 @@ NONE: frozenset[int] = frozenset()
 MOST_SPOTS = 8
 DEEPEST_NAME = 3
 SIGN = 1 << 63
+FARTHEST = 1 << 32  # from the beginning of a region: eight times BPF_MAX_VAR_OFF in include/linux/bpf_verifier.h
 
 
 class Space(StrEnum):
@@ -173,7 +175,9 @@ def _with_pointer(operation: str, bits: int, first: Value, second: Value) -> Val
         low, high = _signed(second)
         if operation == "sub":
             low, high = -high, -low
-        spots = tuple(Spot(spot.region, spot.low + low, spot.high + high) for spot in first.spots)
+        spots = tuple(
+            Spot(spot.region, max(spot.low + low, -FARTHEST), min(spot.high + high, FARTHEST)) for spot in first.spots
+        )
         return Pointer(spots, first.null, None, origins)
     if bits == 64 and operation == "sub" and isinstance(first, Pointer) and isinstance(second, Pointer):
         return Scalar(0, MASK64, None, origins)

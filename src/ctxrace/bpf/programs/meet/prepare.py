@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from ctxrace.bpf.programs.follow.alone import Graph
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region, constant
-from ctxrace.bpf.programs.isa.instruction import Kind
 from ctxrace.bpf.programs.meet.memory import Cell
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, initial_bytes
 from ctxrace.bpf.programs.meet.relevance import Slice, slice_of
 from ctxrace.bpf.programs.meet.together import Watched
 
-__all__ = ["Meeting", "constants_of", "prepare"]
+__all__ = ["Meeting", "Prepared", "prepare"]
 
 WIDEST = 16  # bytes of a cell; what is wider is data
 Place = tuple[Region, int, int]
+Prepared = tuple[Watched, tuple[Slice, Slice]]
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,7 @@ class Meeting:
     asleep: bool = False
 
 
-def constants_of(code: Code) -> frozenset[int]:
-    """Return the numbers in the code of an object, as far as registers can hold them."""
-    found = set()
-    for instructions in code.object.code.values():
-        for x in instructions.values():
-            if x.form.kind is not Kind.CALL:
-                found |= {x.imm & ((1 << bits) - 1) for bits in (8, 16, 32, 64)}
-    return frozenset(found)
-
-
-def prepare(meeting: Meeting, question: Question, *, whole: bool = False) -> tuple[Watched, tuple[Slice, Slice]]:
+def prepare(meeting: Meeting, question: Question, *, whole: bool = False) -> Prepared:
     """Return what the search for an answer watches, and the slices of both programs. whole: slice nothing away."""
     running = _Preparing(meeting, question)
     if whole:
@@ -60,7 +50,7 @@ class _Preparing:
         self.executed: tuple[set[int], set[int]] = (set(), set())
         self.cells: list[Place] = []
 
-    def run(self) -> tuple[Watched, tuple[Slice, Slice]]:
+    def run(self) -> Prepared:
         meeting, question = self.meeting, self.question
         for side in (0, 1):
             self.touched[side].update(_openings(meeting, side))

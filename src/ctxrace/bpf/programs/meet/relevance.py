@@ -100,36 +100,32 @@ class _Slicing:
 
     def close_control(self) -> dict[int, int]:
         """Return what comes first from every node; branches between several things become relevant."""
-        facts = self.graph.facts
-        first: dict[int, int] = {number: number for number in self.relevant}
-        work = list(self.order)
+        facts, relevant, before = self.graph.facts, self.relevant, self.before
+        first: dict[int, int] = {number: number for number in relevant}
+        work = [number for number in self.order if number not in relevant]
         waiting = set(work)
         while work:
             number = work.pop()
             waiting.discard(number)
-            if number in self.relevant:
-                found = number
-            else:
-                ways = {first[after] for after in facts[number].successors if after in first}
-                if facts[number].ends:
-                    ways.add(END)
-                if len(ways) > 1:
-                    self.relevant.add(number)
-                    self.executed.add(number)
-                    ways = {number}
-                if not ways:
-                    continue
-                found = ways.pop()
-            if first.get(number) != found or found == number:
-                changed = first.get(number) != found
-                first[number] = found
-                if changed or found == number:
-                    for predecessor in self.before[number]:
-                        if predecessor not in waiting and predecessor not in self.relevant and (
-                            first.get(predecessor) != found
-                        ):  # fmt: skip
-                            waiting.add(predecessor)
-                            work.append(predecessor)
+            if number in relevant:
+                continue
+            found = END if facts[number].ends else None
+            for after in facts[number].successors:
+                way = first.get(after)
+                if way is not None and way != found:
+                    if found is not None:
+                        relevant.add(number)
+                        self.executed.add(number)
+                        found = number
+                        break
+                    found = way
+            if found is None or first.get(number) == found:
+                continue
+            first[number] = found
+            for predecessor in before[number]:
+                if predecessor not in waiting and predecessor not in relevant:
+                    waiting.add(predecessor)
+                    work.append(predecessor)
         return first
 
 
