@@ -93,6 +93,7 @@ def test_a_second_file_is_no_flag(run: Run, good: Path) -> None:
 
 
 def test_memory_that_is_used_up_is_incomplete(run: Run, good: Path) -> None:
+    run("check", good)  # is compiled: no compiler runs with so little
     status, out, err = run("check", good, "--max-memory", "1M", "--json")
     assert status == 3
     assert "the limit of 1 MiB of memory is reached" in out + err
