@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ctxrace.cli.claim import replay_claim
+from ctxrace.cli.output import Output
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 
@@ -16,7 +17,7 @@ SOURCE = "#include <ctxrace/kernel.h>\nint x;\nvoid task(void) { x++; }\nCTXRACE
 
 
 def read(file: str) -> int:
-    return replay_claim(file, None, Limits(), "", mail=False, json=True, trust=False)
+    return replay_claim(file, None, Limits(), "", mail=False, trust=False, output=Output(json=True))
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

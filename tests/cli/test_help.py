@@ -23,7 +23,7 @@ def headings(text: str) -> list[str]:
 def test_verbs_and_options_are_in_groups(run: Run) -> None:
     assert headings(run("--help")[1]) == ["Decide", "Look closer", "BPF", "Other"]
     assert headings(run("check", "--help")[1]) == [
-        "Arguments", "Scenario", "Properties", "Compiler", "Limits", "Output", "Other",
+        "Arguments", "Scenario", "Properties", "Compiler", "Kernel image", "Limits", "Output", "Other",
     ]  # fmt: skip
     assert "Caller of a BPF guard" in headings(run("bpf", "--help")[1])
 

@@ -13,7 +13,7 @@ from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
-from ctxrace.cli.output import exit_status, unfinished, write
+from ctxrace.cli.output import exit_status, explain, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
@@ -65,7 +65,7 @@ def bpf(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    json: opt.Json,
+    output: opt.OutputOptions,
     guard: Annotated[
         list[str] | None, typer.Option("--guard", metavar="NAME", help="default: all", rich_help_panel="Guard")
     ] = None,
@@ -88,12 +88,17 @@ def bpf(
         whole = system_cases(archs, change=change, build=build, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs))
-    if json:
+    if output.json:
         sys.stdout.write(to_json(results))
         sys.stderr.write(unfinished(results, len(chosen) + len(whole)))
     else:
-        hint = "below" if guard else f"below, and with {shlex.join(['ctxrace', *context.obj])} --guard NAME"
-        write(_report(chosen, whole, results, hint))
+        hint = (
+            "below"
+            if guard
+            else f"below, and with {shlex.join(['ctxrace', *opt.without(context.obj, opt.OUTPUT)])} --guard NAME"
+        )
+        write(_report(chosen, whole, results, hint), output)
+    explain(results, output)
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
 
 

@@ -19,7 +19,7 @@ def check(
     change: opt.Change,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
-    json: opt.Json,
+    output: opt.OutputOptions,
     flags: opt.Flags = None,
 ) -> None:
     """Decide the scenario that FILE declares: a proof, or the interleaving that breaks it.
@@ -28,11 +28,11 @@ def check(
     """
     program = opt.announced(opt.compiled(context, build, flags).load(file, change))
     scenario = change.apply(program.scenario)
-    words = opt.without(context.obj, [opt.JSON])
+    words = opt.without(context.obj, opt.OUTPUT)
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *opt.without(words[1:], opt.LIMITS)])
     with searching(f"exploring {file}") as shown:
         expect = shown.expect if shown else None
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
-    print_result(result, json=json)
+    print_result(result, output)
     raise typer.Exit(exit_status([result]))

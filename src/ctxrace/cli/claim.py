@@ -8,7 +8,7 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
-from ctxrace.cli.output import write
+from ctxrace.cli.output import Output, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
@@ -22,7 +22,7 @@ _OPEN = re.compile(r"/dev/(stdin|fd/\d+)")
 
 
 def replay_claim(
-    file: str, guard: str | None, limits: Limits, command: str, *, mail: bool, json: bool, trust: bool
+    file: str, guard: str | None, limits: Limits, command: str, *, mail: bool, trust: bool, output: Output
 ) -> int:
     """Print what is found of the claim in `file`, and return the exit status."""
     text = _read(file)
@@ -38,12 +38,12 @@ def replay_claim(
     sys.stderr.write(printable(program.messages))
     with searching(f"executing {file}") as shown:
         result = decide(program, resolved, limits=limits, progress=shown, command=command)
-    if json:
+    if output.json:
         sys.stdout.write(claim_to_json(result))
     elif mail:
         sys.stdout.write(render_claim_mail(result))
     else:
-        write(render_claim(result))
+        write(render_claim(result), output)
     return result.status
 
 

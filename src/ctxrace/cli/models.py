@@ -8,7 +8,7 @@ import typer
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import exit_status, unfinished, write
+from ctxrace.cli.output import exit_status, explain, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.program import Build
 from ctxrace.report.json import to_json
@@ -31,7 +31,7 @@ def models(
     build: Annotated[Build, opt.BUILD_GROUP.but("arch")],
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    json: opt.Json,
+    output: opt.OutputOptions,
     guard: Annotated[
         list[str] | None, typer.Option("--guard", metavar="NAME", help=f"default: {', '.join(DEFAULT_GUARDS)}")
     ] = None,
@@ -43,9 +43,10 @@ def models(
     keys = model_cases(guard or (), build=build, limits=limits)
     with searching(f"exploring {len(keys)} cases"):
         results = list(run(list(keys), jobs))
-    if json:
+    if output.json:
         sys.stdout.write(to_json(results))
         sys.stderr.write(unfinished(results, len(keys)))
     else:
-        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)))
+        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)), output)
+    explain(results, output)
     raise typer.Exit(exit_status(results, len(keys)))

@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_args
 import typer
 
 from ctxrace.bpf.caller import CALLER
+from ctxrace.cli.output import Color, Output
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.limits import DEFAULT_MAX_STATES, Budget, default_memory, within
 from ctxrace.core.setting import Setting
@@ -24,8 +25,8 @@ from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
 
-__all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs", "Json",
-           "LimitOptions", "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
+__all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
+           "LimitOptions", "OutputOptions", "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,29 @@ def _jobs(text: str) -> int:
 
 
 JOBS = Option("jobs", "N", "processes; default: one for each CPU", _jobs)
-JSON = Option("json", "", "print JSON instead of text, errors too", bool)
 
-ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, JSON)
+
+def _color(text: str) -> Color:
+    try:
+        return Color(text)
+    except ValueError:
+        raise ScenarioError(Setting("color", text), f" is none of {', '.join(Color)}") from None
+
+
+OUTPUT = (
+    Option("json", "", "print JSON instead of text, errors too", bool),
+    Option("quiet", "", "print the answer alone", bool),
+    Option("verbose", "", "say on standard error what it took, and where an internal error happened", bool),
+    Option("color", "WHEN", "auto (on a terminal without NO_COLOR), always or never", _color),
+)
+"""The options of `Output`."""
+
+ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, *OUTPUT)
 """Every option that a value is made of."""
 
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
 BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**_read(BUILD, given)))
+OUTPUT_GROUP = Group("Output", OUTPUT, lambda given: Output(**_read(OUTPUT, given)))
 CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER, given)).but("rcu")
 """The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
 
@@ -174,7 +191,7 @@ BuildOptions = Annotated[Build, BUILD_GROUP]
 CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
 LimitOptions = Annotated[Limits, Group("Limits", LIMITS, _bounds)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
-Json = Annotated[bool, Group("Output", (JSON,), lambda given: bool(given.get("json")))]
+OutputOptions = Annotated[Output, OUTPUT_GROUP]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
 Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG", help="after --: more flags for the compiler")]

@@ -1,30 +1,83 @@
 """Print reports, and turn verdicts into an exit status."""
 
+import resource
 import sys
 from collections.abc import Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from rich.console import Console
 
 from ctxrace.cli.status import Status, status_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.json import to_json
-from ctxrace.report.layout import wrap
+from ctxrace.report.layout import printable, wrap
 from ctxrace.report.text import WIDTH, print_report, render_result
 
-__all__ = ["exit_status", "print_result", "unfinished", "write"]
+__all__ = ["PLAIN", "Color", "Output", "exit_status", "explain", "print_result", "unfinished", "write"]
 
 
-def write(text: str) -> None:
+class Color(StrEnum):
+    """When a report is printed in colour. On a terminal, NO_COLOR turns it off (https://no-color.org)."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Output(NamedTuple):
+    """How a report is printed.
+
+    quiet: only the answer, which is its first line. verbose: say on standard error what it took.
+    """
+
+    json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    color: Color = Color.AUTO
+
+
+PLAIN = Output()
+
+
+def write(text: str, output: Output = PLAIN) -> None:
     """Print a report on standard output, in colour on a terminal."""
-    print_report(text, Console(file=sys.stdout, highlight=False))
+    forced = {Color.AUTO: None, Color.ALWAYS: True, Color.NEVER: False}[output.color]
+    plain = False if output.color is Color.ALWAYS else None
+    console = Console(file=sys.stdout, highlight=False, force_terminal=forced, no_color=plain)
+    print_report(_answer(text) if output.quiet else text, console)
 
 
-def print_result(result: Result, *, json: bool) -> None:
+def print_result(result: Result, output: Output) -> None:
     """Print one result on standard output."""
-    if json:
+    if output.json:
         sys.stdout.write(to_json([result]))
     else:
-        write(render_result(result))
+        write(render_result(result), output)
+    explain([result], output)
+
+
+def explain(results: Sequence[Result], output: Output) -> None:
+    """Say on standard error what the searches took, where that is asked for."""
+    if not output.verbose:
+        return
+    for result in results:
+        for verdict in result.verdicts:
+            rate = f", {verdict.states / verdict.seconds:,.0f} a second" if verdict.seconds else ""
+            what = (
+                f"{result.setup.case}: {verdict.property}: {verdict.states:,} states in {verdict.seconds:.2f} s{rate}"
+            )
+            print(f"ctxrace: {printable(what)}", file=sys.stderr)
+    users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    largest = max(resource.getrusage(who).ru_maxrss for who in users) * (1 if sys.platform == "darwin" else 1024)
+    print(f"ctxrace: the largest process took {largest >> 20:,} MiB", file=sys.stderr)
+
+
+def _answer(text: str) -> str:
+    """Return the first line of a report, with those that continue it."""
+    first, *rest = text.splitlines(keepends=True)
+    more = next((number for number, line in enumerate(rest) if not line.startswith("    ")), len(rest))
+    return "".join([first, *rest[:more]])
 
 
 def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()) -> str:

@@ -14,6 +14,7 @@ from ctxrace.cli import options as opt
 from ctxrace.cli.callers import caller_of
 from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import write
+from ctxrace.cli.status import Status
 from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
@@ -23,7 +24,7 @@ from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay"]
 
-_OF_BOTH = ("file", "schedule", "timeout", "max_memory")
+_OF_BOTH = ("file", "schedule", "timeout", "max_memory", "quiet", "verbose", "color")
 _OF_CLAIMS = ("guard", "mail", "json", "max_states", "engine", "trust")
 
 
@@ -35,7 +36,7 @@ def replay(
     caller: opt.CallerOptions,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
-    json: opt.Json,
+    output: opt.OutputOptions,
     schedule: Annotated[
         str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
     ] = None,
@@ -53,8 +54,9 @@ def replay(
     """
     _refuse_misplaced(context, file, of_claim=schedule is None)
     if schedule is None:
-        again = shlex.join(["ctxrace", *(word for word in context.obj if word not in ("--json", "--mail"))])
-        raise typer.Exit(replay_claim(file, guard, limits, again, mail=mail, json=json, trust=trust))
+        words = [word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail"]
+        again = shlex.join(["ctxrace", *words])
+        raise typer.Exit(replay_claim(file, guard, limits, again, mail=mail, trust=trust, output=output))
     build = opt.compiled(context, build, flags)
     if is_guard(file):
         called = caller_of(caller, change)
@@ -72,10 +74,10 @@ def replay(
         about = system_line(file, called, change, build)
         sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
         raise typer.Exit
-    told, broken = run_again(program, Schedule.parse(schedule), scenario)
-    sys.stdout.write(f"violated: {', '.join(map(str, broken))}\n\n" if broken else "nothing is violated\n\n")
-    write(render_interleaving(told))
-    raise typer.Exit(1 if broken else 0)
+    run, broken = run_again(program, Schedule.parse(schedule), scenario)
+    answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
+    write(f"{answer}\n\n{render_interleaving(run)}", output)
+    raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
 
 
 def _refuse_misplaced(context: typer.Context, file: str, *, of_claim: bool) -> None:

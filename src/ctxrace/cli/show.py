@@ -1,11 +1,12 @@
 """``ctxrace show``: the instructions of a program, which of them are events, and why."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import typer
 
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import write
+from ctxrace.cli.output import Output, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.narrate.listing import listing
@@ -24,6 +25,7 @@ def show(
     change: opt.Change,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
+    output: Annotated[Output, opt.OUTPUT_GROUP.but("json", "quiet", "verbose")],
     flags: opt.Flags = None,
 ) -> None:
     """Show the instructions that FILE's contexts can reach, which are events, and why.
@@ -37,4 +39,4 @@ def show(
     with searching(f"exploring {file}") as shown:
         system, exploration = explore(program, scenario, limits, shown, everything=True)
     remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
-    write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark))
+    write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark), output)

@@ -8,6 +8,7 @@ import typer
 from ctxrace.bpf.thread.decide import decide_thread
 from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.cli import options as opt
+from ctxrace.cli.output import write
 from ctxrace.cli.progress import searching
 from ctxrace.report.thread import render_thread, thread_to_json
 
@@ -18,7 +19,7 @@ __all__ = ["claims"]
 def claims(
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    json: opt.Json,
+    output: opt.OutputOptions,
     mail: Annotated[bool, typer.Option("--mail", help="fit for a mail: ASCII, 72 columns; it always is")] = False,
 ) -> None:
     """Check the statements of the thread about BPF's recursion guard, each with the command that shows it.
@@ -28,7 +29,10 @@ def claims(
     del mail  # there is one layout
     with searching("deciding the thread"):
         statements = decide_thread(jobs, limits)
-    sys.stdout.write(thread_to_json(statements) if json else render_thread(statements, REMARKS))
+    if output.json:
+        sys.stdout.write(thread_to_json(statements))
+    else:
+        write(render_thread(statements, REMARKS), output)
     facts = [fact for statement in statements for fact in statement.facts]
     unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)
     raise typer.Exit(1 if unlike else 3 if incomplete else 0)

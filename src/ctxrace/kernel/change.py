@@ -116,6 +116,12 @@ class ScenarioChange:
             flags.append(f"-DCTXRACE_PREEMPT_RCU={int(self.rcu == Rcu.PREEMPTIBLE)}")
         return (*flags, *(["-DCTXRACE_SMP=1"] if self.cpus is not None and self.cpus > 1 else []))
 
+    @property
+    def entries(self) -> tuple[str, ...]:
+        """The functions that it names as what a context runs, each once."""
+        tasks = [count.entry for count in (*(self.tasks or ()), *(self.fifo_tasks or ())) if count.entry]
+        return tuple(dict.fromkeys([*tasks, *(self.softirq or ()), *(self.hardirq or ()), *(self.nmi or ())]))
+
     def apply(self, declared: Scenario) -> Scenario:
         """Return `declared`, changed; raise `ScenarioError` where the change does not fit to it."""
         changed = declared

@@ -176,7 +176,7 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
     attempts = system.scenario.attempts
     if attempts is not None:
         times = "once" if attempts == 1 else f"{attempts} times"
-        notes.append(f"each context begins its entry at most {times} (as declared); nothing is claimed beyond that")
+        notes.append(f"each context begins its entry at most {times}; nothing is claimed beyond that")
     arrived = {prop.subjects[0] for prop in exploration.witnessed if isinstance(prop, Arrives)}
     if exploration.exhausted:
         levels = dict.fromkeys(str(handler.level) for handler in system.handlers)

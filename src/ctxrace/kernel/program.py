@@ -1,10 +1,13 @@
 """From a file to a program that can be checked: compiled the way the kernel compiles, linked, loaded."""
 
+import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ctxrace.core.errors import ScenarioError
+from ctxrace.core.errors import ScenarioError, ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.image.harness import Boot, load_harness
@@ -20,6 +23,7 @@ __all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "Build", "Program", "is_source", 
 DEFAULT_ARCH = "arm64"
 _SOURCES = (".c", ".i", ".S", ".s")
 _PANEL = "Kernel image"
+_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _LEVELS = ("0", "1", "2", "3", "s", "z", "g")
 
 INCLUDE = Path(__file__).parent / "include"
@@ -64,7 +68,10 @@ class Build:
     patch: tuple[tuple[int, bytes], ...] | None = None
 
     def load(self, path: str | Path, change: ScenarioChange = UNCHANGED, *, cache: Path | None = None) -> Program:
-        """Compile and load `path` as `load` does, its headers configured as `change` says. Raises `CtxraceError`."""
+        """Compile and load `path` as `load` does, its headers configured as `change` says.
+
+        A static function that nothing calls is kept where `change` makes it an entry. Raises `CtxraceError`.
+        """
         if change.configuration and not is_source(path):
             settings = [(name, getattr(change, name)) for name in ("rcu", "cpus", "preemption")]
             given = next(Setting(name, str(value)) for name, value in settings if value is not None)
@@ -73,9 +80,18 @@ class Build:
             )
         if self.kernel is not None:
             return self._load_harness(Path(path), change, cache)
-        flags = [*change.configuration, *self.flags]
-        program = load(path, arch=self.arch, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
+        program = self._load(path, [*change.configuration, *self.flags], cache)
+        unused = [name for name in change.entries if name not in program.image.symbols and _NAME.fullmatch(name)]
+        if unused and Path(path).suffix == ".c":
+            with TemporaryDirectory() as folder, suppress(ToolchainError):  # if they are not static, they do not exist
+                header = Path(folder) / "entries.h"
+                header.write_text("".join(f"static void {name}(void) __attribute__((used));\n" for name in unused))
+                flags = [*change.configuration, "-include", str(header), *self.flags]
+                program = self._load(path, flags, cache)
         return replace(program, build=self)
+
+    def _load(self, path: str | Path, flags: Sequence[str], cache: Path | None) -> Program:
+        return load(path, arch=self.arch, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
 
     def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
         assert self.kernel is not None
