@@ -59,5 +59,5 @@ def test_static_functions_can_be_entries(run: Run, tmp_path: Path) -> None:
     assert "2 tasks, no interrupts" in out
     assert "1 task, interrupts: nmi" in run("check", source, "--tasks", "f", "--nmi", "f")[1]
     status, _, err = run("check", source, "--tasks", "2:g")
-    expected = f"ctxrace: {source} has no function 'g'; was it inlined or dropped by the compiler? its functions are: none"
-    assert (status, err) == (2, f"{expected}\n")
+    assert status == 2
+    assert err.startswith(f"ctxrace: {source} has no function 'g'; was it inlined or dropped by the compiler?")
