@@ -47,6 +47,7 @@ class Edge(NamedTuple):
     switches: int = 0
     events: int = 1
     broken: tuple[Property, ...] = ()
+    witnessed: tuple[Property, ...] = ()
 
 
 class Graph(Toy):
@@ -64,7 +65,7 @@ class Graph(Toy):
 
     def steps(self, state: str) -> list[Step]:
         edges = enumerate(self.table.get(state, ()))
-        return [Step(f"{state} to {e.to} #{n}", e.to, e.switches, e.events, e.broken) for n, e in edges]
+        return [Step(f"{state} to {e.to} #{n}", *e) for n, e in edges]
 
 
 def chain(length: int, broken: Mapping[int, Property] | None = None) -> Graph:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.hang import Hang
 from ctxrace.core.source import Source
 
 __all__ = [
@@ -126,4 +127,5 @@ Ending = (
     | SleepsWrongly
     | NotRestored
     | ClaimedOutcome
+    | Hang
 )

@@ -56,6 +56,7 @@ class Result:
     setup: what was checked.
     command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
+    hang: whether a context can hang, which is always asked; it is among the verdicts only where it is violated.
     """
 
     setup: Setup
@@ -63,6 +64,14 @@ class Result:
     command: str = ""
     notes: tuple[str, ...] = ()
     replay: str = ""
+    hang: Verdict | None = None
+
+    @property
+    def judged(self) -> tuple[Verdict, ...]:
+        """The verdicts, and in any case the one about hangs."""
+        if self.hang is None or self.hang in self.verdicts:
+            return self.verdicts
+        return (*self.verdicts, self.hang)
 
     @property
     def case(self) -> str:

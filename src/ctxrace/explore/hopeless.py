@@ -4,8 +4,7 @@ A state of a nested run is hopeless where all the ends that it can still come to
 that it cut in on: so the nearest hopeless state of a nested run is asked for by the ends that are hopeful there.
 """
 
-from array import array
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +12,10 @@ from ctxrace.core.nested import NestedSystem
 from ctxrace.core.property import Property
 from ctxrace.explore.expand import expand
 from ctxrace.explore.procedure import Procedure
+from ctxrace.explore.reaching import reaching
 from ctxrace.explore.shortest import Way, cost
 
-__all__ = ["Hopeless", "Nearest", "reaching"]
+__all__ = ["Hopeless", "Nearest"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,27 +27,6 @@ class Nearest:
 
     length: int
     ways: tuple[Way, ...]
-
-
-def reaching(number: int, origins: Sequence[int], targets: Sequence[int], goals: Iterable[int]) -> bytearray:
-    """Return for each of `number` states whether edges, from `origins` to `targets`, lead from it to one of `goals`."""
-    first = array("Q", bytes(8 * (number + 1)))  # where in `before` the states before each one are
-    for to in targets:
-        first[to + 1] += 1
-    for at in range(number):
-        first[at + 1] += first[at]
-    before, place = array("I", bytes(4 * len(targets))), first[:-1]
-    for origin, to in zip(origins, targets, strict=True):
-        before[place[to]] = origin
-        place[to] += 1
-    reached = bytearray(number)
-    waiting = list(goals)
-    while waiting:
-        at = waiting.pop()
-        if not reached[at]:
-            reached[at] = 1
-            waiting.extend(before[first[at] : first[at + 1]])
-    return reached
 
 
 class Hopeless:

@@ -4,27 +4,35 @@ So the first run found that breaks a property is also one to show (`ctxrace.expl
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, System
+from ctxrace.explore.possible import nearest_hopeless
 from ctxrace.explore.walk import Walk
 from ctxrace.explore.watch import INTERRUPTED, Limits, Progress, Watch, undisturbed
 
-__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "ends", "search"]
+__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "breaking", "ends", "search"]
+
+
+_MORE = 10_000
+"""States visited after all invariants are decided, in order to decide what must always be possible, too."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """What a search found.
 
-    states: distinct states visited; transitions: steps taken from them.
-    exhausted: whether every reachable state was visited.
+    states: distinct states visited, transitions: steps taken from them, until all that was wanted was decided.
+    exhausted: whether every reachable state had been visited then.
     stopped: which limit ended it; empty where it was exhausted, or all that was wanted was found broken.
-    runs: for each broken property the shortest run found that breaks it, as steps with the state before each.
+    runs: for each broken property the shortest run found that breaks it, as steps with the state before each. Where
+    something is no longer possible, its run ends in the nearest state from which no goal is reached.
     shortest: the properties whose run is known to be the shortest of all.
     witnessed: the properties of which some step was a witness.
+    possible: those that must always be possible and are.
+    all_states, all_transitions: visited and taken until that was decided, too, or given up.
     """
 
     states: int
@@ -35,6 +43,9 @@ class Exploration:
     runs: dict[Property, Run] = field(default_factory=dict)
     shortest: frozenset[Property] = frozenset()
     witnessed: frozenset[Property] = frozenset()
+    possible: frozenset[Property] = frozenset()
+    all_states: int = 0
+    all_transitions: int = 0
 
 
 def search(
@@ -67,13 +78,23 @@ def ends(system: System[Any]) -> Iterator[tuple[Any, Run]]:
             yield walk.found[number], walk.trace(walk.ways[number])
 
 
+def breaking(run: Run, prop: Property) -> Run:
+    """Return `run`, the last step of which breaks `prop`, too."""
+    if not run:
+        return run
+    state, step = run[-1]
+    return [*run[:-1], (state, step._replace(broken=(*step.broken, prop)))]
+
+
 class _Search(Walk):
     def __init__(
         self, system: System[Any], wanted: frozenset[Property], limits: Limits, progress: Progress | None
     ) -> None:
-        super().__init__(system)
+        possible = any(prop.expectation is Expectation.ALWAYS_POSSIBLE for prop in system.properties)
+        super().__init__(system, keep_edges=possible)
         self.requested = wanted
         self.length = 0
+        self.enough: Exploration | None = None  # what was known when all that was requested was decided
         self.watch = Watch(limits, progress)
 
     def run(self) -> str:
@@ -81,13 +102,15 @@ class _Search(Walk):
         while self.nearest is not None:
             if self.nearest != self.length:
                 self.length = self.nearest
-                if self.requested and self.requested <= self.decided():
-                    return ""
+                if self.requested and self.enough is None and self.requested <= self.decided():
+                    self.enough = self.so_far("")
+            if self.enough is not None and (not self.goals or self.states >= self.enough.states + _MORE):
+                return ""
             number = self.following()
             if number is None:
                 continue
             if stopped := self.watch.limit(self.states, len(self.found)):
-                return stopped
+                return "" if self.enough is not None else stopped
             self.visit(number)
         return ""
 
@@ -95,11 +118,30 @@ class _Search(Walk):
         """Return the properties whose violation cannot be shortened any more."""
         return self.broken.until(self.length)
 
-    def result(self, stopped: str) -> Exploration:
-        """Return what was found. stopped: the limit that ended the search, if one did."""
-        seconds = self.watch.seconds()
+    def so_far(self, stopped: str) -> Exploration:
+        """Return what is known of the invariants. stopped: the limit that ended the search, if one did."""
         runs = {prop: self.trace(last) for prop, last in self.broken.ways.items()}
         exhausted = self.nearest is None
         shortest = frozenset(runs) if exhausted else self.decided()
-        witnessed = frozenset(self.witnessed)
-        return Exploration(self.states, self.transitions, seconds, exhausted, stopped, runs, shortest, witnessed)
+        return Exploration(self.states, self.transitions, self.watch.seconds(), exhausted, stopped, runs, shortest)
+
+    def result(self, stopped: str) -> Exploration:
+        """Return what was found. stopped: the limit that ended the search, if one did."""
+        found = self.so_far(stopped) if self.enough is None else self.enough
+        runs, shortest, possible = dict(found.runs), set(found.shortest), set()
+        for prop, goals in self.goals.items():
+            nearest = nearest_hopeless(self, goals)
+            if nearest:
+                runs[prop] = breaking(self.trace([way for number in nearest for way in self.ways[number]]), prop)
+                shortest |= {prop} if self.nearest is None else set()
+            elif self.nearest is None:
+                possible.add(prop)
+        return replace(
+            found,
+            runs=runs,
+            shortest=frozenset(shortest),
+            witnessed=frozenset(self.witnessed),
+            possible=frozenset(possible),
+            all_states=self.states,
+            all_transitions=self.transitions,
+        )

@@ -14,7 +14,7 @@ from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand, follow
 from ctxrace.explore.hopeless import Hopeless, Nearest
 from ctxrace.explore.procedure import Call, Opened, Procedure, Queue
-from ctxrace.explore.search import Exploration
+from ctxrace.explore.search import Exploration, breaking
 from ctxrace.explore.shortest import Way, cost, first_run
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
@@ -138,7 +138,7 @@ class _Summarizing:
         for prop in self.possible if self.exhausted else ():
             nearest = Hopeless(self.system, self.outermost, self.nested, prop).nearest()
             if nearest is not None:
-                runs[prop] = self.trace(nearest.ways)
+                runs[prop] = breaking(self.trace(nearest.ways), prop)
         return Exploration(
             self.states,
             sum(walk.transitions for walk in walks),
@@ -148,6 +148,9 @@ class _Summarizing:
             runs,
             frozenset(runs) if self.exhausted else found.until(self.length),
             frozenset().union(*(walk.witnessed for walk in walks)),
+            frozenset(self.possible).difference(runs) if self.exhausted else frozenset(),
+            self.states,
+            sum(walk.transitions for walk in walks),
         )
 
     def trace(self, last: Iterable[Way]) -> Run:

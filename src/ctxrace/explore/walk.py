@@ -24,6 +24,7 @@ class Walk:
     each is, and the shortest ways to it.
     broken: of each invariant the shortest violations seen.
     witnessed: the properties of which a step was a witness; goals: of those that must always be possible, the goals.
+    complete: how many of `visited` have taken all their steps, which the last one has not where it was interrupted.
     edges: the numbers of the states to which each visited state leads, in the order of `visited`; None: not kept.
     """
 
@@ -34,7 +35,7 @@ class Walk:
 
     def _begin(self, system: System[Any], start: Hashable, keep_edges: bool) -> None:
         self.system = system
-        self.states = self.transitions = 0
+        self.states = self.transitions = self.complete = 0
         self.broken = Violations()
         self.witnessed: set[Property] = set()
         possible = (prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE)
@@ -98,6 +99,7 @@ class Walk:
                 self.broken.note(prop, after, number, rank)
             if step.witnessed:
                 self.witness(step.witnessed, known)
+        self.complete = len(self.visited)
 
     def begin(self, number: int) -> int:
         """Take note that a state is visited, and return how far it is."""

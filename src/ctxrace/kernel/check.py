@@ -20,12 +20,15 @@ from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.properties.coverage import Arrives, finishes, runs
+from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, ENDS
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.kernel.setup import setup_of
 
 __all__ = ["check", "explore"]
+
+_ENDED_EARLY = "all other properties are violated, and the search ended there; this one needs every state"
 
 MANY_TASKS = 64
 """With more of them, how many states are to be expected is found out first, which takes little of the time."""
@@ -52,7 +55,11 @@ def check(
     system, exploration = _explore_many(program, scenario, limits or Limits(), progress, expect)
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
-    verdicts = tuple(_judge(system, exploration, prop) for prop in wanted)
+    hang = _judge_hang(system, exploration)
+    verdicts = (
+        *(_judge(system, exploration, prop) for prop in wanted),
+        *([hang] if hang.outcome is Outcome.VIOLATED else []),
+    )
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(scenario, exploration)
     return Result(
@@ -61,6 +68,7 @@ def check(
         command,
         tuple(_notes(system.cpus[0], exploration)),
         replay,
+        hang,
     )
 
 
@@ -138,6 +146,23 @@ def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Pro
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
     reason = _why_vacuous(system.cpus[0].scenario, exploration, prop)
     return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason) if reason else verdict
+
+
+def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration) -> Verdict:
+    size = (exploration.all_states, exploration.all_transitions, exploration.seconds)
+    verdict = Verdict(HANG, Outcome.HOLDS, *size)
+    if HANG in exploration.runs:
+        told = narrate(system, exploration.runs[HANG])
+        reason = "" if HANG in exploration.shortest else "the search ended before it was known to be the shortest"
+        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
+    if HANG not in exploration.possible:
+        reason = exploration.stopped or _ENDED_EARLY
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+    end = next((end for end in system.properties if end in ENDS and end in exploration.runs), None)
+    if end is not None:
+        reason = f"{end} is violated, and what happens after that is not known"
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+    return verdict
 
 
 def _refuse_vacuous(scenario: Scenario, exploration: Exploration) -> None:

@@ -8,17 +8,23 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
-from ctxrace.core.system import Step
+from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand
+from ctxrace.explore.possible import reaches_goal
 from ctxrace.kernel.model.assumptions import every_way
 from ctxrace.kernel.model.build import system_for
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate, narrator_for
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.scenario import Scenario, validate
 
 __all__ = ["replay"]
+
+_MOST_STATES = 100_000
+"""As many states are looked at to know whether a schedule ends in a hang."""
+
 
 def replay(
     program: Program, schedule: Schedule, scenario: Scenario | None = None
@@ -35,7 +41,7 @@ def replay(
         system = system_for(program.image, scenario, assumed)
         fingerprints = system.fingerprints()
         if fingerprints == (schedule.code, schedule.scenario):
-            run = _follow(system, schedule)
+            run = _with_hang(system, _follow(system, schedule))
             return narrate(system, run), run[-1][1].broken if run else ()
     if schedule.code != fingerprints[0]:
         raise ScenarioError(
@@ -46,6 +52,15 @@ def replay(
         f"the schedule was made for another scenario ({schedule.scenario}): give the same tasks, interrupts, "
         "preemption model, attempts and properties as then"
     )
+
+
+def _with_hang(system: KernelSystem | SmpSystem, run: Run) -> Run:
+    """Return `run`, whose last step breaks `HANG` where no entry in flight after it can come to its end."""
+    if run:
+        state, step = run[-1]
+        if HANG not in step.witnessed and reaches_goal(system, step.state, HANG, _MOST_STATES) is False:
+            return [*run[:-1], (state, step._replace(broken=(*step.broken, HANG)))]
+    return run
 
 
 def _follow(system: KernelSystem | SmpSystem, schedule: Schedule) -> list[tuple[Any, Step]]:

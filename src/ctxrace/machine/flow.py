@@ -45,6 +45,7 @@ class Flow(NamedTuple):
     active: the watched functions that are running, outermost first.
     done: values of the accesses that the instruction at `pc` has already made as steps of their own.
     shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`.
+    endless: whether it is in a loop without an event, at `pc`, and never comes to another event.
     """
 
     pc: int
@@ -54,6 +55,7 @@ class Flow(NamedTuple):
     active: tuple[Activation, ...] = ()
     done: tuple[int, ...] = ()
     shadow: bool = False
+    endless: bool = False
 
 
 class Machine:
@@ -217,7 +219,7 @@ class _Run:
         self.registers, self.memory, self.stack = registers, memory, stack
         self.announcing = announcing
         self.active = list(active)
-        self.shadow = False
+        self.shadow = self.endless = False
 
     def take_event(self, pc: int, done: tuple[int, ...]) -> int:
         """Take the event at `pc`, of which the accesses `done` were made before; return where control is then.
@@ -248,10 +250,8 @@ class _Run:
             if taken % _BETWEEN_LOOKS == 0:
                 spend(f"running {self.image.where(start)}")
             if pc == snapshot[0] and registers.words == snapshot[1] and memory.stack == snapshot[2]:
-                raise ExecutionError(
-                    f"the code loops for ever without an event at {self.image.where(pc)}; "
-                    "let the loop read something that another context can change"
-                )
+                self.endless = True
+                break
             if taken == power:
                 snapshot, power = (pc, dict(registers.words), bytes(memory.stack)), power * 2
             if taken > PRIVATE_STEPS:
@@ -273,7 +273,7 @@ class _Run:
         except NotPrivate:
             self.registers.words, self.memory.monitor = before, monitor
             return None
-        self.shadow = False
+        self.shadow = self.endless = False
         self.leave(following)
         self.arrive(instruction, following)
         return following
@@ -348,7 +348,7 @@ class _Run:
             raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
         live = self.machine.liveness.cut(pc, self.registers.words)
         kept = bytes(self.memory.stack[sp - self.stack.start :])
-        return Flow(pc, live, kept, self.memory.monitor, tuple(self.active), (), self.shadow)
+        return Flow(pc, live, kept, self.memory.monitor, tuple(self.active), (), self.shadow, self.endless)
 
     def arrive(self, instruction: Instruction | None, pc: int) -> None:
         """Note what begins at `pc`, where `instruction` has just gone: a watched function, a failing check."""

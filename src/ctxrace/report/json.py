@@ -58,6 +58,7 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
         "seconds": round(verdict.seconds, 6),
         "notes": list(result.notes),
         "command": result.command,
+        "hang": None if result.hang is None else str(result.hang.outcome),
     }
     if verdict.reason or verdict.outcome is Outcome.INCOMPLETE:
         entry["reason"] = verdict.reason

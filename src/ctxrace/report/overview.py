@@ -116,7 +116,7 @@ def _fits(lines: Sequence[str]) -> bool:
 def _block(results: Sequence[Result], labels: list[list[str]], kinds: Sequence[str], shape: Shape) -> list[str]:
     rows = [[*labels[0], *map(clean, kinds), "states"]]
     for label, result in zip(labels[1:], results, strict=True):
-        cells = [shape([verdict for verdict in result.verdicts if verdict.property.kind == kind]) for kind in kinds]
+        cells = [shape([verdict for verdict in result.judged if verdict.property.kind == kind]) for kind in kinds]
         states = max((verdict.states for verdict in result.verdicts), default=0)
         rows.append([*label, *cells, f"{states:,}"])
     return [f"  {line}" for line in columns(rows, right={len(rows[0]) - 1})]
@@ -147,6 +147,9 @@ def _remarks(results: Sequence[Result]) -> Iterator[str]:
     about: dict[str, list[str]] = {}
     for result in results:
         reasons = [f"incomplete: {v.reason}" for v in result.verdicts if v.outcome is Outcome.INCOMPLETE and v.reason]
+        if result.hang is not None and result.hang not in result.verdicts:
+            why = f": {result.hang.reason}" if result.hang.reason else ""
+            reasons.append(f"{result.hang.outcome}: {result.hang.property}{why}")
         for remark in dict.fromkeys([*reasons, *(f"note: {note}" for note in result.notes)]):
             about.setdefault(remark, []).append(f"{result.case} {result.setup.preemption}")
     for remark, names in about.items():

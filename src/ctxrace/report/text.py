@@ -13,8 +13,10 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.hang import hang_summary
 from ctxrace.report.heading import scenario_of
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
@@ -68,9 +70,9 @@ def _lines(result: Result) -> Iterator[str]:
     yield from wrap(scenario_of(result.setup), WIDTH, "    ")
     if result.verdicts:
         yield ""
-        yield from _verdicts(result.verdicts)
+        yield from _verdicts(result.judged)
     remarks = [
-        *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.verdicts if verdict.reason),
+        *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.judged if verdict.reason),
         *(f"note: {note}" for note in dict.fromkeys(result.notes)),
     ]
     if remarks:
@@ -171,6 +173,11 @@ def _story(story: _Story, replay: str) -> Iterator[str]:
             yield from wrap(f"must hold: {about}{verdict.property.sentence}", WIDTH, "    ")
     yield ""
     yield from render_interleaving(run, WIDTH).splitlines()
+    for ending in run.endings:
+        if isinstance(ending, Hang):
+            yield ""
+            yield from hang_summary(ending, WIDTH)
+            yield ""
     if replay and run.schedule:
         yield from _replay(replay, run.schedule)
 

@@ -81,6 +81,6 @@ class Conditions:
             seen: set[KernelState] = set()
             while here.shared != CRASHED and not self.system.is_idle(here) and here not in seen:
                 seen.add(here)
-                here = next(step.state for step in self.system.steps(here) if step.label == EVENT)
+                here = next((step.state for step in self.system.steps(here) if step.label == EVENT), here)
             if here.shared != CRASHED and here not in seen:
                 yield here

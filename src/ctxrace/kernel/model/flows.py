@@ -125,7 +125,7 @@ class Flows:
         self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self._announcing = announcing
         self.numbers = numbers
-        self._trees: dict[tuple[Hashable, int], _Branch | Outcome] = {}
+        self._trees: dict[tuple[Role | int, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
 
     def start(self, role: Role, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
@@ -135,6 +135,10 @@ class Flows:
     def step(self, flow: int, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
         """Take the event before which flow number `flow` stands."""
         return self._look_up(flow, identity, shared, task_struct)
+
+    def is_endless(self, flow: int) -> bool:
+        """Return whether a flow is in a loop without an event, so that it takes no step any more."""
+        return self.numbers.values[flow][1].endless
 
     def disarm(self, flow: int) -> int:
         """Return the flow after another context ran: an exception return clears the exclusive monitor.
@@ -156,12 +160,17 @@ class Flows:
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """Return every outcome evaluated so far, with the identity that was current."""
-        for (_, identity), tree in self._trees.items():
+        return ((identity, outcome) for _, identity, outcome in self.outcomes_of_roles())
+
+    def outcomes_of_roles(self) -> Iterator[tuple[Role, int, Outcome]]:
+        """Return every outcome evaluated so far, with the role of the context and the identity that was current."""
+        for (what, identity), tree in self._trees.items():
+            role = what if isinstance(what, Role) else self.numbers.values[what][0]
             waiting: list[_Branch | Outcome] = [tree]
             while waiting:
                 node = waiting.pop()
                 if isinstance(node, Outcome):
-                    yield identity, node
+                    yield role, identity, node
                 else:
                     waiting.extend(node.children.values())
 
@@ -182,7 +191,7 @@ class Flows:
         self._insert(key, memory, outcome)
         return outcome
 
-    def _insert(self, key: tuple[Hashable, int], memory: Memory, outcome: Outcome) -> None:
+    def _insert(self, key: tuple[Role | int, int], memory: Memory, outcome: Outcome) -> None:
         node: _Branch | Outcome = outcome
         reads = list(memory.reads)
         tree = self._trees.get(key)

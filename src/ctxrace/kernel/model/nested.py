@@ -14,6 +14,7 @@ from ctxrace.kernel.model.flows import Role
 from ctxrace.kernel.model.state import UNLIMITED, Arrive, KernelState, Task
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.demands import Exclusive
+from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.flow import Activation, Flow
 
@@ -82,7 +83,7 @@ class NestedInterrupts:
         since_idle = began.since_idle | end.since_idle
         after = KernelState(end.shared, since_idle, current, began.others, began.interrupts[:-1], arrivals)
         if system.is_idle(after):
-            return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after))
+            return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after), (HANG,))
         return Return(after)
 
     def _active(self, state: KernelState) -> tuple[str, ...]:

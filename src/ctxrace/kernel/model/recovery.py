@@ -35,7 +35,7 @@ def _runs_undisturbed(cpu: Contexts, task: int, role: Role, shared: int, body: s
     memory, seen = cpu.shared.values[shared], set()
     while body not in move.enters:
         where = (move.flow, move.task_struct, memory)
-        if move.flow == REST or where in seen:
+        if move.flow == REST or cpu.flows.is_endless(move.flow) or where in seen:
             return False
         seen.add(where)
         mine = cpu.task_structs.values[move.task_struct]

@@ -30,6 +30,7 @@ from ctxrace.kernel.model.state import (
 )
 from ctxrace.kernel.properties.coverage import arrives, begins, finishes, runs
 from ctxrace.kernel.properties.demands import watched
+from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level, may_arrive
 from ctxrace.kernel.rules.preemption import may_be_preempted
@@ -62,7 +63,7 @@ class KernelSystem:
     @property
     def properties(self) -> tuple[Property, ...]:
         """What the scenario demands, what every kernel demands, and what a check shows to happen."""
-        return (*self.scenario.properties, CHECK, FAULT, RESTORED, SLEEP, *self.coverage)
+        return (*self.scenario.properties, CHECK, FAULT, RESTORED, SLEEP, HANG, *self.coverage)
 
     @property
     def coverage(self) -> tuple[Property, ...]:
@@ -83,9 +84,10 @@ class KernelSystem:
             return ()
         current, interrupts = state.current, state.interrupts
         top = interrupts[-1] if interrupts else NO_FRAME
-        running = top != NO_FRAME or self.tasks.values[current].flow != REST
+        flow = self.tasks.values[current].flow if top == NO_FRAME else self.frames.values[top].flow
+        running = flow != REST
         steps = []
-        if running:
+        if running and not self.flows.is_endless(flow):
             steps.append(self._event(state))
         if running or self.may_idle(state):
             for label, task, interrupted, move in self.arrivals(current, top):
@@ -116,9 +118,9 @@ class KernelSystem:
         elif ended:
             current, others = self._retire(current, others)
         after = KernelState(move.shared, since_idle, current, others, interrupts, arrivals)
-        if ended or move.enters:
+        if ended or move.enters or move.broken:
             return self._step(EVENT, after, move, ended=ended, events=events)
-        return Step(EVENT, after, 0, events, move.broken)
+        return Step(EVENT, after, 0, events)
 
     def after_event(self, state: KernelState) -> Taken:
         """Return what the running context's next event does, and the task and the frame after it."""
@@ -245,14 +247,17 @@ class KernelSystem:
         self, label: Hashable, after: KernelState, move: Move, *, ended: bool, switches: int = 0, events: int = 1
     ) -> Step:
         """Return the step, after the monitor has seen who enters what and whether the CPU is idle again."""
-        broken = move.broken
+        broken, witnessed = move.broken, move.witnessed
         if move.enters:
             after = after._replace(since_idle=self.monitor.run(after.since_idle, move.enters))
             broken += self.monitor.entered(self.contexts, after, move.enters)
-        if ended and after.shared != CRASHED and self.is_idle(after):
+        if after.shared == CRASHED:
+            witnessed += (HANG,)  # nobody knows what comes after it
+        elif ended and self.is_idle(after):
             broken += self.monitor.idle(self.contexts, after)
+            witnessed += (HANG,)
             after = after._replace(since_idle=0)
-        return Step(label, after, switches, events, broken, move.witnessed)
+        return Step(label, after, switches, events, broken, witnessed)
 
     def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
         """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""

@@ -16,6 +16,7 @@ from ctxrace.core.ending import (
     Undefined,
     ValuesLeft,
 )
+from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Event
 from ctxrace.core.note import NoteKind
 from ctxrace.core.property import Property
@@ -61,6 +62,8 @@ def _ending(
         case "progress":
             entry, body = broken.subjects
             return BodyNeverRan(entry, body)
+        case "hang":
+            return Hang()  # `tell` knows more of it
         case "check":
             return _check_false(rows)
         case "fault":

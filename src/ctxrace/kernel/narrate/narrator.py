@@ -54,7 +54,7 @@ class Narrator:
         self.waiting: Roster = first.waiting if first else Roster()  # preempted tasks
         self.resting: Roster = first.resting if first else Roster()  # tasks that have finished
         self.named: dict[str, int] = first.named if first else {}  # the group of each task that has a name
-        self._suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
+        self.suffix = f"/{system.cpu}" if system.scenario.cpus > 1 else ""
 
     def add(self, state: KernelState, step: Step) -> None:
         """Tell the next step, taken in `state`."""
@@ -107,7 +107,7 @@ class Narrator:
                 back = "~" if isinstance(label, SwitchThereAndBack) else ""
                 return back + self._spell(self._name(label.task), group)
             case Idle():
-                return f"idle{self._suffix}"
+                return f"idle{self.suffix}"
         return self.running()
 
     def interleaving(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
@@ -123,13 +123,13 @@ class Narrator:
 
     def _spell(self, name: str, group: int) -> str:
         group_name = f"@{group}" if len(self.system.groups) > 2 else ""  # the last group is the idle task
-        return f"{name}{group_name}{self._suffix}"
+        return f"{name}{group_name}{self.suffix}"
 
     def _handler(self, number: int) -> str:
         handler = self.system.handlers[number]
         alone = sum((h.level, h.window) == (handler.level, handler.window) for h in self.system.handlers) == 1
         name = str(handler.level) if alone else f"{handler.level}:{handler.entry}"
-        return f"{'^' if handler.window else ''}{name}{self._suffix}"
+        return f"{'^' if handler.window else ''}{name}{self.suffix}"
 
     def _waiting(self, task: int) -> str:
         name = self.waiting.first(task)
@@ -138,7 +138,7 @@ class Narrator:
 
     def _context(self) -> str:
         if self.stack:
-            return f"{self.system.handlers[self.stack[-1]].level}{self._suffix}"
+            return f"{self.system.handlers[self.stack[-1]].level}{self.suffix}"
         return self.current or IDLE_TASK
 
     def _turn(self, turn: Turn) -> None:
@@ -147,7 +147,7 @@ class Narrator:
 
     def _arrive(self, state: KernelState, number: int) -> None:
         handler = self.system.handlers[number]
-        name = f"{handler.level}{self._suffix}"
+        name = f"{handler.level}{self.suffix}"
         arrivals = self.system.arrivals(state.current, state.top)
         move = next(move for label, _, _, move in arrivals if label.handler == number)
         turn = Turn(

@@ -1,15 +1,18 @@
 """Tell a run of a system, however many CPUs it has."""
 
 from collections.abc import Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ctxrace.core.ending import Ending
+from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.smp import SmpState, SmpSystem
 from ctxrace.kernel.model.state import On
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.endings import endings_of
+from ctxrace.kernel.narrate.hang import hang_of
 from ctxrace.kernel.narrate.narrator import Narrator
 
 __all__ = ["SmpNarrator", "narrate", "narrator_for"]
@@ -21,6 +24,9 @@ def narrate(system: KernelSystem | SmpSystem, run: Sequence[tuple[Any, Step]]) -
     for state, step in run:
         narrator.add(state, step)
     told: Interleaving = narrator.interleaving(run)
+    if Hang() in told.endings:
+        facts = hang_of(system, run[-1][1].state, narrator)
+        told = replace(told, endings=tuple(facts if ending == Hang() else ending for ending in told.endings))
     return told
 
 

@@ -13,6 +13,7 @@ from ctxrace.core.ending import (
     Undefined,
     ValuesLeft,
 )
+from ctxrace.core.hang import Hang
 from ctxrace.report.layout import clean
 from ctxrace.report.sentences.note import check_phrase
 
@@ -44,6 +45,8 @@ def _sentence(ending: Ending) -> str:
             return "what happens from here on is undefined"
         case SleepsWrongly():
             return _sleeps(ending)
+        case Hang():
+            return "from here on, nothing that can happen lets every entry come to its end"
         case NotRestored():
             return (
                 "the entry returns with another preempt count, interrupt mask, bpf_ctx, softirq_disable_cnt or "
