@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden docs benchmarks fuzz-bpf clean
+.PHONY: demo test lint slow golden docs benchmarks fuzz-bpf mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -33,6 +33,11 @@ benchmarks: $(READY)
 
 fuzz-bpf: $(READY)
 	$(BIN)/python -m tests.bpf.programs.fuzz 10000
+
+# One file: make mutants SOURCES=machine/memory.py
+mutants: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
+	$(BIN)/python tests/mutation/run.py $(SOURCES)
 
 clean:
 	rm -rf $(VENV)

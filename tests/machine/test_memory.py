@@ -1,0 +1,256 @@
+"""Memory as one step sees it: what is an event, what is recorded, and what is a fault."""
+
+import pytest
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.machine.memory import (
+    Fault,
+    ForeignAccess,
+    Memory,
+    NotPrivate,
+    Read,
+    Region,
+    RegionKind,
+    Split,
+    Touch,
+    Write,
+)
+
+CONSTANT, SHARED, OWN, STACK = RegionKind.CONSTANT, RegionKind.SHARED, RegionKind.OWN, RegionKind.STACK
+REGIONS = [
+    Region(0x1000, 16, CONSTANT, 8, "a constant"),
+    Region(0x2000, 16, SHARED, 4, "a variable"),
+    Region(0x3000, 16, OWN, 0, "task_struct"),
+    Region(0x4000, 64, STACK, 0, "the stack"),
+    Region(0x3F00, 0x100, RegionKind.GUARD, 0, "the stack"),
+    Region(0x5000, 16, RegionKind.FOREIGN, 0, "tasks"),
+    Region(0x6000, 8, RegionKind.STATISTIC, 0, "a statistic"),
+]
+QUIET, SAVED = frozenset(range(4, 8)), frozenset(range(8, 12))
+
+
+def memory(order: str = "little") -> Memory:
+    """Each blob counts up from another number, so that every byte is told apart."""
+    assert order in ("little", "big")
+    return Memory(
+        REGIONS,
+        bytes(range(0x10, 0x40)),
+        bytes(range(0x40, 0x60)),
+        bytes(range(0x60, 0x70)),
+        bytes(range(0x80, 0xC0)),
+        QUIET,
+        SAVED,
+        "big" if order == "big" else "little",
+    )
+
+
+def event(bus: Memory, *, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:
+    bus.begin(private=False, atomic=atomic, done=done, alignment=alignment)
+
+
+def test_a_shared_read_is_an_event_and_is_recorded() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    with pytest.raises(NotPrivate):
+        bus.load(0x2000, 2)
+    event(bus)
+    assert bus.load(0x2001, 2) == 0x4645
+    assert list(bus.reads) == [Read(SHARED, 5, 2, b"\x45\x46")]
+    assert bus.touches == [Touch("read", 0x2001, 2, 0x4645)]
+    assert bus.made == [0x4645]
+    assert bus.writes == []
+
+
+def test_a_shared_write_is_an_event_and_is_recorded() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    with pytest.raises(NotPrivate):
+        bus.store(0x2000, 2, 0)
+    assert bus.writes == []
+    event(bus)
+    bus.store(0x2001, 2, 0x1234)
+    assert bus.writes == [Write(SHARED, 5, b"\x34\x12")]
+    assert bus.touches == [Touch("write", 0x2001, 2, 0x1234)]
+    assert (bus.made, list(bus.reads)) == ([0x1234], [])
+    assert bus.load(0x2001, 2) == 0x1234  # which it has written itself
+    assert list(bus.reads) == [Read(SHARED, 5, 2, b"\x45\x46")]  # what was there before the step
+
+
+def test_the_order_of_bytes() -> None:
+    bus = memory("big")
+    event(bus)
+    assert bus.load(0x2000, 4) == 0x44454647
+    bus.store(0x2000, 4, 1)
+    assert bus.writes == [Write(SHARED, 4, b"\0\0\0\1")]
+    assert bus.load(0x1000, 2) == 0x1819
+    bus.store(0x4000, 2, 1)
+    assert bus.stack[:2] == b"\0\1"
+
+
+def test_an_operand_that_is_read_several_times_is_one_access() -> None:
+    bus = memory()
+    event(bus)
+    assert [bus.load(0x2000, 1) for _ in range(3)] == [0x44] * 3
+    bus.store(0x2000, 1, 9)
+    assert bus.touches == [Touch("read", 0x2000, 1, 0x44), Touch("write", 0x2000, 1, 9)]
+
+
+def test_two_places_are_two_steps_unless_the_instruction_is_whole() -> None:
+    bus = memory()
+    event(bus)
+    assert bus.load(0x2000, 4) == 0x47464544
+    with pytest.raises(Split):
+        bus.load(0x2004, 4)
+    made = tuple(bus.made)
+    assert made == (0x47464544,)
+    event(bus, done=made)  # the first access is not made again, whatever memory holds by now
+    bus.store(0x2000, 4, 0)
+    assert bus.writes == []
+    event(bus, done=made)
+    assert (bus.load(0x2000, 4), bus.load(0x2004, 4)) == (0x47464544, 0x4B4A4948)
+    event(bus, atomic=True)
+    assert (bus.load(0x2000, 4), bus.load(0x2004, 4)) == (0x47464544, 0x4B4A4948)
+    event(bus)
+    bus.load(0x2000, 4)
+    with pytest.raises(Split):
+        bus.store(0x2000, 2, 0)  # of another size
+
+
+def test_what_is_private() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    assert bus.load(0x1000, 4) == 0x1B1A1918
+    assert bus.load(0x4008, 2) == 0x8988
+    bus.store(0x4010, 2, 0x1234)
+    assert (bytes(bus.stack[16:18]), bus.lowest) == (b"\x34\x12", 8)
+    bus.store(0x4004, 1, 1)
+    assert bus.lowest == 4
+    assert bus.load(0x6000, 4) == 0x13121110
+    bus.store(0x6000, 4, 7)
+    assert bus.load(0x6000, 4) == 0x13121110  # forgotten
+    assert (list(bus.reads), bus.writes, bus.touches, bus.made) == ([], [], [], [])
+    bus.begin(private=True)
+    assert bus.lowest == len(bus.stack)
+
+
+def test_quiet_and_saved_bytes_of_current() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    assert bus.load(0x3004, 4) == 0x67666564
+    assert bus.load(0x3008, 4) == 0x6B6A6968
+    assert list(bus.reads) == [Read(OWN, 4, 4, b"defg"), Read(OWN, 8, 4, b"hijk")]
+    bus.store(0x3008, 4, 1)
+    assert bus.writes == [Write(OWN, 8, b"\1\0\0\0")]
+    assert (bus.touches, bus.made) == ([], [])
+    assert bus.load(0x3008, 4) == 1
+    for access in ((0x3000, 4), (0x3003, 2), (0x300B, 2), (0x300C, 4)):
+        with pytest.raises(NotPrivate):
+            bus.load(*access)
+    for address in (0x3004, 0x3007, 0x300B, 0x300C):  # quiet ones are written by an event
+        with pytest.raises(NotPrivate):
+            bus.store(address, 2, 0)
+    event(bus)
+    bus.store(0x3004, 2, 0)
+    assert bus.touches == [Touch("write", 0x3004, 2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "told"),
+    [
+        (0x900, 8, r"accesses 8 bytes at 0x900, where no memory is \(a wild pointer\)"),
+        (0x1010, 1, "accesses 1 bytes at 0x1010, where no memory is"),
+        (0xFFF, 1, "accesses 1 bytes at 0xfff, where no memory is"),
+        (0x100D, 4, "accesses 4 bytes at 0x100d, across the end of a constant"),
+        (0x403D, 4, "accesses 4 bytes at 0x403d, across the end of the stack"),
+    ],
+)
+def test_faults(address: int, size: int, told: str) -> None:
+    bus = memory()
+    event(bus)
+    with pytest.raises(Fault, match=f"^{told}"):
+        bus.load(address, size)
+    with pytest.raises(Fault, match=f"^{told}"):
+        bus.store(address, size, 0)
+
+
+def test_other_ends() -> None:
+    bus = memory()
+    event(bus)
+    assert bus.load(0x100C, 4) == 0x27262524  # up to the last byte
+    with pytest.raises(Fault, match=r"^writes 2 bytes to 0x1000, which is read-only \(a constant\)$"):
+        bus.store(0x1000, 2, 0)
+    with pytest.raises(ExecutionError, match=r"^stack overflow in the stack: unlimited recursion, or frames too l"):
+        bus.store(0x3FF8, 8, 0)
+    with pytest.raises(ForeignAccess) as found:
+        bus.load(0x5004, 2)
+    assert (found.value.address, found.value.size, found.value.instruction) == (0x5004, 2, "")
+
+
+@pytest.mark.parametrize("address", [0x1000, 0x2000, 0x3004, 0x4000, 0x6000])
+def test_alignment(address: int) -> None:
+    for private in (True, False) if address != 0x2000 else (False,):
+        bus = memory()
+        bus.begin(private=private, alignment=4)
+        bus.load(address, 2)
+        if address != 0x2000:
+            bus.load(address + 2, 2)  # only the first access is looked at
+        bus.begin(private=private, alignment=4)
+        with pytest.raises(Fault, match=rf"^accesses 2 bytes at {address + 2:#x}, which is no multiple of 4: an align"):
+            bus.load(address + 2, 2)
+        bus.begin(private=private, alignment=4)
+        if address in (0x4000, 0x6000):
+            with pytest.raises(Fault, match="no multiple of 4"):
+                bus.store(address + 1, 4, 0)
+        bus.begin(private=private)
+        bus.load(address + 1, 2)
+
+
+def test_an_access_that_is_an_event_is_that_first() -> None:
+    bus = memory()
+    bus.begin(private=True, alignment=4)
+    with pytest.raises(NotPrivate):
+        bus.load(0x2001, 2)
+    with pytest.raises(NotPrivate):
+        bus.store(0x2001, 2, 0)
+    event(bus, alignment=4)
+    with pytest.raises(Fault, match="no multiple of 4"):
+        bus.store(0x2001, 2, 0)
+
+
+def test_the_exclusive_monitor() -> None:
+    bus = memory()
+    event(bus)
+    assert not bus.pass_monitor(0x2000)
+    assert bus.notes == [("fails", "the store fails: the exclusive monitor was cleared")]
+    bus.notes.clear()
+    bus.arm_monitor(0x2000)
+    assert bus.monitor == (0x2000,)
+    assert bus.pass_monitor(0x2000)
+    assert not bus.monitor
+    assert not bus.notes
+    bus.arm_monitor(0x2000)
+    assert not bus.pass_monitor(0x2004)
+    assert not bus.monitor
+    bus.arm_monitor(0x2000)
+    bus.clear_monitor()
+    assert not bus.monitor
+    bus.arm_monitor(0x2000)
+    bus.begin(private=True)
+    with pytest.raises(NotPrivate):
+        bus.pass_monitor(0x2000)
+    assert bus.monitor == (0x2000,)
+
+
+def test_return_addresses() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    bus.push_return(0x4038, 0xEEEE)
+    assert bus.stack[56:] == (0xEEEE).to_bytes(8, "little")
+    assert bus.return_address(0x4038) == 0xEEEE
+    assert bus.return_address(0x4000) == 0x8786858483828180
+    bus.push_return(0x1000, 0x1F1E1D1C1B1A1918)  # where it is already
+    assert not bus.reads
+    assert bus.return_address(0x2004) == 0x4F4E4D4C4B4A4948  # of a stack that contexts share
+    assert list(bus.reads) == [Read(SHARED, 8, 8, bytes(range(0x48, 0x50)))]
+    assert (bus.touches, bus.made) == ([], [])
+    assert bus.return_address(0x6000) == 0x1716151413121110

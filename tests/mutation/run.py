@@ -1,0 +1,118 @@
+"""Mutation testing: change the code in many small ways, and see whether a test notices each of them.
+
+    python tests/mutation/run.py                     everything that `PARTS` lists
+    python tests/mutation/run.py machine/memory.py   one file of it
+
+The tool is mutmut. It works in a copy of the repository. A change that no test notices survives; `survivors.toml` lists
+those and says why each is harmless. The exit status is 1 where the list and what was found differ.
+"""
+
+import argparse
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["PARTS", "SURVIVORS", "Survivor", "known"]
+
+ROOT = Path(__file__).parent.parent.parent
+SURVIVORS = Path(__file__).parent / "survivors.toml"
+
+PARTS = {
+    "core/limits.py": ("tests/core/test_limits.py",),
+    "core/schedule.py": ("tests/core/test_schedule.py",),
+    "explore/search.py": ("tests/explore/test_search.py",),
+    "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
+    "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
+    "machine/flow.py": ("tests/machine/test_run.py", "tests/machine/test_flow.py"),
+    "machine/inputs.py": ("tests/machine/test_inputs.py",),
+    "machine/layout.py": ("tests/machine/test_image.py",),
+    "machine/memory.py": ("tests/machine/test_memory.py",),
+    "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
+}
+"""The files of src/ctxrace that are changed, each with the tests that must notice."""
+
+
+class Survivor(NamedTuple):
+    """A change that no test notices: the line `before` of `function` in `source` becomes `after`."""
+
+    source: str
+    function: str
+    before: str
+    after: str
+
+
+def known() -> dict[Survivor, str]:
+    """Return the survivors that are listed, each with why it is harmless."""
+    groups = tomllib.loads(SURVIVORS.read_text(encoding="utf-8")).get("group", [])
+    return {Survivor(**survivor): group["why"] for group in groups for survivor in group["survivors"]}
+
+
+def found(source: str) -> list[Survivor]:
+    """Change `source` in every way, and return what survives."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as name:
+        copy = Path(name)
+        files = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+        for file in filter(None, files.decode().split("\0")):
+            if (ROOT / file).is_file():
+                (copy / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(ROOT / file, copy / file)
+        with (copy / "pyproject.toml").open("a", encoding="utf-8") as settings:
+            settings.write(
+                "\n[tool.mutmut]\n"
+                'source_paths = ["src"]\n'
+                f"only_mutate = {json.dumps([f'src/ctxrace/{source}'])}\n"
+                'pytest_add_cli_args = ["-p", "no:xdist", "-m", "not slow"]\n'
+                f"pytest_add_cli_args_test_selection = {json.dumps(list(PARTS[source]))}\n"
+                "timeout_constant = 30.0\n"
+            )
+        mutmut = [sys.executable, "-m", "mutmut"]
+        done = subprocess.run([*mutmut, "run"], cwd=copy, capture_output=True, text=True, check=False)
+        meta = copy / "mutants" / "src" / "ctxrace" / f"{source}.meta"
+        if not meta.exists():
+            sys.exit(f"mutmut has failed on {source}:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
+        codes = json.loads(meta.read_text(encoding="utf-8"))["exit_code_by_key"]
+        if any(code is None for code in codes.values()):
+            sys.exit(f"mutmut has not finished {source}:\n{done.stdout[-2000:]}")
+        survivors = []
+        for mutant in sorted(mutant for mutant, code in codes.items() if code in (0, 33)):  # 33: no test runs it
+            shown = subprocess.run([*mutmut, "show", mutant], cwd=copy, capture_output=True, text=True, check=True)
+            survivors.append(_survivor(source, mutant, shown.stdout))
+        print(f"{source}: {len(codes):,} changes, {len(survivors):,} survive", file=sys.stderr)
+        return survivors
+
+
+def _survivor(source: str, mutant: str, diff: str) -> Survivor:
+    lines = diff.splitlines()
+    before = "\n".join(line[1:].strip() for line in lines if line[:1] == "-" and line[:3] != "---")
+    after = "\n".join(line[1:].strip() for line in lines if line[:1] == "+" and line[:3] != "+++")
+    name = re.sub(r"__mutmut_\d+$", "", mutant.rpartition(".")[2])
+    return Survivor(source, name.removeprefix("x_").replace("xǁ", "").replace("ǁ", "."), before, after)
+
+
+def _spelled(survivor: Survivor) -> str:
+    values = ", ".join(f"{field} = {json.dumps(value)}" for field, value in survivor._asdict().items())
+    return f"  {{ {values} }},"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Change the code in many small ways; list what no test notices.")
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="a file below src/ctxrace; default: all in PARTS")
+    sources = parser.parse_args().sources or list(PARTS)
+    if unknown := sorted(set(sources) - PARTS.keys()):
+        parser.error(f"PARTS does not say which tests judge {', '.join(unknown)}; add it")
+    listed = {survivor for survivor in known() if survivor.source in sources}
+    survived = {survivor for source in sources for survivor in found(source)}
+    for title, some in (("not listed, and no test notices", survived - listed), ("gone", listed - survived)):
+        if some:
+            print(f"# {title}: {len(some)}", *map(_spelled, sorted(some)), sep="\n")
+    sys.exit(int(survived != listed))
+
+
+if __name__ == "__main__":
+    main()
