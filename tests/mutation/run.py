@@ -69,7 +69,7 @@ def found(source: str) -> list[Survivor]:
                 f"only_mutate = {json.dumps([f'src/ctxrace/{source}'])}\n"
                 'pytest_add_cli_args = ["-p", "no:xdist", "-m", "not slow"]\n'
                 f"pytest_add_cli_args_test_selection = {json.dumps(list(PARTS[source]))}\n"
-                "timeout_constant = 30.0\n"
+                "timeout_constant = 5.0\ntimeout_multiplier = 10.0\n"
             )
         mutmut = [sys.executable, "-m", "mutmut"]
         done = subprocess.run([*mutmut, "run"], cwd=copy, capture_output=True, text=True, check=False)

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from ctxrace.machine.arch import Architecture
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Facts", "reads", "unpredictable", "writes"]
+__all__ = ["Facts", "reads", "refusal", "returns", "writes"]
 
 Fact = TypeVar("Fact")
 
@@ -35,12 +34,36 @@ def reads(register: Varnode) -> Callable[[Instruction], bool]:
     return lambda instruction: any(node[:2] == register[:2] for op in instruction.ops for node in op.inputs)
 
 
-def unpredictable(liveness: Liveness, arch: Architecture) -> Callable[[Instruction], str]:
-    """Return what names the number without a known value that an instruction reads, if the code may use it later."""
+def returns(instruction: Instruction) -> bool:
+    """Return whether an instruction may return from a function."""
+    return any(op.opcode == "RETURN" for op in instruction.ops)
+
+
+def refusal(code: Lifter, liveness: Liveness) -> Callable[[Instruction], str]:
+    """Return what says why the model cannot execute an instruction that has a p-code; nothing where it can."""
+    arch, image = code.arch, code.image
 
     def find(instruction: Instruction) -> str:
-        found = next((arch.unpredictable[op.user] for op in instruction.ops if op.user in arch.unpredictable), "")
-        written = (op.output for op in instruction.ops if op.output is not None)
-        return found if any(liveness.reads_later(instruction.following, node) for node in written) else ""
+        place = f"{str(instruction)!r} at {image.where(instruction.address)}"
+        for op in instruction.ops:
+            for node in (*op.inputs, op.output):
+                if node is None or node.space != "register" or node.offset not in arch.system_registers:
+                    continue
+                name = code.register_name(node)
+                written = node is op.output and name != arch.interrupt_mask_register
+                if name not in arch.known_system_registers or written:
+                    doing = "writing" if written else "reading"
+                    return (
+                        f"the model does not know what {doing} the register {name} means ({place}); keep it out of the "
+                        "code"
+                    )
+        unknown = next((arch.unpredictable[op.user] for op in instruction.ops if op.user in arch.unpredictable), "")
+        results = (op.output for op in instruction.ops if op.output is not None)
+        if unknown and any(liveness.reads_later(instruction.following, node) for node in results):
+            return (
+                f"{place} reads {unknown}, and what the code does with it differs each time; let it call a function "
+                "that returns a number of your choice"
+            )
+        return ""
 
     return find

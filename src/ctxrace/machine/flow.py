@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
 from ctxrace.machine.evaluate import Registers, Trap, execute
-from ctxrace.machine.facts import Facts, reads, unpredictable, writes
+from ctxrace.machine.facts import Facts, reads, refusal, returns, writes
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
@@ -99,7 +99,8 @@ class Machine:
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
         self.alignment = Facts(self.code, self.arch.alignment)
-        self.unpredictable = Facts(self.code, unpredictable(self.liveness, self.arch))
+        self.refusal = Facts(self.code, refusal(self.code, self.liveness))
+        self.returns = Facts(self.code, returns)
         self._changes_mask = Facts(self.code, writes(self.mask))
         asks = self.arch.percpu_register if migrates else None
         self._asks_cpu = Facts(self.code, reads(self.code.register(asks))) if asks else None
@@ -280,12 +281,8 @@ class _Run:
 
     def execute(self, instruction: Instruction) -> int:
         """Execute `instruction` and return where control is then; what is wrong with it is raised with its place."""
-        self.check_system_registers(instruction)
-        if unknown := self.machine.unpredictable[instruction.address]:
-            raise ExecutionError(
-                f"{str(instruction)!r} at {self.image.where(instruction.address)} reads {unknown}, and what the code "
-                "does with it differs each time; let it call a function that returns a number of your choice"
-            )
+        if refused := self.machine.refusal[instruction.address]:
+            raise ExecutionError(refused)
         known = self.image.discovery
         if known is not None:
             if reason := known.refused.get(instruction.address):
@@ -306,7 +303,7 @@ class _Run:
             raise
         if known is not None and any(op.opcode in ("BRANCHIND", "CALLIND") for op in instruction.ops):
             known.lead(instruction.address, following)
-        if any(op.opcode == "RETURN" for op in instruction.ops):
+        if self.machine.returns[instruction.address]:
             self.check_return(instruction, following)
         lowest = self.stack.start + self.memory.lowest
         if lowest < min(before, self.stack_pointer()):
@@ -321,20 +318,6 @@ class _Run:
                 f"{self.image.where(following)}, which follows no call; a jump that is spelled as a return, as in a "
                 "retpoline? write it as a jump, or compile without (-mindirect-branch=keep, -mno-retpoline)"
             )
-
-    def check_system_registers(self, instruction: Instruction) -> None:
-        """Raise `ExecutionError` where `instruction` uses a system register in a way that has no meaning here."""
-        for op in instruction.ops:
-            for node in (*op.inputs, op.output):
-                if node is None or node.space != "register" or node.offset not in self.arch.system_registers:
-                    continue
-                name = self.machine.code.register_name(node)
-                written = node is op.output and name != self.arch.interrupt_mask_register
-                if name not in self.arch.known_system_registers or written:
-                    raise ExecutionError(
-                        f"the model does not know what {'writing' if written else 'reading'} the register {name} means "
-                        f"({str(instruction)!r} at {self.image.where(instruction.address)}); keep it out of the code"
-                    )
 
     def freeze(self, pc: int) -> Flow:
         """Return the flow that stands at `pc`; raise `Fault` where its stack pointer has left its stack."""
