@@ -7,8 +7,15 @@ by prog->active.
 
 import pytest
 
-from .compiled import compiled
-from .verdicts import broken, kernel
+from ctxrace.bpf.programs.check import check_pair
+from ctxrace.bpf.programs.elf.object import load_object
+from ctxrace.bpf.programs.rules import meeting, placement
+from ctxrace.bpf.programs.whole import Request, placed_programs
+from ctxrace.core.verdict import Outcome
+from ctxrace.kernel.rules.contexts import Level
+
+from .compiled import compile_text, compiled
+from .verdicts import LIMITS, broken, kernel, outcome, placed
 
 FULL = kernel("7.0", "full")
 LAZY = kernel("7.0", "lazy")
@@ -69,3 +76,63 @@ def test_a_counter(flags: tuple[str, ...], tasks: set[str], softirq: set[str]) -
     assert broken(path, "first", "second", LAZY) == tasks
     assert broken(path, "first", "second", OLD) == set()
     assert broken(path, "first", "packet", OLD) == softirq
+
+
+def test_a_timer_and_the_program_that_starts_it() -> None:
+    """On 6.12 a timer's callback runs in a softirq, and may come between the load and the store of the other's `++`."""
+    everything = placed_programs(load_object(compiled("shapes")), Request(OLD))
+    programs = {each.function.name: each for each in everything.programs}
+    found = list(check_pair(everything.code, programs["starts_timer"], programs["on_timer"], LIMITS))
+    violated = {f"{a.question.topic} {a.question.region.name}" for a in found if a.outcome is Outcome.VIOLATED}
+    assert violated == {"lost update timed"}
+
+
+def test_elements_by_key() -> None:
+    """Two tasks never have the same pid; what user space passes to two system calls may be the same."""
+    path = compiled("shapes")
+    assert broken(path, "counts_by_argument", "counts_by_argument", OLD) == set(), "prog->active keeps it from itself"
+    assert broken(path, "counts_by_pid", "counts_by_argument", FULL) == {"lost update by_id"}
+
+
+STRING = """
+#include "program.h"
+struct record { char bytes[64]; };
+struct { __uint(type, PERCPU_ARRAY); __type(key, __u32); __type(value, struct record); __uint(max_entries, 1); } records
+SEC(".maps");
+struct { __uint(type, RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
+static __always_inline int send(const void *from)
+{
+	__u32 zero = 0;
+	struct record *r = bpf_map_lookup_elem(&records, &zero);
+
+	if (!r)
+		return 0;
+	READ(r->bytes, sizeof(r->bytes), from);
+	SECOND_READ
+	bpf_ringbuf_output(&events, r, sizeof(*r), 0);
+	return 0;
+}
+SEC("tp_btf/sched_process_exec") int first(__u64 *ctx) { return send(ctx); }
+SEC("tp_btf/sched_process_exit") int second(__u64 *ctx) { return send(ctx); }
+"""
+
+
+def test_what_overwrites_an_unknown_part_proves_nothing_and_breaks_nothing() -> None:
+    """The second read leaves bytes of the other's where the string is short; nobody knows which. That is incomplete."""
+    flags = "-DREAD=bpf_probe_read_user_str", "-DSECOND_READ="
+    assert outcome(compile_text(STRING, *flags), "first", "second", FULL) is Outcome.VIOLATED
+    flags = "-DREAD=bpf_probe_read_kernel", "-DSECOND_READ="
+    assert outcome(compile_text(STRING, *flags), "first", "second", FULL) is Outcome.VIOLATED
+
+
+def test_a_kprobe_over_a_kprobe() -> None:
+    """bpf_prog_active keeps them apart, so that nothing is mixed; the one that comes second is missed."""
+    under = kernel("7.2", "lazy")
+    flags = '-DFIRST="kprobe/__x64_sys_getpid"', '-DSECOND="kprobe/tcp_v4_rcv"'
+    path = compiled("guards", *flags)
+    _, programs = placed(path, under)
+    over = placement("kprobe/tcp_v4_rcv", under, context=Level.SOFTIRQ)
+    met = meeting(programs["first"].placement, over, same_program=False)
+    assert not met.runs
+    assert [(each.over, each.by) for each in met.missed] == [(Level.TASK, Level.SOFTIRQ)]
+    assert broken(path, "first", "second", under) == set()

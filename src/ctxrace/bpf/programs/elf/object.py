@@ -2,7 +2,7 @@
 
 import bisect
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
 from ctxrace.machine.btf import Btf, TypeKind
 
-__all__ = ["BpfObject", "Function", "Reference", "Target", "load_object", "variable_at"]
+__all__ = ["BpfObject", "Function", "Reference", "Target", "Variable", "load_object", "variable_at"]
 
 NOWHERE = Source("", 0)
 
@@ -52,6 +52,15 @@ class Function:
     program: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A global variable, in bytes of its section. BTF has no offsets before libbpf fills them in from the symbols."""
+
+    name: str
+    offset: int
+    size: int
+
+
 @dataclass(frozen=True)
 class BpfObject:
     """A whole object.
@@ -68,6 +77,7 @@ class BpfObject:
     adapted: dict[str, dict[int, Relocation]]
     lines: dict[str, list[tuple[int, Source]]]
     btf: Btf | None
+    variables: dict[str, list[Variable]] = field(default_factory=dict)
 
     @property
     def programs(self) -> tuple[Function, ...]:
@@ -110,7 +120,8 @@ def _load(container: Container, path: str) -> BpfObject:
         raise ImageError("there is no program in it: none of its functions has a section of its own (SEC(\"...\"))")
     relocator = _Relocator(container, maps, code)
     references = {s.name: relocator.references(s) for s in container.sections if s.executable and s.size}
-    loaded = BpfObject(path, functions, maps, code, references, extension.relocations, extension.lines, btf)
+    lines, variables = extension.lines, _variables(container)
+    loaded = BpfObject(path, functions, maps, code, references, extension.relocations, lines, btf, variables)
     _check_calls(loaded)
     return loaded
 
@@ -152,6 +163,15 @@ def _functions(container: Container) -> Iterator[Function]:
             if not section.executable or end * SIZE > len(section.data) or start == end:
                 raise ImageError(f"function {symbol.name} is not within the code of section {section.name}")
             yield Function(symbol.name, section.name, start, end, program=section.name != ".text")
+
+
+def _variables(container: Container) -> dict[str, list[Variable]]:
+    found: dict[str, list[Variable]] = {}
+    for symbol in container.symbols:
+        if symbol.kind == SymbolKind.OBJECT and symbol.section is not None and symbol.section < len(container.sections):
+            section = container.sections[symbol.section].name
+            found.setdefault(section, []).append(Variable(symbol.name, symbol.value, symbol.size))
+    return found
 
 
 class _Relocator:
@@ -212,12 +232,11 @@ def _check_calls(loaded: BpfObject) -> None:
 
 
 def variable_at(loaded: BpfObject, section: str, offset: int, size: int) -> str:
-    """Return how C spells global data at `offset` of a section; empty where BTF does not say."""
-    btf, number = loaded.btf, loaded.maps[section].value
-    if btf is None or not number:
-        return ""
-    for member in btf[number].members:
-        variable = btf[member.type]
-        if variable.kind is TypeKind.VAR and member.offset <= offset < member.offset + max(member.size, 1):
-            return variable.name + btf.field(variable.other, offset - member.offset, size)
+    """Return how C spells global data at `offset` of a section; empty where that is not known."""
+    for variable in loaded.variables.get(section, ()):
+        if variable.offset <= offset < variable.offset + max(variable.size, 1):
+            known = loaded.btf.named(variable.name, TypeKind.VAR) if loaded.btf else None
+            if loaded.btf is None or known is None:
+                return variable.name
+            return variable.name + loaded.btf.field(loaded.btf[known].other, offset - variable.offset, size)
     return ""
