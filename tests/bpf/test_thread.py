@@ -175,3 +175,11 @@ def test_the_page_shows_what_is_printed() -> None:
         (run,) = (fact(asked).interleaving for asked in ASKED if asked.about == about)
         assert run is not None
         assert render_interleaving(replace(run, schedule=""), 100) in page
+
+
+def test_a_mail_draws_the_interleavings() -> None:
+    few = [quotation for quotation in THREAD if quotation.quote.startswith('"At most')]
+    text = render_thread(decide_thread(1, LONG, few), REMARKS, drawn=True)
+    assert text.isascii()
+    assert max(map(len, text.splitlines())) <= 72
+    assert "  task A                             task B\n" in text

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+import ctxrace
+from ctxrace.cli.main import main
+
 from .conftest import Run
 
 CLAIM = str(Path(__file__).parents[2] / "examples/claims/bot.txt")
@@ -32,7 +35,7 @@ def test_a_claim_takes_no_option_of_its_system(options: list[str], named: str, r
     assert err.startswith(f"ctxrace: {named} says nothing to a claim")
 
 
-@pytest.mark.parametrize("option", [["--guard", "arm64-merged"], ["--mail"], ["--json"]])
+@pytest.mark.parametrize("option", [["--guard", "arm64-merged"], ["--json"]])
 def test_a_schedule_takes_no_option_of_a_claim(option: list[str], run: Run) -> None:
     status, out, err = run("replay", "arm64-v1", "--schedule", "1a2b3c4d.1a2b3c4d:A:1", *option)
     assert (status, "violated" in out) == (2, False)
@@ -45,3 +48,26 @@ def test_no_claim_is_printed_that_claims_do_not_follow(option: list[str], what: 
     status, out, err = run("replay", guard, *option, "--schedule", "1a2b3c4d.1a2b3c4d:A:1", "--claim")
     assert (status, out) == (2, "")
     assert f"claims do not follow {what} yet" in err
+
+
+def test_a_schedule_and_a_check_are_printed_for_a_mail(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "lost.c"
+    path.write_text(
+        "#include <ctxrace/kernel.h>\nint x;\nvoid task(void) { WRITE_ONCE(x, READ_ONCE(x) + 1); "
+        "WRITE_ONCE(x, READ_ONCE(x) - 1); }\nCTXRACE_TASKS(2, task); CTXRACE_BALANCED(x); CTXRACE_PREEMPTION(full);\n"
+    )
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(path), "--mail"])
+    mail = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert mail.isascii()
+    assert "task A                             task B" in mail
+    assert "is from before" in mail
+    result = ctxrace.check(ctxrace.compile(path))
+    (run,) = (v.interleaving for v in result.verdicts if v.interleaving)
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", str(path), "--schedule", run.schedule, "--mail"])
+    replayed = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert replayed.startswith("violated: balanced(x)\n\n")
+    assert replayed.partition("\n\n")[2].rstrip() in mail

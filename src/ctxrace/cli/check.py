@@ -1,6 +1,7 @@
 """``ctxrace check``: decide every property of one program."""
 
 import shlex
+from typing import Annotated
 
 import typer
 
@@ -20,6 +21,7 @@ def check(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     output: opt.OutputOptions,
+    mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
     flags: opt.Flags = None,
 ) -> None:
     """Decide the scenario that FILE declares: a proof, or the interleaving that breaks it.
@@ -34,5 +36,5 @@ def check(
     with searching(f"exploring {file}") as shown:
         expect = shown.expect if shown else None
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
-    print_result(result, output)
+    print_result(result, output, mail=mail)
     raise typer.Exit(exit_status([result]))

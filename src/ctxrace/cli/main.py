@@ -122,8 +122,10 @@ def _end(words: Sequence[str], status: Status, message: str, error: Exception | 
     """Say on standard error why a command ends, and with --json on standard output, too; return `status`."""
     output = error.output if isinstance(error, ToolchainError) else ""
     if sys.stderr is not None:
-        sys.stderr.write(f"{output.rstrip()}\n" if output else "")
-        print(f"ctxrace: {message}", file=sys.stderr)
+        from ctxrace.report.layout import printable  # names and messages come from files
+
+        sys.stderr.write(printable(f"{output.rstrip()}\n" if output else ""))
+        print(f"ctxrace: {printable(message)}", file=sys.stderr)
     if _wants_json(words):
         kind = type(error).__name__ if error else status.name.lower()
         facts = {"schema": ERROR_SCHEMA, "status": status, "kind": kind, "message": message, "output": output}

@@ -24,6 +24,7 @@ from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
+from ctxrace.report.layout import printable
 
 __all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
            "LimitOptions", "OutputOptions", "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
@@ -215,7 +216,7 @@ def compiled(context: typer.Context, build: Build, flags: Sequence[str] | None) 
 
 def announced(program: Program) -> Program:
     """Hand the compiler's own messages on to the user, and return `program`."""
-    sys.stderr.write(program.messages)
+    sys.stderr.write(printable(program.messages))
     return program
 
 

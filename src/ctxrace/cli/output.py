@@ -12,6 +12,7 @@ from ctxrace.cli.status import Status, status_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import printable, wrap
+from ctxrace.report.mail import render_result_mail
 from ctxrace.report.text import WIDTH, print_report, render_result
 
 __all__ = ["PLAIN", "Color", "Output", "exit_status", "explain", "print_result", "unfinished", "write"]
@@ -48,10 +49,12 @@ def write(text: str, output: Output = PLAIN) -> None:
     print_report(_answer(text) if output.quiet else text, console)
 
 
-def print_result(result: Result, output: Output) -> None:
-    """Print one result on standard output."""
+def print_result(result: Result, output: Output, *, mail: bool = False) -> None:
+    """Print one result on standard output; mail: as text for a mail or a commit message."""
     if output.json:
         sys.stdout.write(to_json([result]))
+    elif mail:
+        sys.stdout.write(render_result_mail(result))
     else:
         write(render_result(result), output)
     explain([result], output)

@@ -20,12 +20,13 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.replay import replay as run_again
+from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay"]
 
-_OF_BOTH = ("file", "schedule", "timeout", "max_memory", "quiet", "verbose", "color")
-_OF_CLAIMS = ("guard", "mail", "json", "max_states", "engine", "trust")
+_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "quiet", "verbose", "color")
+_OF_CLAIMS = ("guard", "json", "max_states", "engine", "trust")
 
 
 @opt.with_groups
@@ -42,7 +43,7 @@ def replay(
     ] = None,
     guard: Annotated[str | None, typer.Option("--guard", metavar="NAME", help="ask the claim of this guard")] = None,
     claim: Annotated[bool, typer.Option("--claim", help="print the schedule's interleaving as a claim")] = False,
-    mail: Annotated[bool, typer.Option("--mail", help="of a claim: a plain-text reply")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
     trust: Annotated[
         bool, typer.Option("--trust", help="of a claim: its system line may choose any compiler, flags and files")
     ] = False,
@@ -76,7 +77,8 @@ def replay(
         raise typer.Exit
     run, broken = run_again(program, Schedule.parse(schedule), scenario)
     answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
-    write(f"{answer}\n\n{render_interleaving(run)}", output)
+    drawn = render_interleaving_mail(run) if mail else render_interleaving(run)
+    write(f"{answer}\n\n{drawn}", output)
     raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
 
 

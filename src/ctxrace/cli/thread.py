@@ -20,19 +20,18 @@ def claims(
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
     output: opt.OutputOptions,
-    mail: Annotated[bool, typer.Option("--mail", help="fit for a mail: ASCII, 72 columns; it always is")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help="draw the interleavings, too, for a mail")] = False,
 ) -> None:
     """Check the statements of the thread about BPF's recursion guard, each with the command that shows it.
 
     Example: ctxrace bpf claims
     """
-    del mail  # there is one layout
     with searching("deciding the thread"):
         statements = decide_thread(jobs, limits)
     if output.json:
         sys.stdout.write(thread_to_json(statements))
     else:
-        write(render_thread(statements, REMARKS), output)
+        write(render_thread(statements, REMARKS, drawn=mail), output)
     facts = [fact for statement in statements for fact in statement.facts]
     unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)
     raise typer.Exit(1 if unlike else 3 if incomplete else 0)

@@ -7,6 +7,7 @@ from ctxrace.core.statement import CodeCompared, Fact, Statement
 from ctxrace.report.json import fact as as_json
 from ctxrace.report.json import interleaving_facts, json_text
 from ctxrace.report.layout import ascii_only, typed
+from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.sentences.statement import decision_phrase, evidence_phrase, missing_phrase
 
 __all__ = ["SCHEMA", "render_thread", "thread_to_json"]
@@ -16,14 +17,17 @@ WIDTH = 72
 _ABOUT, _DECISION = 26, 16
 
 
-def render_thread(statements: Sequence[Statement], remarks: tuple[str, str] = ("", "")) -> str:
+def render_thread(
+    statements: Sequence[Statement], remarks: tuple[str, str] = ("", ""), *, drawn: bool = False
+) -> str:
     """Write every statement, its facts, and the command that shows each: ASCII, at most 72 columns.
 
     remarks: what a reader must know of the scenarios, and, where code was compared, of the comparison.
+    drawn: whether the interleavings are drawn below their facts.
     """
     lines = list(_opening(statements))
     for statement in statements:
-        lines += ["", *_statement(statement)]
+        lines += ["", *_statement(statement, drawn=drawn)]
     scenarios, comparison = remarks
     lines += ["", *textwrap.wrap(scenarios, WIDTH)] if scenarios else []
     if any(isinstance(fact.evidence, CodeCompared) for statement in statements for fact in statement.facts):
@@ -74,12 +78,14 @@ def _opening(statements: Sequence[Statement]) -> Iterator[str]:
     yield from textwrap.wrap(f"{len(statements)} statements, {len(facts)} facts: {'; '.join(parts)}", WIDTH)
 
 
-def _statement(statement: Statement) -> Iterator[str]:
+def _statement(statement: Statement, *, drawn: bool) -> Iterator[str]:
     yield from textwrap.wrap(f"{statement.quote} ({statement.author})", WIDTH, subsequent_indent="  ")
     if all(fact.as_expected for fact in statement.facts):
         yield from textwrap.wrap(f"=> {statement.conclusion}", WIDTH, subsequent_indent="   ")
     for fact in statement.facts:
         yield from _fact(fact)
+        if drawn and fact.interleaving is not None:
+            yield from ("", *render_interleaving_mail(fact.interleaving).splitlines(), "")
 
 
 def _fact(fact: Fact) -> Iterator[str]:
