@@ -4,6 +4,7 @@ Addresses are far apart, so that no arithmetic slip leads from one region into a
 """
 
 from collections.abc import Callable, Sequence
+from itertools import product
 
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.kernel_image import KernelImage
@@ -120,12 +121,12 @@ class Layout:
     def _place_written(self, shared: bytearray) -> None:
         """Place what some run writes of sections that are constant until then; it lies before those sections."""
         known = self.image.discovery
-        for place in known.written() if known is not None else ():
-            data = self.image.read(place.start, len(place))
-            if data is None:
-                raise ImageError(f"{self.image.where(place.start)} is written, and is at the end of a section")
-            for base in self._copies(place.start):
-                self._regions.append(Region(base, len(place), RegionKind.SHARED, len(shared), "memory that is written"))
+        sections = [section for section in self.image.sections if section.until_written]
+        for place, section in product(known.written() if known is not None else (), sections):
+            start = max(place.start, section.address)
+            data = section.data[start - section.address : max(place.stop - section.address, 0)]
+            for base in self._copies(start) if data else ():
+                self._regions.append(Region(base, len(data), RegionKind.SHARED, len(shared), "memory that is written"))
                 shared += data
 
     def _place_returns(self, constant: bytearray) -> None:

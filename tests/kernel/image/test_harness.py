@@ -1,0 +1,101 @@
+"""Harnesses for a kernel image: the kernel's own code, as boot leaves it, and what a harness puts in its place."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ctxrace.core.errors import CtxraceError
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.check import check
+from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.program import Build
+from ctxrace.kernel.rules.preemption import Preemption
+from ctxrace.machine.arch import architecture
+
+from .small import HARNESS, build
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("kernel"))
+
+
+def checked(kernel: Path, folder: Path, text: str = HARNESS, **options: object) -> Result:
+    source = folder / "harness.c"
+    source.write_text(text + "CTXRACE_PREEMPTION(full);\n")
+    return check(Build(kernel=str(kernel), **options).load(source))  # type: ignore[arg-type]
+
+
+def test_the_kernels_own_code_is_torn(kernel: Path, tmp_path: Path) -> None:
+    (verdict,) = checked(kernel, tmp_path).verdicts
+    assert verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None
+    # A loads 0; B loads 0, stores 1 and enters; A stores 1 and enters.
+    assert (verdict.interleaving.switches, len(verdict.interleaving.events)) == (2, 4)
+    assert {access.name for event in verdict.interleaving.events for access in event.accesses} == {"counter"}
+    assert {event.function for event in verdict.interleaving.events} == {"guard_enter"}
+
+
+def test_a_feature_of_the_cpu_makes_the_addition_one_instruction(kernel: Path, tmp_path: Path) -> None:
+    assert checked(kernel, tmp_path, cpu=("lse",)).outcome is Outcome.HOLDS
+
+
+def test_a_static_key_that_is_on_turns_preemption_off(kernel: Path, tmp_path: Path) -> None:
+    assert checked(kernel, tmp_path, static_key=(("guard_key", True),)).outcome is Outcome.HOLDS
+    assert checked(kernel, tmp_path, static_key=(("guard_key", False),)).outcome is Outcome.VIOLATED
+
+
+def test_what_the_harness_defines_replaces_the_kernels_function(kernel: Path, tmp_path: Path) -> None:
+    account = HARNESS.replace("\tguard_exit();", "\tguard_account();\n\tguard_exit();").replace(
+        "extern int", "extern void guard_account(void);\nextern int"
+    )
+    assert "fault" in {verdict.property.kind for verdict in checked(kernel, tmp_path, account, cpu=("lse",)).verdicts}
+    own = account + "unsigned long clock(void) { return 2; }\n"
+    assert checked(kernel, tmp_path, own, cpu=("lse",)).outcome is Outcome.HOLDS
+
+
+def test_the_schedulers_entries_are_the_tools(kernel: Path, tmp_path: Path) -> None:
+    sleeps = HARNESS.replace("\tguard_exit();", "\tschedule();\n\tguard_exit();").replace(
+        "extern int", "extern void schedule(void);\nextern int"
+    )
+    assert checked(kernel, tmp_path, sleeps, cpu=("lse",)).outcome is Outcome.HOLDS
+
+
+def test_other_bytes_take_the_place_of_the_kernels(kernel: Path, tmp_path: Path) -> None:
+    address = Vmlinux(kernel, architecture("arm64")).elf.address("guard_exit")
+    never = ((address, bytes.fromhex("c0035fd6")),)  # ret: the count is never given back
+    text = HARNESS + "CTXRACE_ATTEMPTS(2);\nCTXRACE_RECOVERS(attempt, body);\n"
+    kinds = {v.property.kind: v.outcome for v in checked(kernel, tmp_path, text, cpu=("lse",), patch=never).verdicts}
+    assert kinds["recovers"] is Outcome.VIOLATED
+
+
+def test_the_image_says_how_the_kernel_was_built(kernel: Path) -> None:
+    image = Vmlinux(kernel, architecture("arm64"))
+    assert image.version == (7, 0)
+    assert image.preemption is Preemption.VOLUNTARY and not image.preemptible_rcu
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"cpu": ("sve",)}, "no such CPU feature; ctxrace has: lse"),
+        ({"static_key": (("no_key", True),)}, "has no symbol 'no_key'"),
+        ({"static_key": (("counter", True),)}, "the kernel tests no static key of that name"),
+        ({"patch": ((0x10, b"\0\0\0\0"),)}, "the kernel has nothing there"),
+        ({"arch": "x86-64"}, "code for EM_AARCH64, not for x86-64"),
+    ],
+)
+def test_what_does_not_fit_is_named(kernel: Path, tmp_path: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(CtxraceError, match=re.escape(message)):
+        checked(kernel, tmp_path, **options)
+
+
+def test_a_kernel_without_btf_or_symbols_or_the_half_of_one_is_refused(kernel: Path, tmp_path: Path) -> None:
+    with pytest.raises(CtxraceError, match="has no BTF: the layout of its types cannot be known"):
+        checked(build(tmp_path, btf=False), tmp_path)
+    half = tmp_path / "half"
+    half.write_bytes(kernel.read_bytes()[:4096])
+    with pytest.raises(CtxraceError, match="is truncated: its section headers lie outside of the file"):
+        checked(half, tmp_path)
+    with pytest.raises(CtxraceError, match="is not a regular file"):
+        checked(tmp_path, tmp_path)
