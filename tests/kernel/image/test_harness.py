@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,10 +22,10 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("kernel"))
 
 
-def checked(kernel: Path, folder: Path, text: str = HARNESS, **options: object) -> Result:
+def checked(kernel: Path, folder: Path, text: str = HARNESS, **options: Any) -> Result:
     source = folder / "harness.c"
     source.write_text(text + "CTXRACE_PREEMPTION(full);\n")
-    return check(Build(kernel=str(kernel), **options).load(source))  # type: ignore[arg-type]
+    return check(Build(kernel=str(kernel), **options).load(source))
 
 
 def test_the_kernels_own_code_is_torn(kernel: Path, tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ def test_the_image_says_how_the_kernel_was_built(kernel: Path) -> None:
         ({"arch": "x86-64"}, "code for EM_AARCH64, not for x86-64"),
     ],
 )
-def test_what_does_not_fit_is_named(kernel: Path, tmp_path: Path, options: dict[str, object], message: str) -> None:
+def test_what_does_not_fit_is_named(kernel: Path, tmp_path: Path, options: dict[str, Any], message: str) -> None:
     with pytest.raises(CtxraceError, match=re.escape(message)):
         checked(kernel, tmp_path, **options)
 
