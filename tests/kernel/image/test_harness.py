@@ -22,7 +22,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(tmp_path_factory.mktemp("kernel"))
 
 
-def checked(kernel: Path, folder: Path, text: str = HARNESS, **options: Any) -> Result:
+def checked(kernel: Path, folder: Path, text: str = HARNESS, **options: Any) -> Result:  # noqa: ANN401 - of each its own type
     source = folder / "harness.c"
     source.write_text(text + "CTXRACE_PREEMPTION(full);\n")
     return check(Build(kernel=str(kernel), **options).load(source))
