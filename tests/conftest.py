@@ -1,11 +1,14 @@
 """What every test package shares."""
 
 import difflib
+import os
 from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pluggy
 import pytest
+
+os.environ.pop("COLUMNS", None)  # of the terminal in which the tests run
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

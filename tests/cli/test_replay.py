@@ -6,6 +6,7 @@ import pytest
 
 import ctxrace
 from ctxrace.cli.main import main
+from ctxrace.cli.output import report_width
 
 from .conftest import Run
 
@@ -71,3 +72,11 @@ def test_a_schedule_and_a_check_are_printed_for_a_mail(tmp_path: Path, capsys: p
     assert ended.value.code == 1
     assert replayed.startswith("violated: balanced(x)\n\n")
     assert replayed.partition("\n\n")[2].rstrip() in mail
+
+
+@pytest.mark.parametrize(
+    ("given", "width"), [("", 100), ("60", 60), ("20", 60), ("150", 150), ("5000", 200), ("9" * 5000, 100), ("x", 100)]
+)
+def test_columns_are_honoured(given: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", given)
+    assert report_width() == width

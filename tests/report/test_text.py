@@ -443,8 +443,9 @@ def test_an_interleaving_never_exceeds_its_width(run: Interleaving, width: int) 
 
 @settings(max_examples=60, deadline=None)
 @given(results)
-def test_a_result_never_exceeds_100_columns(shown: Result) -> None:
-    assert_fits(render_result(shown), 100)
+def test_a_result_never_exceeds_its_columns(shown: Result) -> None:
+    for width in (60, 79, 100, 200):
+        assert_fits(render_result(shown, width), width)
 
 
 @settings(max_examples=60, deadline=None)
@@ -469,3 +470,10 @@ def test_what_must_hold_is_not_green_in_a_violation() -> None:
     coloured = terminal.file.getvalue()
     assert "must hold: " in coloured
     assert "\x1b[1;32mholds" in coloured
+
+
+def test_a_narrow_report_leaves_out_how_large_the_search_was() -> None:
+    shown = result([verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside())])
+    assert "transitions" in render_result(shown, 80)
+    assert "transitions" not in render_result(shown, 79)
+    assert render_result(shown, 20) == render_result(shown, 60)

@@ -13,7 +13,7 @@ from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
-from ctxrace.cli.output import exit_status, explain, unfinished, write
+from ctxrace.cli.output import exit_status, explain, report_width, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
@@ -113,7 +113,7 @@ def _no_options_before(context: typer.Context) -> None:
 def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], hint: str) -> str:
     expected = len(chosen) + len(whole)
     if len(results) == 1 == expected:
-        return render_result(results[0])
+        return render_result(results[0], report_width())
     commands = {case.command for case in whole}
     narrowed = [result for result in results if result.command not in commands]
     system = [result for result in results if result.command in commands]
@@ -124,5 +124,5 @@ def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Res
         parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS))
     if len(results) < expected:
         parts.append(unfinished(results, expected, [f"{case.label} {case.preemption}" for case in missing]))
-    parts += [render_result(result) for result in narrowed if result.outcome is Outcome.VIOLATED]
+    parts += [render_result(result, report_width()) for result in narrowed if result.outcome is Outcome.VIOLATED]
     return "\n".join(parts)

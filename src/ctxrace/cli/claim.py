@@ -8,7 +8,7 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
-from ctxrace.cli.output import Output, write
+from ctxrace.cli.output import Output, report_width, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
@@ -43,7 +43,7 @@ def replay_claim(
     elif mail:
         sys.stdout.write(render_claim_mail(result))
     else:
-        write(render_claim(result), output)
+        write(render_claim(result, report_width()), output)
     return result.status
 
 

@@ -1,6 +1,8 @@
 """Print reports, and turn verdicts into an exit status."""
 
+import os
 import resource
+import shutil
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -13,9 +15,13 @@ from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import printable, wrap
 from ctxrace.report.mail import render_result_mail
-from ctxrace.report.text import WIDTH, print_report, render_result
+from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
-__all__ = ["PLAIN", "Color", "Output", "exit_status", "explain", "print_result", "unfinished", "write"]
+__all__ = ["PLAIN", "Color", "Output", "exit_status", "explain", "print_result", "report_width", "unfinished", "write"]
+
+
+_WIDEST = 200  # columns of a report
+_DIGITS = 6
 
 
 class Color(StrEnum):
@@ -56,8 +62,20 @@ def print_result(result: Result, output: Output, *, mail: bool = False) -> None:
     elif mail:
         sys.stdout.write(render_result_mail(result))
     else:
-        write(render_result(result), output)
+        write(render_result(result, report_width()), output)
     explain([result], output)
+
+
+def report_width() -> int:
+    """Return how many columns a report may use: COLUMNS, else those of the terminal, between 60 and 200."""
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal() and len(given) <= _DIGITS:
+        wanted = int(given)
+    elif sys.stdout.isatty():
+        wanted = shutil.get_terminal_size((WIDTH, 0)).columns
+    else:
+        wanted = WIDTH
+    return min(max(wanted, NARROWEST), _WIDEST)
 
 
 def explain(results: Sequence[Result], output: Output) -> None:

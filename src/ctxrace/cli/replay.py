@@ -13,7 +13,7 @@ from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import caller_of
 from ctxrace.cli.claim import replay_claim
-from ctxrace.cli.output import write
+from ctxrace.cli.output import report_width, write
 from ctxrace.cli.status import Status
 from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
@@ -77,7 +77,7 @@ def replay(
         raise typer.Exit
     run, broken = run_again(program, Schedule.parse(schedule), scenario)
     answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
-    drawn = render_interleaving_mail(run) if mail else render_interleaving(run)
+    drawn = render_interleaving_mail(run) if mail else render_interleaving(run, report_width())
     write(f"{answer}\n\n{drawn}", output)
     raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
 

@@ -26,12 +26,17 @@ __all__ = ["SCHEMA", "claim_to_json", "render_claim", "render_claim_mail"]
 
 SCHEMA = "ctxrace-claim/2"
 WIDTH = 100
+NARROWEST = 60
 MAIL = 72
 
 
-def render_claim(result: ClaimResult) -> str:
-    """Write a claim's result: the answer, the findings, the execution, where it ends and why, and the outcome."""
-    return finish(_lines(result), WIDTH)
+def render_claim(result: ClaimResult, width: int = WIDTH) -> str:
+    """Write a claim's result: the answer, the findings, the execution, where it ends and why, and the outcome.
+
+    width: columns that no line exceeds (at least 60).
+    """
+    width = max(width, NARROWEST)
+    return finish(_lines(result, width), width)
 
 
 def render_claim_mail(result: ClaimResult) -> str:
@@ -113,54 +118,54 @@ def claim_to_json(result: ClaimResult) -> str:
     return json_text(facts)
 
 
-def _lines(result: ClaimResult) -> Iterator[str]:
-    yield from wrap(f"{clean(result.file)}: {_answer(result)}", WIDTH, "    ")
-    yield from wrap(f"{result.setup.case}, {scenario_of(result.setup)}", WIDTH, "    ")
+def _lines(result: ClaimResult, width: int) -> Iterator[str]:
+    yield from wrap(f"{clean(result.file)}: {_answer(result)}", width, "    ")
+    yield from wrap(f"{result.setup.case}, {scenario_of(result.setup)}", width, "    ")
     for note in _notes(result):
-        yield from wrap(f"note: {note}", WIDTH, "    ")
+        yield from wrap(f"note: {note}", width, "    ")
     yield ""
     rows = [(f"{f.label}." if f.label else "", clean(f.text)) for f in result.findings]
     for line, finding in zip(columns(rows, right={0}), result.findings, strict=True):
         yield from (
-            wrap(f"{line}   {finding_phrase(finding)}", WIDTH - 2, "        ")
+            wrap(f"{line}   {finding_phrase(finding)}", width - 2, "        ")
             if len(line) > 60
             else [
                 f"  {line}   {part}" if not k else f"  {' ' * len(line)}   {part}"
-                for k, part in enumerate(wrap(finding_phrase(finding), WIDTH - 5 - len(line)))
+                for k, part in enumerate(wrap(finding_phrase(finding), width - 5 - len(line)))
             ]
         )
     if result.interleaving is not None and result.interleaving.rows:
         yield ""
         yield "the execution:" if result.answer is Answer.CONFIRMED else "as far as it goes:"
-        yield from render_interleaving(result.interleaving, WIDTH).splitlines()
+        yield from render_interleaving(result.interleaving, width).splitlines()
     if result.answer is not Answer.CONFIRMED:
         yield ""
-        yield from _there(result)
+        yield from _there(result, width)
     if result.outcome is not None:
         yield ""
-        yield from wrap(_outcome(result), WIDTH, "    ")
+        yield from wrap(_outcome(result), width, "    ")
         if result.outcome_interleaving is not None:
             yield ""
-            yield from render_interleaving(result.outcome_interleaving, WIDTH).splitlines()
+            yield from render_interleaving(result.outcome_interleaving, width).splitlines()
     if result.command:
         yield ""
-        yield from typed(f"again: {result.command}", WIDTH)
+        yield from typed(f"again: {result.command}", width)
 
 
-def _there(result: ClaimResult) -> Iterator[str]:
+def _there(result: ClaimResult, width: int) -> Iterator[str]:
     yield "there:"
     for stands in result.standing:
-        yield from _indented(f"{standing_name(stands)} {standing_place(stands)}", "  ")
+        yield from _indented(f"{standing_name(stands)} {standing_place(stands)}", "  ", width)
         for row in stands.next_rows:
-            yield from _indented(f"next: {next_phrase(row)}", "      ")
+            yield from _indented(f"next: {next_phrase(row)}", "      ", width)
     if result.memory:
-        yield from _indented("; ".join(map(memory_phrase, result.memory)), "  ")
+        yield from _indented("; ".join(map(memory_phrase, result.memory)), "  ", width)
     for reason in result.reasons:
-        yield from wrap(f"=> {why_sentence(reason)}", WIDTH, "   ")
+        yield from wrap(f"=> {why_sentence(reason)}", width, "   ")
 
 
-def _indented(text: str, indent: str) -> Iterator[str]:
-    return (indent + line for line in wrap(text, WIDTH - len(indent), "    "))
+def _indented(text: str, indent: str, width: int) -> Iterator[str]:
+    return (indent + line for line in wrap(text, width - len(indent), "    "))
 
 
 def _answer(result: ClaimResult) -> str:

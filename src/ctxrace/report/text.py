@@ -25,6 +25,8 @@ from ctxrace.report.overview import render_table
 __all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
 
 WIDTH = 100
+NARROWEST = 60
+ROOMY = 80  # columns with which all numbers are shown
 CASE = 40  # columns of the case that are worth less than the properties' subjects
 LEAST = 16  # and those worth less than their kinds
 STYLES = (
@@ -38,12 +40,13 @@ STYLES = (
 )
 
 
-def render_result(result: Result) -> str:
+def render_result(result: Result, width: int = WIDTH) -> str:
     """Write one scenario's result: the answer, what was checked, the verdicts, the interleavings, the command.
 
-    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    width: columns that no line exceeds (at least 60). Returns the text, with a newline at its end.
     """
-    return finish(_lines(result), WIDTH)
+    width = max(width, NARROWEST)
+    return finish(_lines(result, width), width)
 
 
 def print_report(text: str, console: Console) -> None:
@@ -65,12 +68,12 @@ class _Story:
     verdicts: tuple[Verdict, ...]
 
 
-def _lines(result: Result) -> Iterator[str]:
-    yield _answer(result)
-    yield from wrap(scenario_of(result.setup), WIDTH, "    ")
+def _lines(result: Result, width: int) -> Iterator[str]:
+    yield _answer(result, width)
+    yield from wrap(scenario_of(result.setup), width, "    ")
     if result.verdicts:
         yield ""
-        yield from _verdicts(result.judged)
+        yield from _verdicts(result.judged, width)
     remarks = [
         *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.judged if verdict.reason),
         *(f"note: {note}" for note in dict.fromkeys(result.notes)),
@@ -78,16 +81,16 @@ def _lines(result: Result) -> Iterator[str]:
     if remarks:
         yield ""
     for remark in remarks:
-        yield from wrap(remark, WIDTH, "    ")
+        yield from wrap(remark, width, "    ")
     for story in _stories(result.verdicts):
         yield ""
-        yield from _story(story, result.replay)
+        yield from _story(story, result.replay, width)
     if result.command:
         yield ""
-        yield from typed(f"again: {result.command}", WIDTH)
+        yield from typed(f"again: {result.command}", width)
 
 
-def _answer(result: Result) -> str:
+def _answer(result: Result, width: int) -> str:
     """Choose the most telling of several wordings that fits into one line."""
     case = clean(result.case)
     worst_first = (Outcome.VIOLATED, Outcome.INCOMPLETE, Outcome.HOLDS)
@@ -95,15 +98,15 @@ def _answer(result: Result) -> str:
     if not groups:
         return f"{cut_front(case, CASE)}: nothing was checked: the scenario declares no property"
     outcome = next(iter(groups))
-    wordings = list(_wordings(outcome, groups.pop(outcome), groups))
+    wordings = list(_wordings(outcome, groups.pop(outcome), groups, width))
     for words, least in wordings:
-        if (room := WIDTH - cell_len(words)) >= min(least, cell_len(case)):
+        if (room := width - cell_len(words)) >= min(least, cell_len(case)):
             return cut_front(case, room) + words
-    return cut(cut_front(case, LEAST) + wordings[-1][0], WIDTH)  # a single endless name
+    return cut(cut_front(case, LEAST) + wordings[-1][0], width)  # a single endless name
 
 
 def _wordings(
-    outcome: Outcome, first: Sequence[Verdict], others: Mapping[Outcome, Sequence[Verdict]]
+    outcome: Outcome, first: Sequence[Verdict], others: Mapping[Outcome, Sequence[Verdict]], width: int
 ) -> Iterator[tuple[str, int]]:
     """Yield what may follow the case, the most telling first, and how many columns the case should keep for it."""
     states = max(verdict.states for group in (first, *others.values()) for verdict in group)
@@ -112,8 +115,8 @@ def _wordings(
     tails = {Outcome.HOLDS: f"{always} ({size})", Outcome.INCOMPLETE: f" not violated in {size}"}
     tail = tails.get(outcome, "")
     by_name, by_kind, by_number = (
-        "".join(f"; {other}: {said(group)}" for other, group in others.items())
-        for said in (_named, _kinds, lambda group: str(len(group)))
+        "".join(f"; {other}: {name(group)}" for other, group in others.items())
+        for name in (_named, _kinds, lambda group: str(len(group)))
     )
     yield f": {outcome}: {_named(first)}{tail}{by_name}", CASE
     if len({verdict.property.kind for verdict in first}) > 1 or len(first) == 1:  # a kind alone is no name
@@ -122,7 +125,7 @@ def _wordings(
     for number in range(len(first), 0, -1):
         yield f": {outcome}: {_named(first, number)}{tail}{by_number}", LEAST
     more = f" and {len(first) - 1} more" if len(first) > 1 else ""
-    room = WIDTH - LEAST - cell_len(f": {outcome}: {more}{tail}{by_number}")
+    room = width - LEAST - cell_len(f": {outcome}: {more}{tail}{by_number}")
     yield f": {outcome}: {cut(_named(first[:1]), max(room, 1))}{more}{tail}{by_number}", LEAST
 
 
@@ -136,15 +139,16 @@ def _kinds(verdicts: Sequence[Verdict]) -> str:
     return ", ".join(kind if times == 1 else f"{kind} ×{times}" for kind, times in number.items())
 
 
-def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+def _verdicts(verdicts: Sequence[Verdict], width: int) -> list[str]:
     rows = [("verdict", "switches", "events", "states", "transitions")]
     for verdict in verdicts:
         run = verdict.interleaving
         length = (str(run.switches), str(len(run.events))) if run else ("-", "-")
         rows.append((str(verdict.outcome), *length, f"{verdict.states:,}", f"{verdict.transitions:,}"))
-    numbers = columns(rows, right={1, 2, 3, 4})
+    shown = len(rows[0]) if width >= ROOMY else 3  # how large the search was is the least telling
+    numbers = columns([row[:shown] for row in rows], right={1, 2, 3, 4})
     names = ["property", *(clean(str(verdict.property)) for verdict in verdicts)]
-    room = WIDTH - 4 - cell_len(numbers[0])
+    room = width - 4 - cell_len(numbers[0])
     rows_of_two = [(cut(name, room), rest) for name, rest in zip(names, numbers, strict=True)]
     return [f"  {line}" for line in columns(rows_of_two)]
 
@@ -163,38 +167,38 @@ def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
     return stories
 
 
-def _story(story: _Story, replay: str) -> Iterator[str]:
+def _story(story: _Story, replay: str, width: int) -> Iterator[str]:
     run = story.interleaving
     title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({run.length})"
-    yield from wrap(title, WIDTH, "    ")
+    yield from wrap(title, width, "    ")
     for verdict in story.verdicts:
         if verdict.property.sentence:
             about = f"{verdict.property}: " if len(story.verdicts) > 1 else ""
-            yield from wrap(f"must hold: {about}{verdict.property.sentence}", WIDTH, "    ")
+            yield from wrap(f"must hold: {about}{verdict.property.sentence}", width, "    ")
     yield ""
-    yield from render_interleaving(run, WIDTH).splitlines()
+    yield from render_interleaving(run, width).splitlines()
     for ending in run.endings:
         if isinstance(ending, Hang):
             yield ""
-            yield from hang_summary(ending, WIDTH)
+            yield from hang_summary(ending, width)
             yield ""
     if replay and run.schedule:
-        yield from _replay(replay, run.schedule)
+        yield from _replay(replay, run.schedule, width)
 
 
-def _replay(command: str, schedule: str) -> Iterator[str]:
+def _replay(command: str, schedule: str, width: int) -> Iterator[str]:
     words = SHELL_WORD.findall(command)
     end = words.index("--") if "--" in words else len(words)  # what follows is for the compiler
     command, flags = " ".join(words[:end]), " ".join(words[end:])
     option = f"--schedule {shlex.quote(schedule)}"
     whole = f"replay: {command} {option} {flags}".rstrip()
-    if cell_len(whole) <= WIDTH:
+    if cell_len(whole) <= width:
         yield whole
         return
-    *lines, last = typed(f"replay: {command}", WIDTH - 2)
+    *lines, last = typed(f"replay: {command}", width - 2)
     yield from [*lines, f"{last} \\"]
     # A schedule may be broken between its words, also within quotes.
-    room = WIDTH - 2 * bool(flags)
+    room = width - 2 * bool(flags)
     *lines, last = textwrap.wrap(option, room, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False)
     yield from [*lines, f"{last} \\" if flags else last]
-    yield from (f"    {line}" for line in typed(flags, WIDTH - 4) if line)
+    yield from (f"    {line}" for line in typed(flags, width - 4) if line)
