@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden docs benchmarks fuzz-bpf mutants clean
+.PHONY: demo test lint slow golden docs man benchmarks fuzz-bpf mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -26,6 +26,10 @@ golden: $(READY)
 docs: $(READY)
 	$(BIN)/sphinx-build -q -W -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
+
+man: $(READY)
+	$(BIN)/python -m ctxrace.cli.man > ctxrace.1
+	@echo "man ./ctxrace.1"
 
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from ctxrace.cli.status import EPILOG
 
-__all__ = ["Verb", "VerbCommand", "Verbs"]
+__all__ = ["Verb", "VerbCommand", "Verbs", "in_panels"]
 
 
 class Verb(NamedTuple):
@@ -41,18 +41,23 @@ class Verb(NamedTuple):
         return TyperCommand(self.name, short_help=self.help, hidden=not self.panel)
 
 
-def _write_options(command: Any, context: Any, formatter: Any) -> None:  # noqa: ANN401
-    """Write the parameters of `command` under the headings of their panels."""
+def in_panels(command: Any, context: Any) -> list[tuple[str, list[tuple[str, str]]]]:  # noqa: ANN401
+    """Return the options of `command` with their help, under the headings of their panels."""
     panels: dict[str, list[tuple[str, str]]] = {}
     for parameter in command.get_params(context):
         if (record := parameter.get_help_record(context)) is not None:
-            other = "Arguments" if parameter.param_type_name == "argument" else "Other"
+            other = "Other"
+            if parameter.param_type_name == "argument":  # typer also names its Python type
+                other, record = "Arguments", (record[0].partition(" <")[0], record[1])
             panels.setdefault(getattr(parameter, "rich_help_panel", None) or other, []).append(record)
     panels["Other"] = panels.pop("Other", [])
-    for panel, records in panels.items():
-        if records:
-            with formatter.section(panel):
-                formatter.write_dl(records)
+    return [(panel, records) for panel, records in panels.items() if records]
+
+
+def _write_options(command: Any, context: Any, formatter: Any) -> None:  # noqa: ANN401
+    for panel, records in in_panels(command, context):
+        with formatter.section(panel):
+            formatter.write_dl(records)
 
 
 class VerbCommand(TyperCommand):
