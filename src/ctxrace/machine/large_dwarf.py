@@ -4,6 +4,7 @@ import io
 from functools import cached_property
 from mmap import mmap
 
+from elftools.dwarf.aranges import ARanges
 from elftools.dwarf.compileunit import CompileUnit
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
@@ -42,8 +43,7 @@ class LargeDebugInformation:
         if self._dwarf is None:
             return None
         with reading(self._elf.path, DAMAGED):
-            aranges = self._dwarf.get_aranges()
-            offset = aranges.cu_offset_at_addr(address) if aranges is not None else None
+            offset = self._aranges.cu_offset_at_addr(address) if self._aranges is not None else None
             if offset is None:
                 return None
             if offset not in self._units:
@@ -52,6 +52,10 @@ class LargeDebugInformation:
                 code = [(s.address, s.size) for s in self._elf.sections if s.loaded and s.executable]
                 self._units[offset] = _OneUnit(self._elf, code, self._dwarf, self._dwarf.get_CU_at(offset))
             return self._units[offset]
+
+    @cached_property
+    def _aranges(self) -> ARanges | None:
+        return self._dwarf.get_aranges() if self._dwarf is not None else None  # of a kernel, 20,000 ranges: read once
 
     @cached_property
     def _dwarf(self) -> DWARFInfo | None:
