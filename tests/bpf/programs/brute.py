@@ -29,13 +29,21 @@ class Insn(NamedTuple):
     number: int = 0
 
 
-def random_program(choice: random.Random, length: int) -> list[Insn]:
-    """A program that stores, counts, claims, tests, sends, and switches preemption off around some of it."""
+def random_program(choice: random.Random, length: int, *, strings: bool = False) -> list[Insn]:
+    """A program that stores, counts, claims, tests, sends, and switches preemption off around some of it.
+
+    strings: it also writes strings of unknown length, to the upper half of the cells, which it never loads.
+    """
     body: list[Insn] = []
     off = False
     while len(body) < length:
         cell, kind = choice.randrange(CELLS), choice.randrange(12)
-        if kind < 3:
+        if strings and kind < 7:
+            cell %= CELLS // 2
+        if strings and kind < 2:
+            first = choice.randrange(CELLS // 2, CELLS)
+            body.append(Insn("string", first, choice.randrange(1, CELLS - first + 1)))
+        elif kind < 3:
             body.append(Insn("store", cell, choice.randrange(3)))
         elif kind < 5:
             body += [Insn("load", cell), Insn("count", 0, choice.choice((1, 3))), Insn("put", cell)]
@@ -85,6 +93,9 @@ def encode(program: list[Insn]) -> tuple[bytes, dict[int, Reference]]:
                 chunks.append([raw(0x15, VALUE, imm=x.number)])
             case "off" | "on":
                 chunks.append([raw(0x85, 0, 1, imm=-1)])
+            case "string":
+                where = [raw(0xBF, 1, ADDRESS), raw(0x07, 1, imm=x.cell), raw(0xB7, 2, imm=x.number)]
+                chunks.append([*where, raw(0xB7, 3), raw(0x85, imm=114)])
             case "send":
                 send = [raw(0x18, 1), raw(0), raw(0xBF, 2, ADDRESS), raw(0x07, 2, imm=x.cell)]
                 chunks.append([*send, raw(0xB7, 3, imm=x.number), raw(0xB7, 4), raw(0x85, imm=130)])
@@ -209,7 +220,7 @@ def execute(
     mine = state.runs[side]
     assert mine is not None
     x = program[mine.at]
-    if x.word in ("store", "load", "put", "claim", "send") and not mine.begun:
+    if x.word in ("store", "load", "put", "claim", "send", "string") and not mine.begun:
         # What the other did before the first access is as if it had been before the beginning.
         mine = mine._replace(begun=True)
         state = state._replace(owners=tuple(-1 if owner == 1 - side else owner for owner in state.owners))
@@ -232,6 +243,15 @@ def execute(
                 claims = tuple(x.number if n == x.cell else was for n, was in enumerate(state.claims))
                 state = state._replace(claims=claims)
             return [kept(state, side, mine._replace(value=before, source=-1))]
+        case "string":
+            found = [kept(state, side, mine)]
+            for cell in range(x.cell, x.cell + x.number):  # ever longer ones
+                longer = written(found[-1], side, mine, cell, 0)
+                after = longer.runs[side]
+                assert after is not None
+                mine = after
+                found.append(longer)
+            return found
         case "toss":
             return [kept(state, side, mine._replace(value=value, source=-1)) for value in (0, 1)]
         case "unless":

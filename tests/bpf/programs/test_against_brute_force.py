@@ -39,6 +39,38 @@ def searched(programs: tuple[list[Insn], list[Insn]], rules: Rules, *, whole: bo
     return Found(frozenset(mixed), frozenset(lost))
 
 
+def surely_and_perhaps_mixed(
+    programs: tuple[list[Insn], list[Insn]], rules: Rules
+) -> tuple[set[int], set[int]]:  # fmt: skip
+    """The bytes of which the search says that they are mixed, and of which it cannot tell."""
+    code = Code(tiny_object(programs))
+    graphs = follow_alone(code, "first", 0), follow_alone(code, "second", 0)
+    meeting = meet(code, graphs, rules, other_task=rules is TASKS)
+    surely: set[int] = set()
+    perhaps: set[int] = set()
+    for question in questions(meeting.shared):
+        if question.topic is Topic.UNMIXED:
+            found = search(system_of(meeting, question, rules))
+            sure = any(prop.kind != "unsure" for prop in found.runs)
+            where = surely if sure else perhaps if found.runs else set()
+            where.update(byte for low, high in question.ranges for byte in range(low, high))
+    return surely, perhaps
+
+
+@pytest.mark.parametrize("rules", [TASKS, NESTED], ids=["tasks", "nested"])
+def test_strings_of_unknown_length(rules: Rules) -> None:
+    """What is said to be mixed is mixed, and what is mixed is said, or said not to be known."""
+    choice = random.Random(99)
+    unknown = 0
+    for _ in range(40):
+        programs = random_program(choice, 5, strings=True), random_program(choice, 5, strings=True)
+        mixed = {byte for _, byte in explore(programs, preempts=rules is TASKS).mixed}
+        surely, perhaps = surely_and_perhaps_mixed(programs, rules)
+        assert surely <= mixed <= surely | perhaps, programs
+        unknown += bool(perhaps)
+    assert unknown < 10
+
+
 def compare(seed: int, rules: Rules, pairs: int) -> None:
     choice = random.Random(seed)
     for _ in range(pairs):
