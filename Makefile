@@ -43,6 +43,9 @@ mutants: $(READY)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[mutants]'
 	$(BIN)/python tests/mutation/run.py $(SOURCES)
 
+bpf-objects: $(READY)  # FOLDER: of compiled objects, such as those of tools/testing/selftests/bpf
+	$(BIN)/python -m tests.bpf.programs.real_objects $(FOLDER)
+
 clean:
 	rm -rf $(VENV)
 

@@ -10,6 +10,7 @@ from ctxrace.bpf.programs.elf.object import Reference, Target, load_object
 from ctxrace.core.errors import ImageError
 
 from .compiled import compile_text, compiled
+from .real_objects import table
 
 HEADER = '#include "program.h"\n'
 
@@ -82,3 +83,12 @@ SEC("raw_tp/x") int p(void *c) {{ __u32 k = 0; return !!bpf_map_lookup_elem(&m, 
 """
     with pytest.raises(ImageError, match=r"it has no section \.BTF; compile with -g"):
         load_object(compile_text(text, "-g0"))
+
+
+def test_the_table_of_real_objects() -> None:
+    """Of this folder's own examples: the one that is no object is named."""
+    found = table([compiled("scratch"), compiled("shapes"), Path(__file__)])
+    objects, programs, *_ = found.splitlines()
+    assert objects == "objects: {'loaded': 2, 'refused': 1}"
+    assert programs == "programs: {'followed': 13, 'not followed': 0}"
+    assert "is not an ELF file" in found

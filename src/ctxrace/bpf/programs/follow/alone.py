@@ -27,6 +27,7 @@ from ctxrace.bpf.programs.follow.values import (
     origins_of,
 )
 from ctxrace.bpf.programs.isa.instruction import Kind
+from ctxrace.core.errors import ExecutionError
 
 __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
@@ -167,6 +168,7 @@ def follow_alone(code: Code, section: str, slot: int, callback_of: str = "") -> 
     """Follow the program that begins at `slot` of `section`.
 
     callback_of: for a timer's or a workqueue's callback, the map whose value it gets.
+    Raises `ExecutionError` where it is too large, or leads out of the code.
     """
     node = Node(0, section, slot)
     env = Env()
@@ -226,8 +228,10 @@ class _Fixpoint:
                 for after, env_after in self.outcomes(number, env, facts):
                     self.go_on(number, after, env_after, facts, stretch)
             if len(self.found.facts) > MOST_NODES:
-                self.found.doubts[Doubt.DEPTH, f"more than {MOST_NODES:,} instructions"] = number
-                return
+                raise ExecutionError(
+                    f"it has more than {MOST_NODES:,} instructions, each counted once for every chain of calls to it; "
+                    "check the others with --program"
+                )
 
     def go_on(
         self, number: int, after: Node | None, env: Env, facts: NodeFacts, stretch: list[tuple[int, Env]]
