@@ -8,6 +8,14 @@ import pytest
 from .conftest import Run
 
 GUARD = Path(__file__).parent.parent.parent / "examples" / "recursion_counter.c"
+MESSAGE = """\
+#include <ctxrace/kernel.h>
+int data, ready;
+void send(void) { WRITE_ONCE(data, 1); WRITE_ONCE(ready, 1); }
+void receive(void) { if (READ_ONCE(ready)) ctxrace_check(READ_ONCE(data)); }
+CTXRACE_TASKS(1, send);
+CTXRACE_TASKS(1, receive);
+"""
 STATIC = "#include <ctxrace/kernel.h>\nint x;\nstatic void f(void) { WRITE_ONCE(x, !READ_ONCE(x)); }\n"
 
 
@@ -61,3 +69,17 @@ def test_static_functions_can_be_entries(run: Run, tmp_path: Path) -> None:
     status, _, err = run("check", source, "--tasks", "2:g")
     assert status == 2
     assert err.startswith(f"ctxrace: {source} has no function 'g'; was it inlined or dropped by the compiler?")
+
+
+def test_strictly_no_proof_assumes_memory_in_order(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "mp.c"
+    source.write_text(MESSAGE)
+    words = ["check", source, "--cpus", "2"]
+    status, out, _ = run(*words)
+    assert (status, ": holds: check" in " ".join(out.split())) == (0, True)
+    status, out, _ = run(*words, "--strict")
+    assert (status, ": incomplete: check not violated" in " ".join(out.split())) == (3, True)
+    assert "it holds if memory is sequentially consistent between CPUs" in " ".join(out.split())
+    assert "--strict" in out.partition("again: ")[2]
+    assert run("check", source, "--strict")[0] == 0  # one CPU sees its own memory in order
+    assert run("check", GUARD, "--cpus", "2", "--strict")[0] == 1

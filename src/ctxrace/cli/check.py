@@ -20,6 +20,7 @@ def check(
     change: opt.Change,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
+    strict: opt.Strict,
     output: opt.OutputOptions,
     mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
     flags: opt.Flags = None,
@@ -32,9 +33,10 @@ def check(
     scenario = change.apply(program.scenario)
     words = opt.without(context.obj, opt.OUTPUT)
     command = shlex.join(["ctxrace", *words])
-    again = shlex.join(["ctxrace", "replay", *opt.without(words[1:], opt.LIMITS)])
+    again = shlex.join(["ctxrace", "replay", *opt.without(words[1:], [*opt.LIMITS, opt.STRICT])])
     with searching(f"exploring {file}") as shown:
         expect = shown.expect if shown else None
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
+    result = result.strictly() if strict else result
     print_result(result, output, mail=mail)
     raise typer.Exit(exit_status([result]))

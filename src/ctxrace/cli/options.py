@@ -27,7 +27,8 @@ from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.layout import printable
 
 __all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
-           "LimitOptions", "OutputOptions", "announced", "compiled", "flag", "with_groups", "without"]  # fmt: skip
+           "LimitOptions", "OutputOptions", "Strict", "announced", "compiled", "flag", "with_groups",
+           "without"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,9 @@ OUTPUT = (
     Option("color", "WHEN", "auto (on a terminal without NO_COLOR), always or never", _color),
 )
 """The options of `Output`."""
+STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
 
-ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, *OUTPUT)
+ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT)
 """Every option that a value is made of."""
 
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
@@ -192,6 +194,7 @@ BuildOptions = Annotated[Build, BUILD_GROUP]
 CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
 LimitOptions = Annotated[Limits, Group("Limits", LIMITS, _bounds)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
+Strict = Annotated[bool, Group("Limits", (STRICT,), lambda given: bool(given.get("strict")))]
 OutputOptions = Annotated[Output, OUTPUT_GROUP]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]

@@ -1,7 +1,7 @@
 """Verdicts: what a search may say about a property, and the whole result of a check."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ctxrace.core.interleaving import Interleaving
@@ -83,8 +83,25 @@ class Result:
         """The worst of the verdicts. Nothing judged is incomplete."""
         return worst(verdict.outcome for verdict in self.verdicts) if self.verdicts else Outcome.INCOMPLETE
 
+    def strictly(self) -> "Result":
+        """Return the result in which nothing holds that was proved for sequentially consistent memory alone.
+
+        Between CPUs, hardware reorders what a search does not. What is violated stays so, as hardware may do it, too.
+        """
+        if self.setup.cpus == 1:
+            return self
+        hang = None if self.hang is None else _doubted(self.hang)
+        return replace(self, verdicts=tuple(map(_doubted, self.verdicts)), hang=hang)
+
     def __str__(self) -> str:
         return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *self.notes])
+
+
+def _doubted(verdict: Verdict) -> Verdict:
+    if verdict.outcome is not Outcome.HOLDS:
+        return verdict
+    reason = "it holds if memory is sequentially consistent between CPUs, which hardware need not be"
+    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
