@@ -1,14 +1,18 @@
 """The budget of a command: what ends it, and that it ends everything below it."""
 
+import io
 import os
+import resource
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ctxrace.core import limits
 from ctxrace.core.errors import LimitReached
-from ctxrace.core.limits import Budget, current, default_memory, spend, within
+from ctxrace.core.limits import Budget, current, default_memory, put_in_force, spend, within
 
 
 @pytest.fixture
@@ -78,3 +82,63 @@ def test_default_memory(
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 4}.__getitem__)
     monkeypatch.setattr(Path, "read_text", lambda _path: cgroup)
     assert default_memory() == expected
+
+
+def test_spending_names_the_phase_of_the_budget_in_force() -> None:
+    with within(Budget(timeout=0)):
+        with pytest.raises(LimitReached, match=r"^the timeout of 0 s is over while lifting$"):
+            spend("lifting")
+        with pytest.raises(LimitReached, match=r"^the timeout of 0 s is over$"):
+            spend()
+
+
+def test_resident_is_what_the_system_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def opened(path: Path, mode: str) -> io.BytesIO:
+        assert (str(path), mode) == ("/proc/self/statm", "rb")
+        return io.BytesIO(text)
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr(limits, "_peak", lambda: -1)
+    text = b"900 7 3 1 0 5 0\n"
+    assert limits.resident() == 7 * os.sysconf("SC_PAGE_SIZE")
+    for text in (b"", b"900", b"x y"):  # noqa: B007 - `opened` reads it
+        assert limits.resident() == -1
+
+
+@pytest.mark.parametrize(("platform", "unit"), [("linux", 1024), ("darwin", 1)])
+def test_the_peak_counts_where_nothing_else_is_known(
+    platform: str, unit: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def getrusage(who: int) -> SimpleNamespace:
+        asked.append(who)
+        return SimpleNamespace(ru_maxrss=500)
+
+    monkeypatch.setattr(resource, "getrusage", getrusage)
+    monkeypatch.setattr(sys, "platform", platform)
+    assert limits._peak() == 500 * unit
+    assert asked == [resource.RUSAGE_SELF]
+    monkeypatch.setitem(sys.modules, "resource", None)
+    assert limits._peak() == 0
+
+
+@pytest.mark.parametrize("wrong", [AttributeError, OSError, ValueError])
+def test_a_machine_that_does_not_tell_its_memory(wrong: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> object:
+        raise wrong
+
+    monkeypatch.setattr(os, "sysconf", fails)
+    monkeypatch.setattr(Path, "read_text", lambda _path: "402")
+    assert default_memory() == 301
+    monkeypatch.setattr(Path, "read_text", fails if wrong is not AttributeError else lambda _path: "max")
+    assert default_memory() is None
+
+
+def test_a_budget_may_be_in_force_for_good() -> None:
+    before, other = current(), Budget(timeout=5)
+    try:
+        put_in_force(other)
+        assert current() is other
+    finally:
+        put_in_force(before)

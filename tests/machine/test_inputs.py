@@ -35,6 +35,30 @@ def test_a_file_that_does_not_say_its_size_is_bounded() -> None:
         contents(Path("/proc/self/maps"), 100, ImageError)
 
 
+def test_no_more_is_read_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that goes on growing: one byte more than is allowed, in as many parts as it comes."""
+    asked: list[int] = []
+
+    def read(handle: int, size: int) -> bytes:
+        del handle
+        asked.append(size)
+        return b"x" * min(size, 40)
+
+    (tmp_path / "file").write_bytes(b"x")
+    monkeypatch.setattr(os, "read", read)
+    with pytest.raises(ImageError, match="has grown beyond 100 bytes"):
+        contents(tmp_path / "file", 100, ImageError)
+    assert asked == [101, 61, 21]
+
+
+def test_what_comes_in_parts_is_put_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [b"12", b"345", b""]
+    (tmp_path / "file").write_bytes(b"12345")
+    monkeypatch.setattr(os, "read", lambda _handle, _size: parts.pop(0))
+    assert contents(tmp_path / "file", 5, ImageError) == b"12345"
+    assert not parts
+
+
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     for path, told in (
         (tmp_path / "gone", r"^no file .*gone; is the name spelled right, and relative to /"),

@@ -5,6 +5,7 @@ import pytest
 from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.memory import (
     Fault,
+    FirstWrite,
     ForeignAccess,
     Memory,
     NotPrivate,
@@ -25,23 +26,25 @@ REGIONS = [
     Region(0x3F00, 0x100, RegionKind.GUARD, 0, "the stack"),
     Region(0x5000, 16, RegionKind.FOREIGN, 0, "tasks"),
     Region(0x6000, 8, RegionKind.STATISTIC, 0, "a statistic"),
+    Region(0x7000, 8, CONSTANT, 0, "before it"),
+    Region(0x7008, 8, RegionKind.UNWRITTEN, 16, "what no context has written yet"),
+    Region(0x7010, 8, CONSTANT, 0, "behind it"),
 ]
 QUIET, SAVED = frozenset(range(4, 8)), frozenset(range(8, 12))
 
 
 def memory(order: str = "little") -> Memory:
     """Each blob counts up from another number, so that every byte is told apart."""
-    assert order in ("little", "big")
-    return Memory(
-        REGIONS,
-        bytes(range(0x10, 0x40)),
-        bytes(range(0x40, 0x60)),
-        bytes(range(0x60, 0x70)),
-        bytes(range(0x80, 0xC0)),
-        QUIET,
-        SAVED,
-        "big" if order == "big" else "little",
-    )
+    constant, shared, own = bytes(range(0x10, 0x40)), bytes(range(0x40, 0x60)), bytes(range(0x60, 0x70))
+    stack = bytes(range(0x80, 0xC0))
+    if order == "big":
+        return Memory(REGIONS, constant, shared, own, stack, QUIET, SAVED, "big")
+    return Memory(REGIONS, constant, shared, own, stack, QUIET, SAVED)
+
+
+def armed(bus: Memory) -> tuple[int, ...]:
+    """What the exclusive monitor is armed for."""
+    return bus.monitor
 
 
 def event(bus: Memory, *, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:
@@ -74,6 +77,11 @@ def test_a_shared_write_is_an_event_and_is_recorded() -> None:
     assert (bus.made, list(bus.reads)) == ([0x1234], [])
     assert bus.load(0x2001, 2) == 0x1234  # which it has written itself
     assert list(bus.reads) == [Read(SHARED, 5, 2, b"\x45\x46")]  # what was there before the step
+    assert len(bus.touches) == 1  # one place of the instruction is told once
+    event(bus)
+    assert bus.load(0x2000, 8) == 0x4B4A_4948_4712_3444  # and nothing else
+    event(bus)
+    assert bus.load(0x2008, 8) == 0x5352_5150_4F4E_4D4C
 
 
 def test_the_order_of_bytes() -> None:
@@ -110,10 +118,12 @@ def test_two_places_are_two_steps_unless_the_instruction_is_whole() -> None:
     assert (bus.load(0x2000, 4), bus.load(0x2004, 4)) == (0x47464544, 0x4B4A4948)
     event(bus, atomic=True)
     assert (bus.load(0x2000, 4), bus.load(0x2004, 4)) == (0x47464544, 0x4B4A4948)
-    event(bus)
-    bus.load(0x2000, 4)
+    event(bus, done=(1, 2))
+    assert [bus.load(0x2000 + 4 * at, 4) for at in range(3)] == [1, 2, 0x4F4E4D4C]
+    bus.begin(private=False)
+    bus.load(0x2001, 4)
     with pytest.raises(Split):
-        bus.store(0x2000, 2, 0)  # of another size
+        bus.store(0x2001, 2, 0)  # of another size
 
 
 def test_what_is_private() -> None:
@@ -125,6 +135,7 @@ def test_what_is_private() -> None:
     assert (bytes(bus.stack[16:18]), bus.lowest) == (b"\x34\x12", 8)
     bus.store(0x4004, 1, 1)
     assert bus.lowest == 4
+    assert bytes(bus.stack) == bytes([*range(0x80, 0x84), 1, *range(0x85, 0x90), 0x34, 0x12, *range(0x92, 0xC0)])
     assert bus.load(0x6000, 4) == 0x13121110
     bus.store(0x6000, 4, 7)
     assert bus.load(0x6000, 4) == 0x13121110  # forgotten
@@ -199,7 +210,8 @@ def test_alignment(address: int) -> None:
             bus.load(address + 2, 2)
         bus.begin(private=private, alignment=4)
         if address in (0x4000, 0x6000):
-            with pytest.raises(Fault, match="no multiple of 4"):
+            told = rf"^accesses 4 bytes at {address + 1:#x}, .*, as atomic accesses must be aligned$"
+            with pytest.raises(Fault, match=told):
                 bus.store(address + 1, 4, 0)
         bus.begin(private=private)
         bus.load(address + 1, 2)
@@ -226,19 +238,37 @@ def test_the_exclusive_monitor() -> None:
     bus.arm_monitor(0x2000)
     assert bus.monitor == (0x2000,)
     assert bus.pass_monitor(0x2000)
-    assert not bus.monitor
+    assert armed(bus) == ()
     assert not bus.notes
     bus.arm_monitor(0x2000)
     assert not bus.pass_monitor(0x2004)
-    assert not bus.monitor
+    assert armed(bus) == ()
     bus.arm_monitor(0x2000)
     bus.clear_monitor()
-    assert not bus.monitor
+    assert armed(bus) == ()
     bus.arm_monitor(0x2000)
     bus.begin(private=True)
     with pytest.raises(NotPrivate):
         bus.pass_monitor(0x2000)
     assert bus.monitor == (0x2000,)
+
+
+def test_what_no_context_has_written_yet() -> None:
+    bus = memory()
+    bus.begin(private=True)
+    assert bus.load(0x7008, 4) == 0x23222120
+    assert not bus.reads
+    with pytest.raises(FirstWrite) as written:
+        bus.store(0x700C, 2, 0)
+    assert (written.value.address, written.value.size) == (0x700C, 2)
+    for address in (0x7004, 0x700C):  # into it, and out of it
+        with pytest.raises(FirstWrite) as crossing:
+            bus.load(address, 8)
+        assert (crossing.value.address, crossing.value.size) == (address, 8)
+    with pytest.raises(Fault, match="across the end of behind it"):
+        bus.load(0x7014, 8)
+    with pytest.raises(FirstWrite):
+        bus.load(0x7007, 2)
 
 
 def test_return_addresses() -> None:
@@ -248,6 +278,9 @@ def test_return_addresses() -> None:
     assert bus.stack[56:] == (0xEEEE).to_bytes(8, "little")
     assert bus.return_address(0x4038) == 0xEEEE
     assert bus.return_address(0x4000) == 0x8786858483828180
+    bus.push_return(0x4020, 0)
+    assert bytes(bus.stack[32:41]) == bytes([*bytes(8), 0xA8])
+    assert len(bus.stack) == 64
     bus.push_return(0x1000, 0x1F1E1D1C1B1A1918)  # where it is already
     assert not bus.reads
     assert bus.return_address(0x2004) == 0x4F4E4D4C4B4A4948  # of a stack that contexts share

@@ -27,7 +27,8 @@ def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
             if stat.S_ISDIR(status.st_mode):
                 raise raised(f"{path} is a directory; name a file in it")
             if not stat.S_ISREG(status.st_mode):
-                raise raised(f"{path} is no regular file but {_kind(status.st_mode)}; copy what it holds into one")
+                kind = "a FIFO" if stat.S_ISFIFO(status.st_mode) else "a device"
+                raise raised(f"{path} is no regular file but {kind}; copy what it holds into one")
             if status.st_size > most:
                 raise raised(f"{path} has {status.st_size:,} bytes, and at most {most:,} are read; name a smaller file")
             data = _read(handle, most + 1)
@@ -49,8 +50,3 @@ def _read(handle: int, most: int) -> bytes:
         parts.append(part)
         most -= len(part)
     return b"".join(parts)
-
-
-def _kind(mode: int) -> str:
-    kinds = (("a FIFO", stat.S_ISFIFO), ("a socket", stat.S_ISSOCK), ("a device", stat.S_ISCHR))
-    return next((name for name, is_one in kinds if is_one(mode)), "a device")

@@ -128,19 +128,12 @@ class Memory:
         self._before = {RegionKind.SHARED: shared, RegionKind.OWN: own}
         self._blobs = {RegionKind.SHARED: bytearray(shared), RegionKind.OWN: bytearray(own)}
         self.stack = bytearray(stack)
-        self.lowest = len(stack)  # the lowest byte of the stack touched by this instruction
         self.monitor: tuple[int, ...] = ()
         self.reads: dict[Read, None] = {}
         self.writes: list[Write] = []
         self.touches: list[Touch] = []
         self.notes: list[tuple[str, str]] = []
-        self._private = True
-        self._atomic = False
-        self._done: tuple[int, ...] = ()
-        self._count = 0
-        self._unit: tuple[int, int] | None = None
-        self._touched: set[tuple[int, int]] = set()
-        self.made: list[int] = []
+        self.begin(private=True)
 
     def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:
         """Prepare for one instruction of which the accesses `done` (their values) were steps before.
@@ -148,9 +141,11 @@ class Memory:
         alignment: the multiple of bytes at which its first access must be; 0: anywhere.
         """
         self._private, self._atomic, self._done, self._alignment = private, atomic, done, alignment
-        self._count, self._unit, self.made = 0, None, []
-        self._touched = set()
-        self.lowest = len(self.stack)
+        self.made: list[int] = []  # the values of the accesses that are events
+        self._count = 0  # how many those are
+        self._unit: tuple[int, int] | None = None  # where the first one is, and its size
+        self._touched: set[tuple[int, int]] = set()
+        self.lowest = len(self.stack)  # the lowest byte of the stack that the instruction touches
 
     def load(self, address: int, size: int) -> int:
         """Return the bytes at `address`; raise `Fault` where the model knows no memory."""

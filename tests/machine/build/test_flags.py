@@ -61,7 +61,9 @@ def test_what_an_argument_hides(inside: Path) -> None:
         "'@file' is not among the flags known to be harmless"
     )
     assert objection(None, ["-I", "/etc"], inside) == f"-I '/etc' is outside of {inside}"
-    assert objection(None, ["-I", "a\0b"], inside)
+    (inside / "loop").symlink_to("loop")
+    for name in ("a\0b", "=include", "loop/x"):
+        assert objection(None, ["-I", name], inside) == f"-I {name!r} is outside of {inside}"
 
 
 @pytest.mark.parametrize("cc", ["gcc", "clang", "clang-19", "aarch64-linux-gnu-gcc-14", "x86_64-linux-gnu-gcc-12.2"])
