@@ -199,8 +199,9 @@ def test_json_has_what_machines_need(run: Run, racy: Path) -> None:
     first = result["interleaving"]["events"][0]
     assert first["source"]["line"] == 4
     assert first["accesses"] == [
-        {"kind": "read", "symbol": "counter", "offset": 0, "size": 4, "value": 0, "name": "counter"}
-    ]
+        {"kind": "read", "symbol": "counter", "offset": 0, "size": 4, "value": 0, "name": "counter",
+         "read_as": "signed"}
+    ]  # fmt: skip
 
 
 def test_more_than_one_cpu_is_checked(run: Run, racy: Path) -> None:
