@@ -3,6 +3,8 @@
 Lengths are (switches, events); the comments name the events.
 """
 
+from typing import Any
+
 import pytest
 from tests.kernel.cases import RT, Build, Cases, length, verdict
 
@@ -12,6 +14,7 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.rules.preemption import Preemption
 
+ON_RT: dict[str, Any] = {"head": RT, "preemption": Preemption.RT}
 LOST = pytest.mark.xfail(strict=True, reason="who sleeps for ever is not found yet")
 
 QUEUE = """
@@ -234,11 +237,10 @@ def test_a_timer_does_not_run_after_it_was_deleted(cases: Cases) -> None:
             WRITE_ONCE(gone, 1);
         }
         CTXRACE_TASKS(1, e); CTXRACE_TIMER(timer);"""
-    rt = {"head": RT, "preemption": Preemption.RT}
     assert cases.found(text % "timer_delete_sync(&timer)") is None
-    assert cases.found(text % "timer_delete_sync(&timer)", **rt) is None
+    assert cases.found(text % "timer_delete_sync(&timer)", **ON_RT) is None
     assert cases.found(text % "timer_delete(&timer)") is None  # on one CPU it has run to its end
-    assert cases.found(text % "timer_delete(&timer)", **rt) is not None
+    assert cases.found(text % "timer_delete(&timer)", **ON_RT) is not None
     assert cases.found(text % "barrier()") is not None
 
 
@@ -251,13 +253,12 @@ def test_irq_work_of_an_nmi_runs_in_a_hardirq(cases: Cases) -> None:
 
 
 def test_on_rt_irq_work_runs_in_a_task_unless_it_is_hard(cases: Cases) -> None:
-    rt = {"head": RT, "preemption": Preemption.RT}
     task = LATER % (0, "irq_work_queue(&irq_work)", "CTXRACE_IRQ_WORK(irq_work)")
-    assert cases.found(task, **rt) is None
+    assert cases.found(task, **ON_RT) is None
     init = "struct irq_work irq_work = IRQ_WORK_INIT_HARD(on_irq_work)"
     hard = task.replace("DEFINE_IRQ_WORK(irq_work, on_irq_work)", init)
-    assert cases.found(hard.replace("== 0", "== 2"), **rt) is None
-    assert cases.found(hard, **rt) is not None
+    assert cases.found(hard.replace("== 0", "== 2"), **ON_RT) is None
+    assert cases.found(hard, **ON_RT) is not None
 
 
 @pytest.mark.parametrize(
