@@ -20,6 +20,7 @@ from ctxrace.kernel.rules.preemption import Preemption
 
 FUNCTIONS = Path(__file__).with_name("functions")
 RIGHT = sorted(path.name for path in FUNCTIONS.glob("*.c"))
+PAGE = Path(__file__).parents[3] / "docs" / "kernel-headers.md"
 MOST_LINES = 3
 
 
@@ -123,6 +124,14 @@ def test_nothing_but_a_few_lines_is_added(function: str) -> None:
 def test_right_ones_hold(tmp_path: Path, cache: Path, function: str, arch: str) -> None:
     result = found(tmp_path, cache, (FUNCTIONS / function).read_text(encoding="utf-8"), arch)
     assert {verdict.outcome for verdict in result.verdicts} == {Outcome.HOLDS}
+
+
+def test_the_one_in_the_documentation_is_among_them(tmp_path: Path, cache: Path) -> None:
+    code, report = re.findall(r"^```(?:c|)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)[:2]
+    function = (FUNCTIONS / "console_trylock.c").read_text(encoding="utf-8")
+    assert function.endswith(code)
+    states = {verdict.states for verdict in found(tmp_path, cache, function).verdicts}
+    assert report.endswith(f"in every interleaving ({states.pop()} states)\n")
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: wrong.what)

@@ -3,7 +3,7 @@
  * Everything that the C code of a scenario may use of Linux, in one include: the kernel's names with the
  * kernel's meanings, compiled to the instructions that the kernel itself would run. Each header below says
  * which kernel file (Linux v6.19) it stands for and what differs. Memory is not allocated, and of locks there is
- * local_lock().
+ * local_lock(). Code from kernel files compiles with its own includes, <linux/spinlock.h> and the like, which have more.
  *
  * CTXRACE_LSE          1: arm64's single-instruction atomics, 0: exclusive loads and stores (see arch/arm64/atomic.h)
  * CTXRACE_PREEMPT_RCU, CTXRACE_PREEMPT_RT, CTXRACE_SMP: the kernel's configuration, see config.h
