@@ -9,7 +9,7 @@ from ctxrace.kernel.program import INCLUDE
 
 from .compile import COMPILERS, complaints
 
-FOLDERS = ("linux", "asm")
+FOLDERS = ("linux", "linux/sched", "asm")
 PAGES = sorted(path.relative_to(INCLUDE).as_posix() for name in FOLDERS for path in (INCLUDE / name).glob("*.h"))
 
 

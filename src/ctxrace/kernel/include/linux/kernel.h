@@ -16,12 +16,11 @@
 #include <linux/minmax.h>
 #include <linux/printk.h>
 #include <linux/stddef.h>
+#include <linux/stringify.h>
 #include <linux/types.h>
 
 #define upper_32_bits(n)	((u32)((u64)(n) >> 32))
 #define lower_32_bits(n)	((u32)(n))
-#define __stringify_1(...)	#__VA_ARGS__
-#define __stringify(...)	__stringify_1(__VA_ARGS__)
 #define typecheck(type, x)	({ type __wanted; __typeof__(x) __given; (void)(&__wanted == &__given); 1; })
 #define might_sleep_if(condition) do { if (condition) might_sleep(); } while (0)
 
