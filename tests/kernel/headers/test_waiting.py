@@ -6,7 +6,7 @@ Lengths are (switches, events); the comments name the events.
 from typing import Any
 
 import pytest
-from tests.kernel.cases import RT, Build, Cases, length, verdict
+from tests.kernel.cases import RT, Build, Cases, handlers, length, verdict
 
 from ctxrace.core.errors import ToolchainError
 from ctxrace.core.verdict import Outcome
@@ -184,6 +184,65 @@ def test_srcu_waits_for_readers(cases: Cases) -> None:
     assert length(broken) == (2, 8)
 
 
+RCU = """
+#include <linux/rculist.h>
+struct thing { int freed; };
+static struct thing first;
+static struct thing __rcu *thing = &first;
+void reader(void)
+{
+    struct thing *mine;
+
+    rcu_read_lock();
+    rcu_read_lock();
+    mine = rcu_dereference(thing);
+    rcu_read_unlock();
+    if (mine)
+        ctxrace_check(!READ_ONCE(mine->freed));
+    rcu_read_unlock();
+}
+void remover(void)
+{
+    struct thing *old = rcu_replace_pointer(thing, NULL, true);
+
+    %s;
+    if (old)
+        WRITE_ONCE(old->freed, 1);
+}
+CTXRACE_TASKS(1, reader); CTXRACE_TASKS(1, remover); CTXRACE_ATTEMPTS(1);
+"""
+COUNTED = "#define CTXRACE_RCU_GRACE_PERIODS 1\n"
+CLASSIC = "#define CTXRACE_PREEMPT_RCU 0\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "changes", "level"),
+    [
+        *((COUNTED, {}, level) for level in (None, "softirq", "nmi")),
+        *((COUNTED + RT, {"preemption": Preemption.RT}, level) for level in (None, "nmi")),
+        *((CLASSIC, {}, level) for level in (None, "softirq", "nmi")),
+    ],
+)
+def test_rcu_waits_for_readers(cases: Cases, head: str, changes: dict[str, Any], level: str | None) -> None:
+    changes = changes | ({"handlers": handlers(**{level: "reader"})} if level else {})
+    assert cases.found(RCU % "synchronize_rcu()", head=head, **changes) is None
+    # With preemption off nobody comes between a reader's steps but interrupts, which then are readers.
+    preempted = head != CLASSIC
+    assert (cases.found(RCU % "might_sleep()", head=head, **changes) is not None) is preempted
+
+
+def test_who_is_no_reader_is_not_waited_for(cases: Cases) -> None:
+    unlocked = RCU.replace("rcu_read_lock();", "barrier();").replace("rcu_read_unlock();", "barrier();")
+    for head in (COUNTED, CLASSIC):
+        assert cases.found(unlocked % "synchronize_rcu()", head=head) is not None
+
+
+def test_grace_periods_are_of_one_cpu(cases: Cases) -> None:
+    with pytest.raises(ToolchainError) as refused:
+        cases.program(RCU % "synchronize_rcu()", COUNTED + "#define CTXRACE_SMP 1\n")
+    assert "CTXRACE_RCU_GRACE_PERIODS is for one CPU" in refused.value.output
+
+
 LATER = """
 #include <linux/interrupt.h>
 #include <linux/irq_work.h>
@@ -282,3 +341,24 @@ def test_an_initcall_does_not_compile(cases: Cases) -> None:
     assert "call begin() from ctxrace_setup()" in refused.value.output
 
 
+
+
+def test_an_hrtimer_runs_in_a_hardirq_and_again_where_it_says_so(cases: Cases) -> None:
+    text = """
+        #include <linux/hrtimer.h>
+        static int runs;
+        static enum hrtimer_restart on_timer(struct hrtimer *t)
+        {
+            (void)t;
+            ctxrace_check(interrupt_context_level() == %d);
+            ctxrace_check(runs < %d);
+            return ++runs < 2 ? HRTIMER_RESTART : HRTIMER_NORESTART;
+        }
+        static struct hrtimer timer;
+        void ctxrace_setup(void) { hrtimer_setup(&timer, on_timer, CLOCK_MONOTONIC, HRTIMER_MODE_REL); }
+        void e(void) { runs = 0; hrtimer_start(&timer, 3, HRTIMER_MODE_REL); hrtimer_cancel(&timer); runs = 9; }
+        CTXRACE_TASKS(1, e); CTXRACE_HRTIMER%s(timer);"""
+    assert cases.found(text % (2, 2, "")) is None  # and not after it was cancelled
+    assert cases.found(text % (1, 2, "_SOFT")) is None
+    assert cases.found(text % (1, 2, "")) is not None
+    assert cases.found(text % (2, 1, "")) is not None

@@ -8,11 +8,17 @@
 #define CTXRACE_BOTTOM_HALF_H
 
 #include <ctxrace/preempt.h>
+#if CTXRACE_PREEMPT_RT && CTXRACE_RCU_GRACE_PERIODS
+# include <ctxrace/rcu_readers.h>
+#endif
 
 static __always_inline void local_bh_disable(void)
 {
 #if CTXRACE_PREEMPT_RT
 	migrate_disable();
+# if CTXRACE_RCU_GRACE_PERIODS
+	ctxrace_rcu_begin();	/* kernel/softirq.c, __local_bh_disable_ip: they are readers */
+# endif
 	current->softirq_disable_cnt += SOFTIRQ_DISABLE_OFFSET;
 #else
 	preempt_count_add(SOFTIRQ_DISABLE_OFFSET);
@@ -25,6 +31,9 @@ static __always_inline void local_bh_enable(void)
 	barrier();
 #if CTXRACE_PREEMPT_RT
 	current->softirq_disable_cnt -= SOFTIRQ_DISABLE_OFFSET;
+# if CTXRACE_RCU_GRACE_PERIODS
+	ctxrace_rcu_end();
+# endif
 	migrate_enable();
 #else
 	preempt_count_sub(SOFTIRQ_DISABLE_OFFSET);

@@ -6,6 +6,8 @@
  * CTXRACE_PREEMPT_RCU  1: rcu_read_lock() leaves preemption on, 0: it turns it off (CONFIG_PREEMPT_RCU)
  * CTXRACE_PREEMPT_RT   1: softirqs are tasks, and local_lock() sleeps (CONFIG_PREEMPT_RT)
  * CTXRACE_SMP          1: there are other CPUs to migrate to (CONFIG_SMP)
+ *
+ * CTXRACE_RCU_GRACE_PERIODS  1: readers of RCU are counted, so that there is synchronize_rcu(). More states; one CPU only
  */
 #ifndef CTXRACE_CONFIG_H
 #define CTXRACE_CONFIG_H
@@ -18,6 +20,12 @@
 #endif
 #ifndef CTXRACE_SMP
 # define CTXRACE_SMP 0
+#endif
+#ifndef CTXRACE_RCU_GRACE_PERIODS
+# define CTXRACE_RCU_GRACE_PERIODS 0
+#endif
+#if CTXRACE_RCU_GRACE_PERIODS && CTXRACE_SMP
+# error "CTXRACE_RCU_GRACE_PERIODS is for one CPU: whoever has preemption off on another one is not counted as a reader"
 #endif
 #if CTXRACE_PREEMPT_RT && !CTXRACE_PREEMPT_RCU
 # error "PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig)"

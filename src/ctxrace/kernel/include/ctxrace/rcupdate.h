@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands for Linux v6.19 include/linux/rcupdate.h: the readers' side and the publishing of pointers. Grace
- * periods are not modelled. With CTXRACE_PREEMPT_RCU (the default) a read-side critical section is only an
+ * periods are only modelled with CTXRACE_RCU_GRACE_PERIODS (rcu_readers.h). With CTXRACE_PREEMPT_RCU (the default) a read-side critical section is only an
  * order for the compiler, as no property asks how deep it is nested; without, it turns preemption off.
  */
 #ifndef CTXRACE_RCUPDATE_H
@@ -11,10 +11,15 @@
 #include <ctxrace/bottom_half.h>
 #include <ctxrace/config.h>
 #include <ctxrace/preempt.h>
+#if CTXRACE_RCU_GRACE_PERIODS
+# include <ctxrace/rcu_readers.h>
+#endif
 
 static __always_inline void rcu_read_lock(void)
 {
-#if CTXRACE_PREEMPT_RCU
+#if CTXRACE_PREEMPT_RCU && CTXRACE_RCU_GRACE_PERIODS
+	ctxrace_rcu_begin();
+#elif CTXRACE_PREEMPT_RCU
 	barrier();
 #else
 	preempt_disable();
@@ -23,7 +28,9 @@ static __always_inline void rcu_read_lock(void)
 
 static __always_inline void rcu_read_unlock(void)
 {
-#if CTXRACE_PREEMPT_RCU
+#if CTXRACE_PREEMPT_RCU && CTXRACE_RCU_GRACE_PERIODS
+	ctxrace_rcu_end();
+#elif CTXRACE_PREEMPT_RCU
 	barrier();
 #else
 	preempt_enable();

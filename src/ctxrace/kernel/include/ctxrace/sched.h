@@ -19,6 +19,8 @@ struct task_struct {
 	void			*bpf_ctx;
 	int			softirq_disable_cnt;
 	unsigned long		trace_recursion;
+	int			rcu_read_lock_nesting;	/* with CTXRACE_RCU_GRACE_PERIODS, and the next one too */
+	unsigned int		ctxrace_rcu_index;
 };
 
 static_assert(offsetof(struct task_struct, thread_info) == 0);

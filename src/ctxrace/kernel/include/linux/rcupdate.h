@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stands for Linux v7.2 include/linux/rcupdate.h, beyond what ctxrace/rcupdate.h has. Readers are not counted, so
- * that whether one is in its section is not known: the questions of lockdep are answered with yes. Grace periods are
- * not modelled: synchronize_rcu(), call_rcu() and kfree_rcu() are declared, and who calls one defines it, or is told
- * that it is missing.
+ * Stands for Linux v7.2 include/linux/rcupdate.h, beyond what ctxrace/rcupdate.h has. Whether somebody is a reader is not
+ * known: the questions of lockdep are answered with yes. synchronize_rcu() is there where readers are counted
+ * (CTXRACE_RCU_GRACE_PERIODS=1), or have preemption off (CTXRACE_PREEMPT_RCU=0) on the one CPU that there is. Elsewhere it
+ * is declared only, as call_rcu() and kfree_rcu() are: who calls one defines it, or is told that it is missing.
  */
 #ifndef CTXRACE_LINUX_RCUPDATE_H
 #define CTXRACE_LINUX_RCUPDATE_H
@@ -30,9 +30,22 @@
 	__replaced;						\
 })
 
+#if CTXRACE_PREEMPT_RCU && CTXRACE_RCU_GRACE_PERIODS
+static __always_inline void synchronize_rcu(void)
+{
+	ctxrace_rcu_grace_period();
+}
+#elif !CTXRACE_PREEMPT_RCU && !CTXRACE_SMP
+/* Who runs here has no reader below it: a reader cannot be preempted, and an interrupt's has ended. */
+static __always_inline void synchronize_rcu(void)
+{
+	(schedule)();
+}
+#else
 void synchronize_rcu(void);
-void synchronize_rcu_expedited(void);
-void synchronize_net(void);
+#endif
+#define synchronize_rcu_expedited()	synchronize_rcu()
+#define synchronize_net()		synchronize_rcu()
 void rcu_barrier(void);
 void call_rcu(struct callback_head *head, void (*function)(struct callback_head *head));
 void kvfree_call_rcu(struct callback_head *head, void *pointer);
