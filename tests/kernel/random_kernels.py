@@ -77,7 +77,7 @@ class _Writer:
 
 def random_text(rng: random.Random, *, smp: bool = False, rt: bool = False) -> str:
     """Return a C file with `ENTRIES`. smp: for several CPUs; rt: for PREEMPT_RT."""
-    head = f"#define CTXRACE_LSE {rng.randrange(2)}\n#define CTXRACE_PREEMPT_RCU {rng.randrange(2)}\n"
+    head = f"#define CTXRACE_LSE {rng.randrange(2)}\n#define CTXRACE_PREEMPT_RCU {int(rt or rng.random() < 0.5)}\n"
     head += "#define CTXRACE_SMP 1\n" * smp + "#define CTXRACE_PREEMPT_RT 1\n" * rt
     writer = _Writer(rng, smp)
     entries = [

@@ -1,0 +1,109 @@
+"""Hold the two engines against one another on random kernels.
+
+Run by itself, ``python -m tests.kernel.agreement SECONDS [FIRST]`` goes on for so long, from seed FIRST, and prints
+what was compared. It ends with status 1 where they disagree.
+"""
+
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ctxrace.core.errors import ScenarioError
+from ctxrace.explore.search import Exploration, search
+from ctxrace.explore.summaries import summarized
+from ctxrace.explore.watch import Limits
+from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.model.build import nested, system_for
+from ctxrace.kernel.model.nested_smp import HandlersMeet
+from ctxrace.kernel.model.smp import SmpSystem
+from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.narrate.tell import narrate
+from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.scenario import Scenario, validate
+
+from .random_kernels import random_scenario, random_text
+
+__all__ = ["SCENARIOS", "Disagreement", "compare", "compare_random"]
+
+SCENARIOS = 8
+"""As many scenarios has each random file."""
+
+_LIMITS = Limits(max_states=20_000)
+
+
+class Disagreement(AssertionError):
+    """The engines found something else."""
+
+
+Found = tuple[KernelSystem | SmpSystem, Exploration]
+
+
+def compare(program: Program, scenario: Scenario, limits: Limits = _LIMITS) -> str:
+    """Search `scenario` with both engines, and return what came of it in a word; raise `Disagreement`.
+
+    ``compared``: both were exhausted and found the same violations, told in the same words, and the same coverage.
+    ``meet``: handlers touch what other CPUs touch, and are not summed up. ``large``: a limit was reached.
+    """
+
+    def plainly(assumed: Assumptions) -> Found:
+        system = system_for(program.image, scenario, assumed)
+        return system, search(system, frozenset(), limits)
+
+    def summed_up(assumed: Assumptions) -> Found:
+        system = system_for(program.image, scenario, assumed)
+        return system, summarized(nested(system), frozenset(), limits)
+
+    try:
+        summary = without_wrong_ones(summed_up)
+    except HandlersMeet:
+        return "meet"
+    reference = without_wrong_ones(plainly)
+    if not (reference[1].exhausted and summary[1].exhausted):
+        return "large"
+    told = [{str(prop): str(narrate(system, run)) for prop, run in found.runs.items()} for system, found in (
+        reference, summary)]  # fmt: skip
+    if told[0] != told[1]:
+        raise Disagreement(f"{scenario}: {told[0]} is not {told[1]}")
+    if reference[1].witnessed != summary[1].witnessed:
+        raise Disagreement(f"{scenario}: {reference[1].witnessed ^ summary[1].witnessed}")
+    return "compared"
+
+
+def compare_random(seed: int, cpus: int, folder: Path) -> Iterator[str]:
+    """Compare the engines on `SCENARIOS` scenarios of one random file, and return what came of each."""
+    rng = random.Random(f"{cpus} {seed}")
+    path = folder / f"random{cpus}_{seed}.c"
+    path.write_text(random_text(rng, smp=cpus > 1, rt=rng.random() < 0.15), encoding="utf-8")
+    program = load(path, cache=folder)
+    for _ in range(SCENARIOS):
+        with suppress(ScenarioError):  # PREEMPT_RT with a single task
+            scenario = validate(random_scenario(rng, program.scenario, cpus=cpus), program.image)
+            yield compare(program, scenario)
+
+
+def main(seconds: float, first: int) -> int:
+    """Compare for so long, and return the exit status."""
+    began, counts, status = time.monotonic(), Counter[str](), 0
+    seed = first
+    with TemporaryDirectory() as folder:
+        while time.monotonic() - began < seconds:
+            cpus = 1 + seed % 2
+            try:
+                counts.update(
+                    f"{cpus} CPU{'s' * (cpus > 1)}: {what}" for what in compare_random(seed, cpus, Path(folder))
+                )
+            except Disagreement as found:
+                print(f"seed {seed}, {cpus} CPUs: {found}", flush=True)
+                status = 1
+            seed += 1
+    print(f"seeds {first} to {seed - 1}: " + ", ".join(f"{what} {number}" for what, number in sorted(counts.items())))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(float(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
