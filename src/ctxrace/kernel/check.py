@@ -13,7 +13,6 @@ from ctxrace.explore.watch import INTERRUPTED, Engine, Limits, Progress
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.build import nested, system_for
-from ctxrace.kernel.model.contexts import MOST_COMPARED
 from ctxrace.kernel.model.nested_smp import HandlersMeet
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
@@ -206,8 +205,6 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
     if exploration.exhausted:
         levels = dict.fromkeys(str(handler.level) for handler in system.handlers)
         notes += [f"no {level} could ever arrive" for level in levels if level not in arrived]
-    if system.contexts.folded and system.layout.tasks > MOST_COMPARED:
-        notes.append(f"{MOST_COMPARED} tasks were compared with one another; the others are taken to be like them")
     if system.scenario.statistics:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
     if not system.contexts.folded and system.layout.tasks > 1:

@@ -289,7 +289,7 @@ class _Run:
                 raise ExecutionError(f"{reason}; ctxrace does not know what is there after boot")
             if not self.machine.liveness.reaches(instruction.address):
                 known.enter(instruction.address)
-        before = self.stack_pointer()
+        before = int(self.stack_pointer())
         try:
             following = execute(instruction, self.registers, self.memory, self.arch)
         except ExecutionError as error:
@@ -306,7 +306,7 @@ class _Run:
         if self.machine.returns[instruction.address]:
             self.check_return(instruction, following)
         lowest = self.stack.start + self.memory.lowest
-        if lowest < min(before, self.stack_pointer()):
+        if lowest < min(before, int(self.stack_pointer())):
             raise Fault(f"touches its stack at {lowest:#x}, below the stack pointer")
         return following
 
@@ -326,7 +326,7 @@ class _Run:
             left.write(mask.offset, mask.size, self.registers.read(mask.offset, mask.size))
             words = tuple((at, value) for at, value in left.words.items() if value)
             return Flow(EXIT, words, b"", (), tuple(self.active))
-        sp = self.stack_pointer()
+        sp = int(self.stack_pointer())
         if not self.stack.start <= sp <= self.stack.stop:
             raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
         live = self.machine.liveness.cut(pc, self.registers.words)

@@ -24,11 +24,7 @@ from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.memory import RegionKind, Touch
 
-__all__ = ["MOST_COMPARED", "NOTHING", "Announced", "Contexts"]
-
-MOST_COMPARED = 16
-"""As many folded tasks are compared with one another; further ones are taken to be like them."""
-
+__all__ = ["NOTHING", "Announced", "Contexts"]
 
 class Announced(NamedTuple):
     """Functions whose calls are told, and in contexts of `levels` also their returns, with what they return."""
@@ -69,7 +65,7 @@ class Contexts:
         tasks = tasks_of(scenario)
         self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu, memory)
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
-        identities = (*range(min(self.layout.tasks, MOST_COMPARED)), self.layout.idle) if folded else ()
+        identities = range(self.layout.tasks + 1) if folded else ()
         self.flows = Flows(machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels)
         self.groups = groups_of(scenario, self.layout, folded)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.

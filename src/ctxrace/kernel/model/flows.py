@@ -12,6 +12,7 @@ from ctxrace.kernel.model.layout import UNTOLD, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write, wild
+from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
 
 __all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
 
@@ -183,10 +184,10 @@ class Flows:
         if node is not None:
             assert isinstance(node, Outcome)
             return node
-        outcome, memory = self._evaluate(what, identity, shared, task_struct)
+        outcome, memory, alike = self._evaluate(what, identity, shared, task_struct)
         if self._blind:
             self._check_blindness(what, identity, shared, task_struct, outcome, memory)
-        if identity in self._folded:
+        if identity in self._folded and not alike:
             self._compare_identities(what, identity, shared, task_struct, outcome, memory)
         self._insert(key, memory, outcome)
         return outcome
@@ -208,15 +209,66 @@ class Flows:
         else:
             parent.children[reads[depth - 1].value] = node
 
-    def _evaluate(self, what: Role | int, identity: int, shared: bytes, task_struct: bytes) -> tuple[Outcome, Memory]:
+    def _evaluate(
+        self, what: Role | int, identity: int, shared: bytes, task_struct: bytes
+    ) -> tuple[Outcome, Memory, bool]:
+        """Return what a step does, in which memory, and whether all folded identities are known to do the same."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
-        result, memory = self._run(role, flow, identity, shared, task_struct)
+        folded = flow is not None and identity in self._folded
+        found = self._run_alike(role, flow, identity, shared, task_struct) if flow and folded else None
+        alike = found is not None
+        result, memory = found or self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
         if isinstance(result, str):
-            return Outcome(NO_FLOW, True, False, *did, result), memory
+            return Outcome(NO_FLOW, True, False, *did, result), memory, alike
         finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
         masked = not self.machine.interrupts_enabled(result)
-        return Outcome(self.numbers((role, result)), finished, masked, *did), memory
+        return Outcome(self.numbers((role, result)), finished, masked, *did), memory, alike
+
+    def _run_alike(
+        self, role: Role, flow: Flow, identity: int, shared: bytes, task_struct: bytes
+    ) -> tuple[Flow, Memory] | None:
+        """Take the step as `_run` does; None where it may be another one for another task (`OwnAddress`)."""
+        layout, machine = self.layout, self.machine
+        if layout.shared_stacks or flow.pc == EXIT:
+            return None
+        span = layout.own_memory(identity)
+
+        def known(word: int) -> int:
+            return OwnAddress(word) if word in span else word
+
+        if any(word in span for word in (*flow.monitor, *flow.done)):
+            return None
+        stack = layout.stack(role.level, identity)
+        memory = OwnMemory(
+            layout.regions(role.level, identity),
+            layout.constant,
+            shared,
+            task_struct,
+            bytes(len(stack) - len(flow.stack)) + flow.stack,
+            layout.struct.quiet,
+            self._saved,
+            machine.arch.byte_order,
+            span,
+            layout.struct.pid,
+        )
+        before = flow._replace(
+            registers=tuple((at, known(word)) for at, word in flow.registers),
+            active=tuple(activation._replace(stack=known(activation.stack)) for activation in flow.active),
+        )
+        system = {name: known(word) for name, word in layout.system_registers(identity).items()}
+        try:
+            after = machine.proceed(before, memory, system, stack, announcing=role.level in self._announcing)
+            words = [*(word for _, word in after.registers), *(activation.stack for activation in after.active)]
+            if any((type(word) is OwnAddress) is not (int(word) in span) for word in words):
+                return None
+            if any(int(word) in span for word in (*after.monitor, *after.done)):
+                return None
+            memory.check_stack(len(stack) - len(after.stack), after.stack)
+            memory.check_writes()
+        except (AddressObserved, Fault, ForeignAccess):
+            return None
+        return _plain(after), memory
 
     def _run(
         self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
@@ -328,6 +380,14 @@ class Flows:
             read = [place[:3] for place in memory.reads] == [place[:3] for place in seen.reads]
             if not same or not read or tuple(memory.notes) != found.notes:
                 raise IdentityEscapes
+
+
+def _plain(flow: Flow) -> Flow:
+    """Return `flow` with plain numbers for its words."""
+    return flow._replace(
+        registers=tuple((at, int(word)) for at, word in flow.registers),
+        active=tuple(activation._replace(stack=int(activation.stack)) for activation in flow.active),
+    )
 
 
 def _told(value: int, pointer: int) -> int:

@@ -190,6 +190,10 @@ class Layout:
         """Return the address of a task's task_struct."""
         return _TASKS + identity * _STRIDE
 
+    def own_memory(self, identity: int) -> range:
+        """Return the addresses of a task's task_struct and stack."""
+        return range(self.task_address(identity), self.task_address(identity) + _SPAN)
+
     def task_struct(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
         """Return the task_struct of a task that is between two entries.
 
