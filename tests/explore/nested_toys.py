@@ -30,6 +30,7 @@ __all__ = [
 EXCLUSIVE = Property("exclusive", ("body",), "body is never active twice")
 RESTS = Property("balanced", ("shared",), "whenever the task rests, the shared variable is 0")
 WRONG = Property("check", (), "nothing is wrong")
+ENTERED = Property("entered", ("body",), "a nested run does not enter the body, whatever runs below it")
 AT_REST = ((0, -1),)
 """The stack of a task that rests."""
 
@@ -63,7 +64,7 @@ class Program(NamedTuple):
 
 
 class HandlersState(NamedTuple):
-    """shared; left: how often each handler may still begin (empty: always); below: body runs below a nested run.
+    """shared; left: how often each handler may still begin (empty: always).
 
     stack: (level, place) from the task up to what runs; the task's place is -1 while it rests. In a nested run, the
     stack begins with the handler, and is empty at its end.
@@ -71,7 +72,6 @@ class HandlersState(NamedTuple):
 
     shared: int
     left: tuple[int, ...]
-    below: bool
     stack: tuple[tuple[int, int], ...]
 
 
@@ -88,41 +88,47 @@ class Handlers(Toy):
 
     def initial(self) -> HandlersState:
         number = len(self.programs) - 1
-        return HandlersState(0, () if self.arrivals is None else (self.arrivals,) * number, False, AT_REST)
+        return HandlersState(0, () if self.arrivals is None else (self.arrivals,) * number, AT_REST)
 
     def steps(self, state: HandlersState) -> Iterator[Step]:
-        shared, left, below, stack = state
+        shared, left, stack = state
         (level, place), under = stack[-1], stack[:-1]
         if place < 0:
             yield Step("start", state._replace(stack=((0, 0),)), 0, 0)
         for number, act in enumerate(self.programs[level].acts.get((place, shared), ())):
             over = AT_REST if level == 0 else under
             on = over if act.place is None else (*under, (level, act.place))
-            after = HandlersState(act.shared, left, below, on)
+            after = HandlersState(act.shared, left, on)
             enters = act.place is not None and self._active(level, act.place) and not self._active(level, place)
             broken = [WRONG] * act.wrong + [EXCLUSIVE] * (enters and self._activations(after) > 1)
-            broken += [RESTS] * (on == AT_REST and act.shared != 0)
+            broken += [RESTS] * (on == AT_REST and act.shared != 0) + [ENTERED] * (enters and stack[0][0] > 0)
             witnessed = (ENDS,) if on == AT_REST else ()
             yield Step(f"act {number}", after, act.switches, act.events, tuple(broken), witnessed)
         for handler in range(level, len(self.programs) - 1):
             if (place, handler + 1) in self.programs[level].masked or (left and not left[handler]):
                 continue
             fewer = (*left[:handler], left[handler] - 1, *left[handler + 1 :]) if left else ()
-            yield Step(f"arrival {handler + 1}", HandlersState(shared, fewer, below, (*stack, (handler + 1, 0))), 1, 0)
+            yield Step(f"arrival {handler + 1}", HandlersState(shared, fewer, (*stack, (handler + 1, 0))), 1, 0)
 
     def _active(self, level: int, place: int) -> bool:
         return place in self.programs[level].body
 
     def _activations(self, state: HandlersState) -> int:
-        return state.below + sum(self._active(*context) for context in state.stack)
+        return sum(self._active(*context) for context in state.stack)
 
     def called(self, state: HandlersState, step: Step) -> HandlersState | None:
         after: HandlersState = step.state
         if len(after.stack) <= len(state.stack):
             return None
         higher = tuple(0 if n < after.stack[-1][0] else left for n, left in enumerate(after.left))
-        below = self._activations(state) > 0
-        return HandlersState(after.shared, higher, below, after.stack[-1:])
+        return HandlersState(after.shared, higher, after.stack[-1:])
+
+    def outside(self, state: HandlersState, prop: Property) -> Property | None:
+        if prop is not ENTERED:
+            return prop
+        if self._activations(state):
+            return EXCLUSIVE
+        return ENTERED if state.stack[0][0] > 0 else None
 
     def ended(self, state: HandlersState) -> bool:
         return not state.stack
@@ -133,7 +139,7 @@ class Handlers(Toy):
         left = (*began.left[:level], *end.left[level:])
         broken = (RESTS,) if stack == AT_REST and end.shared != 0 else ()
         witnessed = (ENDS,) if stack == AT_REST else ()
-        return Return(HandlersState(end.shared, left, began.below, stack), broken, witnessed)
+        return Return(HandlersState(end.shared, left, stack), broken, witnessed)
 
 
 def random_handlers(rng: random.Random) -> Handlers:

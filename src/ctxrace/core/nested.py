@@ -30,7 +30,7 @@ class NestedSystem(System[State], Protocol[State]):
 
     `steps` takes the states of a nested run, too. In a nested run the same steps are possible in the same order, with
     the same labels, lengths, `broken` and `witnessed`, as over every run that it cuts in on; but for what is only known
-    at its return. Nested runs in nested runs are called in the same manner. No nested
+    at its return, or outside of it. Nested runs in nested runs are called in the same manner. No nested
     run is called within itself.
     """
 
@@ -40,6 +40,13 @@ class NestedSystem(System[State], Protocol[State]):
 
     def ended(self, state: State) -> bool:
         """Return whether `state`, a state of a nested run, is its end."""
+        ...
+
+    def outside(self, state: State, prop: Property) -> Property | None:
+        """Return what is broken for a run in `state` where a nested run that it calls breaks `prop`; None: nothing.
+
+        So steps of a nested run may name as broken what is only a violation over some of the runs that it cuts in on.
+        """
         ...
 
     def returned(self, step: Step, end: State) -> Return:

@@ -108,7 +108,7 @@ class _Summarizing:
         if call.step.witnessed:
             run.witness(call.step.witnessed, 0)
         for prop, inside in tuple(run.broken.lengths.items()):
-            self.violate(call.caller, prop, call.length + inside, call.number, call.rank, prop)
+            self.violate_outside(call, prop, inside)
         for end, inside in tuple(run.ends.items()):
             self.come_back(call, end, inside)
 
@@ -129,7 +129,14 @@ class _Summarizing:
         """Take note of a violation in `run`, and in all runs that called it."""
         if run.broken.note(prop, length, number, rank, inside):
             for call in run.callers:
-                self.violate(call.caller, prop, call.length + length, call.number, call.rank, prop)
+                self.violate_outside(call, prop, length)
+
+    def violate_outside(self, call: Call, inside: Property, length: int) -> None:
+        """Take note of what it is to a caller that its nested run breaks `inside`, after `length` of its own."""
+        caller = call.caller
+        prop = self.system.outside(caller.found[call.number], inside)
+        if prop is not None:
+            self.violate(caller, prop, call.length + length, call.number, call.rank, inside)
 
     def result(self, stopped: str) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""

@@ -1,8 +1,8 @@
 """Interrupts of one CPU as nested runs: what a handler does to its return, apart from what it cut in on.
 
 A handler runs to its return over a context that stands still. On its way it can tell little of what it cut in on:
-shared memory, current's task_struct, and which handlers may still arrive. That, and which bodies are active below it,
-for the invariants about them, is where its run starts; all else is left out.
+shared memory, current's task_struct, and which handlers may still arrive. That is where its run starts; all else is left
+out. Whether a body that it enters is active below it, too, is asked outside of it.
 """
 
 from collections.abc import Sequence
@@ -13,10 +13,11 @@ from ctxrace.core.system import Step
 from ctxrace.kernel.model.flows import Role
 from ctxrace.kernel.model.state import UNLIMITED, Arrive, KernelState, Task
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.properties.coverage import runs
 from ctxrace.kernel.properties.demands import Exclusive
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.rules.contexts import Level
-from ctxrace.machine.flow import Activation, Flow
+from ctxrace.machine.flow import Flow
 
 __all__ = ["NestedInterrupts"]
 
@@ -26,13 +27,20 @@ class NestedInterrupts:
 
     def __init__(self, system: KernelSystem) -> None:
         self.system = system
-        # Of other activations these conditions ask whether there are any, not how many; all others ask when idle.
-        self._bodies = [prop.subjects[0] for prop in system.properties if isinstance(prop, Exclusive)]
-        self._below: dict[tuple[object, ...], tuple[str, ...]] = {}
-        self._standing: dict[tuple[int, int, tuple[str, ...]], int] = {}
+        exclusive = [prop for prop in system.properties if isinstance(prop, Exclusive)]
+        self._exclusive = {_within(prop, system.cpu): prop for prop in exclusive}
+        self._within = {runs(prop.subjects[0]): _within(prop, system.cpu) for prop in exclusive}
+        self._still = system.flows.numbers((Role(Level.TASK, ""), Flow(-1, (), b"")))
+        self._active: dict[tuple[object, ...], bool] = {}
+        self._standing: dict[tuple[int, int], int] = {}
         groups = {group.identity: number for number, group in reversed(list(enumerate(system.groups)))}
         self._group = [groups[group.identity] for group in system.groups]
         self._steps = system.steps
+
+    @property
+    def within(self) -> tuple[Property, ...]:
+        """What is broken of nested runs alone, see `outside`."""
+        return tuple(self._exclusive)
 
     @property
     def properties(self) -> tuple[Property, ...]:
@@ -45,7 +53,10 @@ class NestedInterrupts:
 
     def steps(self, state: KernelState) -> Sequence[Step]:
         """Return the system's steps; in a nested run, those that the system has in every state it was called from."""
-        return self._steps(state)
+        steps = self._steps(state)
+        if state.interrupts and self._within and self._is_nested(state):
+            return [self._entered(step) if step.witnessed else step for step in steps]
+        return steps
 
     def called(self, state: KernelState, step: Step) -> KernelState | None:
         """Return where a handler's run starts that arrives with `step`, and is not over at once."""
@@ -59,7 +70,7 @@ class NestedInterrupts:
                 left if handler.level > lowest else 0
                 for handler, left in zip(self.system.handlers, arrivals, strict=True)
             )
-        current = self._stand_still(after.current, self._active(state))
+        current = self._stand_still(after.current)
         return KernelState(after.shared, 0, current, (), after.interrupts[-1:], arrivals)
 
     def ended(self, state: KernelState) -> bool:
@@ -86,23 +97,36 @@ class NestedInterrupts:
             return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after), (HANG,))
         return Return(after)
 
-    def _active(self, state: KernelState) -> tuple[str, ...]:
-        """Return the bodies that are active on the CPU: another activation is one too many."""
-        key = (state.current, state.others, state.interrupts)
-        known = self._below.get(key)
-        if known is None:
-            system = self.system
-            bodies = (body for body in self._bodies if system.monitor.activations(system.contexts, state, body))
-            known = self._below[key] = tuple(bodies)
-        return known
+    def outside(self, state: KernelState, prop: Property) -> Property | None:
+        """Return what is broken where the handler that arrives in `state` breaks `prop`."""
+        exclusive = self._exclusive.get(prop)
+        if exclusive is None:
+            return prop
+        key = (prop, state.current, state.others, state.interrupts)
+        active = self._active.get(key)
+        if active is None:
+            activations = self.system.monitor.activations(self.system.contexts, state, exclusive.subjects[0])
+            active = self._active[key] = activations > 0
+        return exclusive if active else prop if self._is_nested(state) else None
 
-    def _stand_still(self, task: int, active: tuple[str, ...]) -> int:
-        """Return a task that stands still with the task_struct of `task`, and the bodies `active` below interrupts."""
+    def _is_nested(self, state: KernelState) -> bool:
+        return self.system.tasks.values[state.current].flow == self._still
+
+    def _entered(self, step: Step) -> Step:
+        """Return a step of a nested run with the bodies that it enters as broken: they may be active below."""
+        within = tuple(self._within[prop] for prop in step.witnessed if prop in self._within)
+        return step._replace(broken=(*step.broken, *within)) if within else step
+
+    def _stand_still(self, task: int) -> int:
+        """Return a task that stands still with the task_struct of `task`."""
         group, _, task_struct = self.system.tasks.values[task][:3]
-        key = (self._group[group], task_struct, active)
+        key = (self._group[group], task_struct)
         known = self._standing.get(key)
         if known is None:
-            flow = Flow(-1, (), b"", active=tuple(Activation(body, 0, 0) for body in active))
-            number = self.system.flows.numbers((Role(Level.TASK, ""), flow))
-            known = self._standing[key] = self.system.tasks(Task(key[0], number, task_struct, True, UNLIMITED))
+            known = self._standing[key] = self.system.tasks(Task(key[0], self._still, task_struct, True, UNLIMITED))
         return known
+
+
+def _within(prop: Exclusive, cpu: int) -> Property:
+    """Return what stands for the body of `prop` being entered in a nested run, whatever is active below it."""
+    return Property("entered", (*prop.subjects, str(cpu)), f"{prop.subjects[0]} is not entered")

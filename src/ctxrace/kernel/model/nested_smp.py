@@ -39,6 +39,7 @@ class NestedSmp:
     def __init__(self, system: SmpSystem) -> None:
         self.system = system
         self._cpus = [NestedInterrupts(cpu) for cpu in system.cpus]
+        self._within = {prop: number for number, cpu in enumerate(self._cpus) for prop in cpu.within}
         self._touches = _Touches(len(system.cpus))
 
     @property
@@ -86,6 +87,11 @@ class NestedSmp:
         if isinstance(step.state, Alone):
             return Return(Alone(number, there), *said)
         return Return(self.system.embed(step.state, number, began, Step(label, there)).state, *said)
+
+    def outside(self, state: SmpState | Alone, prop: Property) -> Property | None:
+        """Return what is broken where the handler that arrives in `state` breaks `prop`."""
+        number = self._within.get(prop)
+        return prop if number is None else self._cpus[number].outside(self._seen(state, number), prop)
 
     def _seen(self, state: SmpState | Alone, number: int) -> KernelState:
         return state.state if isinstance(state, Alone) else self.system.seen_from(state, number)
