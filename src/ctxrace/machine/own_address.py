@@ -6,6 +6,7 @@ alike. An `OwnAddress` is a number that knows this. What it is added to is one, 
 any other use raises `AddressObserved`, and the tasks are compared with one another.
 """
 
+from collections.abc import Iterable
 from typing import Any, Literal, NoReturn
 
 from ctxrace.machine.memory import Memory, Region, RegionKind
@@ -103,7 +104,7 @@ class OwnMemory(Memory):
 
     def __init__(
         self,
-        regions: tuple[Region, ...],
+        regions: Iterable[Region],
         constant: bytes,
         shared: bytes,
         own: bytes,
@@ -116,11 +117,10 @@ class OwnMemory(Memory):
     ) -> None:
         super().__init__(regions, constant, shared, own, stack, quiet, saved, byte_order)
         self._span, self._pid = span, pid
+        used = len(stack.lstrip(b"\0")) + 7 & ~7
+        words = [(RegionKind.OWN, own, 0), (RegionKind.STACK, stack, len(stack) - used)]
         self._words = {
-            (kind, at)
-            for kind, blob in ((RegionKind.OWN, own), (RegionKind.STACK, stack))
-            for at in range(0, len(blob) - 7, 8)
-            if self._is_own(blob, at)
+            (kind, at) for kind, blob, first in words for at in range(first, len(blob) - 7, 8) if self._is_own(blob, at)
         }
 
     def load(self, address: int, size: int) -> int:

@@ -1,8 +1,8 @@
 """Interrupts of one CPU as nested runs: what a handler does to its return, apart from what it cut in on.
 
 A handler runs to its return over a context that stands still. On its way it can tell little of what it cut in on:
-shared memory, current's task_struct, and which handlers may still arrive. That is where its run starts; all else is left
-out. Whether a body that it enters is active below it, too, is asked outside of it.
+shared memory, current's task_struct, and which handlers may still arrive. That is where its run starts; all else is
+left out. Whether a body that it enters is active below it, too, is asked outside of it.
 """
 
 from collections.abc import Sequence
