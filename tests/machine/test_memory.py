@@ -1,5 +1,7 @@
 """Memory as one step sees it: what is an event, what is recorded, and what is a fault."""
 
+import pickle
+
 import pytest
 
 from ctxrace.core.errors import ExecutionError
@@ -269,6 +271,22 @@ def test_what_no_context_has_written_yet() -> None:
         bus.load(0x7014, 8)
     with pytest.raises(FirstWrite):
         bus.load(0x7007, 2)
+    for address, size in ((0x7010, 16), (0x6004, 0x1004)):  # from right behind it, and up to right before it
+        with pytest.raises(Fault, match="across the end of"):
+            bus.load(address, size)
+
+
+def test_before_an_instruction_begins_nothing_is_shared() -> None:
+    with pytest.raises(NotPrivate):
+        memory().load(0x2000, 1)
+    assert armed(memory()) == ()
+
+
+@pytest.mark.parametrize("signal", [ForeignAccess(0x5000, 2), FirstWrite(0x7008, 4)], ids=lambda it: type(it).__name__)
+def test_signals_stay_whole_in_another_process(signal: ForeignAccess | FirstWrite) -> None:
+    again = pickle.loads(pickle.dumps(signal))
+    assert type(again) is type(signal)
+    assert again.args == (again.address, again.size) == (signal.address, signal.size)
 
 
 def test_return_addresses() -> None:

@@ -6,6 +6,7 @@ Flags are known one by one, and what is not known is not harmless: compilers hav
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 __all__ = ["names_files", "objection"]
@@ -91,9 +92,8 @@ def _file_of(flag: str, waiting: list[str]) -> tuple[str, str] | None:
 
 
 def _outside(flag: str, name: str, inside: Path) -> str:
-    try:
-        within = Path(name).resolve().is_relative_to(inside.resolve())
-    except (OSError, ValueError, RuntimeError):
-        within = False
-    special = name.startswith("=") or "\0" in name  # `=dir` is relative to the compiler's own directory
-    return "" if within and not special else f"{flag} {name!r} is outside of {inside}"
+    # `=dir` is relative to the compiler's own directory. A loop of links and a NUL byte have no place at all.
+    with suppress(OSError, ValueError, RuntimeError):
+        if not name.startswith("=") and Path(name).resolve().is_relative_to(inside.resolve()):
+            return ""
+    return f"{flag} {name!r} is outside of {inside}"
