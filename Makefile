@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden docs man benchmarks fuzz-bpf mutants clean
+.PHONY: demo test lint slow golden docs man benchmarks fuzz-bpf bpf-objects mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be

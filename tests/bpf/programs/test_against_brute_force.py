@@ -8,7 +8,7 @@ from ctxrace.bpf.programs.check import meet, system_of
 from ctxrace.bpf.programs.follow.alone import follow_alone
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF
-from ctxrace.bpf.programs.meet.pair import Topic, questions
+from ctxrace.bpf.programs.meet.pair import Topic, coarse_question, questions
 from ctxrace.bpf.programs.meet.system import Arrival, Rules
 from ctxrace.explore.search import search
 
@@ -105,3 +105,20 @@ def test_the_random_programs_are_worth_comparing() -> None:
     found = [explore((random_program(choice, 6), random_program(choice, 6)), preempts=True) for _ in range(25)]
     mixed, lost, neither = (sum(map(bool, each)) for each in zip(*((*f, not any(f)) for f in found), strict=True))
     assert (mixed, lost, neither) == (9, 7, 12)
+
+
+@pytest.mark.parametrize("rules", [TASKS, NESTED], ids=["tasks", "nested"])
+def test_one_question_for_all_bytes_never_hides_one(rules: Rules) -> None:
+    """Where the coarse question holds, every byte's own does; and it does hold for some that share bytes."""
+    choice = random.Random(5)
+    holding = 0
+    for _ in range(60):
+        programs = random_program(choice, 5, strings=True), random_program(choice, 5, strings=True)
+        code = Code(tiny_object(programs))
+        graphs = follow_alone(code, "first", 0), follow_alone(code, "second", 0)
+        meeting = meet(code, graphs, rules, other_task=rules is TASKS)
+        several = [question for question in questions(meeting.shared) if question.topic is Topic.UNMIXED]
+        if several and not search(system_of(meeting, coarse_question(several), rules)).runs:
+            holding += 1
+            assert surely_and_perhaps_mixed(programs, rules) == (set(), set()), programs
+    assert holding > 5

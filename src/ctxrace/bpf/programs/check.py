@@ -1,7 +1,8 @@
 """Check two programs: every way in which they meet, every question about the memory that both reach."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from ctxrace.bpf.programs.elf.object import Function
@@ -9,7 +10,7 @@ from ctxrace.bpf.programs.follow.alone import Graph, follow_alone
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.encounters import Combination, combinations
-from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, questions, touches
+from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, coarse_question, questions, touches
 from ctxrace.bpf.programs.meet.prepare import Meeting, Prepared, prepare
 from ctxrace.bpf.programs.meet.system import IDLE, PairSystem, Rules
 from ctxrace.bpf.programs.rules.placement import Placement
@@ -20,6 +21,7 @@ from ctxrace.explore.search import Limits, search
 
 __all__ = ["Answer", "Placed", "check_pair", "meet", "place", "stuck", "system_of"]
 
+MOST_COARSE = 1_000  # states, after which each question is asked alone
 MOST_STATES = 50_000  # to find out whether a guard is given back after all
 
 
@@ -72,10 +74,15 @@ class _PairCheck:
             self.meetings[key] = meet(self.code, self.graphs, combination.rules, other_task=combination.other_task)
         meeting = self.meetings[key]
         cells: set[tuple[Region, int, int]] = set()
-        for question in questions(meeting.shared):
-            prepared = self.prepare(key, meeting, question)
-            cells |= {(cell.region, cell.low, cell.high) for cell in prepared[0].cells}
-            yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
+        for group in _by_region(questions(meeting.shared)):
+            coarse = self.coarse(key, meeting, group, combination, cells) if len(group) > 1 else None
+            if coarse is not None:
+                yield coarse
+                continue
+            for question in group:
+                prepared = self.prepare(key, meeting, question)
+                cells |= {(cell.region, cell.low, cell.high) for cell in prepared[0].cells}
+                yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
         for region, low, high in sorted(cells, key=repr):
             question = Question(Topic.GUARD, region, low, high, ((low, high),))
             prepared = self.prepare(key, meeting, question)
@@ -85,6 +92,19 @@ class _PairCheck:
                 yield Answer(question, combination, Outcome.INCOMPLETE, 0, reason)
             elif guard:
                 yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
+
+    def coarse(
+        self, key: tuple[bool, bool], meeting: Meeting, group: Sequence[Question], combination: Combination,
+        cells: set[tuple[Region, int, int]],
+    ) -> Answer | None:  # fmt: skip
+        """Return that a whole group of questions holds, where one search can tell; None where it cannot."""
+        prepared = self.prepare(key, meeting, coarse_question(group))
+        system = system_from(meeting, prepared, combination.rules)
+        found = search(system, system.wanted, Limits(MOST_COARSE))
+        if not found.exhausted or found.runs:
+            return None
+        cells |= {(cell.region, cell.low, cell.high) for cell in prepared[0].cells}
+        return Answer(prepared[0].question, combination, Outcome.HOLDS, 0, "", found.states, found.transitions)
 
     def prepare(self, key: tuple[bool, bool], meeting: Meeting, question: Question) -> Prepared:
         whole = (*key, question)
@@ -101,6 +121,15 @@ class _PairCheck:
             found = search(system, None, self.limits)
             self.guards[key] = None if not (found.exhausted or found.runs) else not found.runs
         return self.guards[key]
+
+
+def _by_region(several: Iterable[Question]) -> Iterator[list[Question]]:
+    """Yield the questions in their order, those about mixed bytes of one region together."""
+    for (topic, _), group in groupby(several, lambda question: (question.topic, question.region)):
+        if topic is Topic.UNMIXED:
+            yield list(group)
+        else:
+            yield from ([question] for question in group)
 
 
 def asleep(rules: Rules) -> bool:

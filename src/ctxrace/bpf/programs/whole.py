@@ -2,6 +2,7 @@
 
 import hashlib
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,7 +205,8 @@ def _searched(
         return
     _SHARED.append(searching)  # which the processes inherit
     try:
-        with multiprocessing.get_context("fork").Pool(min(jobs, len(work))) as pool:
+        quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C ends the one that reports
+        with multiprocessing.get_context("fork").Pool(min(jobs, len(work)), signal.signal, quiet) as pool:
             yield from pool.imap(_search_shared, work, chunksize=4)
     finally:
         _SHARED.pop()

@@ -188,7 +188,7 @@ _HELPER_ROWS = """
 123 get_current_ancestor_cgroup_id
 124 sk_assign
 125 ktime_get_boot_ns
-126 seq_printf r2:3 r4:5
+126 seq_printf r2:3 s4:5
 127 seq_write s2:3
 128 sk_cgroup_id
 129 sk_ancestor_cgroup_id
@@ -264,7 +264,7 @@ _HELPER_ROWS = """
 199 ringbuf_submit_dynptr
 200 ringbuf_discard_dynptr
 201 dynptr_read w1:2
-202 dynptr_write r3:4
+202 dynptr_write s3:4
 203 dynptr_data !dynptr_data
 204 tcp_raw_gen_syncookie_ipv4 r2:3
 205 tcp_raw_gen_syncookie_ipv6 r2:3

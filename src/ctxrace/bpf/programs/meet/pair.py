@@ -1,6 +1,6 @@
 """Two programs on one CPU: what memory both can reach, and what there is to be decided about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
@@ -9,7 +9,7 @@ from ctxrace.bpf.programs.follow.alone import Access, Graph
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region, Space
 
-__all__ = ["Aliases", "Question", "Topic", "Touch", "questions", "touches"]
+__all__ = ["Aliases", "Question", "Topic", "Touch", "coarse_question", "questions", "touches"]
 
 ANY = "*"
 
@@ -97,6 +97,8 @@ class Question:
     """Something to decide about some bytes of a region, all of which are touched by the same instructions.
 
     low, high: one of them, or the cell that is updated. ranges: all of them.
+    coarse: all the ranges at once, as if they were one byte that its sender never overwrites: where that holds, so does
+    each of them.
     loads, stores: for a lost update, the nodes of each program that load the cell, and that store what they make of it.
     """
 
@@ -107,6 +109,7 @@ class Question:
     ranges: tuple[tuple[int, int], ...] = ()
     loads: tuple[frozenset[int], frozenset[int]] = field(default=(frozenset(), frozenset()))
     stores: tuple[frozenset[int], frozenset[int]] = field(default=(frozenset(), frozenset()))
+    coarse: bool = False
 
 
 def questions(found: dict[Region, list[Touch]]) -> Iterator[Question]:
@@ -115,6 +118,13 @@ def questions(found: dict[Region, list[Touch]]) -> Iterator[Question]:
         group = found[region]
         yield from _mixed(region, group)
         yield from _updates(region, group)
+
+
+def coarse_question(several: Sequence[Question]) -> Question:
+    """Return the one question that, where it holds, answers several about mixed bytes of a region."""
+    ranges = tuple(sorted(span for question in several for span in question.ranges))
+    low, high = ranges[0][0], max(high for _, high in ranges)
+    return Question(Topic.UNMIXED, several[0].region, low, high, ranges, coarse=True)
 
 
 def _mixed(region: Region, group: list[Touch]) -> Iterator[Question]:

@@ -237,6 +237,8 @@ class Together:
     def _own(self, number: int, *, hit: bool, sure: bool) -> None:
         """Note whose the bytes in question are now, and what becomes of pending loads."""
         side, question = self.side, self.watched.question
+        if question.coarse and self.owner == 1 - side:
+            return  # some of the bytes may still be the other's
         if hit:
             self.owner, self.unsure_owner = side, False
             other = self.pending[1 - side]
