@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 
-.PHONY: demo test lint slow golden docs man benchmarks fuzz-bpf bpf-objects mutants clean
+.PHONY: demo test lint slow golden docs man benchmarks soak fuzz-bpf bpf-objects mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -34,6 +34,11 @@ man: $(READY)
 benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/claims.py
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.spin
+
+soak: $(READY)
+	$(BIN)/python -m tests.kernel.agreement 3600
 
 fuzz-bpf: $(READY)
 	$(BIN)/python -m tests.bpf.programs.fuzz 10000

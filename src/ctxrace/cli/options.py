@@ -142,7 +142,7 @@ LIMITS = (
     Option(
         "max_memory", "SIZE", "stop where a process uses more, as 4G; default: three quarters of what there is", _bytes
     ),
-    Option("engine", "NAME", "reference (default): visit every state; or summaries: those of interrupts once", _engine),
+    Option("engine", "NAME", "reference (default): visit every state; or summaries: sum up interrupts", _engine),
 )
 """The options of `Bounds`."""
 
