@@ -10,6 +10,7 @@ those and says why each is harmless. The exit status is 1 where the list and wha
 import argparse
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,8 @@ __all__ = ["PARTS", "SURVIVORS", "Survivor", "known"]
 
 ROOT = Path(__file__).parent.parent.parent
 SURVIVORS = Path(__file__).parent / "survivors.toml"
+
+_MOST_MEMORY = 4 << 30  # bytes, of each process
 
 PARTS = {
     "core/limits.py": ("tests/core/test_limits.py",),
@@ -104,6 +107,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Change the code in many small ways; list what no test notices.")
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="a file below src/ctxrace; default: all in PARTS")
     sources = parser.parse_args().sources or list(PARTS)
+    resource.setrlimit(resource.RLIMIT_DATA, (_MOST_MEMORY, _MOST_MEMORY))  # of a change that makes a loop endless, too
     if unknown := sorted(set(sources) - PARTS.keys()):
         parser.error(f"PARTS does not say which tests judge {', '.join(unknown)}; add it")
     listed = {survivor for survivor in known() if survivor.source in sources}
