@@ -28,13 +28,9 @@ _MOST_MEMORY = 4 << 30  # bytes, of each process
 
 PARTS = {
     "core/limits.py": ("tests/core/test_limits.py",),
-    "core/schedule.py": ("tests/core/test_schedule.py",),
-    "explore/search.py": ("tests/explore/test_search.py",),
     "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
-    "machine/flow.py": ("tests/machine/test_run.py", "tests/machine/test_flow.py"),
     "machine/inputs.py": ("tests/machine/test_inputs.py",),
-    "machine/layout.py": ("tests/machine/test_image.py",),
     "machine/memory.py": ("tests/machine/test_memory.py",),
     "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
 }

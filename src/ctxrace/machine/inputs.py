@@ -13,6 +13,8 @@ MOST_SOURCE = 16 << 20
 MOST_IMAGE = 1 << 30
 """Bytes of an object file or an executable; a distribution's kernel with its debug information has half as many."""
 
+_AT_ONCE = 1 << 24  # bytes of one read
+
 
 def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
     """Return what the file `path` holds.
@@ -21,7 +23,7 @@ def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
     a device may never end), or cannot be read.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO without a writer would wait
         try:
             status = os.fstat(handle)
             if stat.S_ISDIR(status.st_mode):
@@ -46,7 +48,7 @@ def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
 
 def _read(handle: int, most: int) -> bytes:
     parts = []
-    while most > 0 and (part := os.read(handle, min(most, 1 << 24))):
+    while most > 0 and (part := os.read(handle, min(most, _AT_ONCE))):
         parts.append(part)
         most -= len(part)
     return b"".join(parts)
