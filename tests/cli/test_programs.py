@@ -125,3 +125,11 @@ def test_alternatives_are_not_together(run: Callable[..., tuple[int, str, str]])
     pairs = {(pair["first"], pair["second"]) for pair in json.loads(out)["pairs"]}
     assert ("on_exec", "on_exit") not in pairs
     assert ("on_exec", "on_packet") in pairs
+
+
+def test_a_timeout_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, err = run("check", example("guards", "-DBUSY_ATOMIC"), *FULL, "--program", "first,second",
+                           "--timeout", "0")  # fmt: skip
+    assert (status, err) == (3, "")
+    assert out.startswith("guards.bpf.o: incomplete: ")
+    assert "the timeout of 0 s is over" in out

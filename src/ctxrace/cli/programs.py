@@ -1,5 +1,6 @@
 """``ctxrace check`` and ``replay`` for a BPF object: which of its programs meet, and what goes wrong then."""
 
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ctxrace.bpf.programs.whole import Request, check_object
 from ctxrace.cli.output import write
 from ctxrace.cli.status import status_of
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.limits import Budget, default_memory, within
 from ctxrace.core.meeting import ProgramsResult
 from ctxrace.core.schedule import Schedule
 from ctxrace.explore.watch import Limits
@@ -26,6 +28,7 @@ from ctxrace.report.programs_json import programs_to_json
 __all__ = ["check_programs", "replay_programs"]
 
 DEFAULT_STATES = 10_000  # of one question: a few seconds
+DEFAULT_JOBS = os.cpu_count() or 1
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="what clang -target bpf -c -g wrote")]
 KernelOption = Annotated[
@@ -51,6 +54,7 @@ Assume = Annotated[
 ]
 Rodata = Annotated[str | None, typer.Option("--rodata", metavar="FILE", help="what user space puts into .rodata")]
 MaxStates = Annotated[int, typer.Option("--max-states", metavar="N", min=1, help="of each question")]
+Timeout = Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", min=0, help="stop after so long")]
 Jobs = Annotated[int, typer.Option("--jobs", metavar="N", min=1, help="processes")]
 
 
@@ -69,7 +73,8 @@ def check_programs(
     rodata: Rodata = None,
     pairs: Annotated[bool, typer.Option("--pairs", help="only say which programs may meet, and on what")] = False,
     max_states: MaxStates = DEFAULT_STATES,
-    jobs: Jobs = 2,
+    timeout: Timeout = None,
+    jobs: Jobs = DEFAULT_JOBS,
     json: Annotated[bool, typer.Option("--json", help="print JSON instead of text")] = False,
 ) -> None:
     """Decide what the programs of a BPF object do to one another on a CPU.
@@ -85,7 +90,8 @@ def check_programs(
         frozenset(assume or ()),
         Path(rodata).read_bytes() if rodata else None,
     )
-    result = check_object(Path(file), request, limits=Limits(max_states), jobs=jobs, pairs_only=pairs)
+    with within(Budget(timeout, default_memory())):
+        result = check_object(Path(file), request, limits=Limits(max_states), jobs=jobs, pairs_only=pairs)
     result = _commanded(result, context.obj)
     if json:
         sys.stdout.write(programs_to_json(result))
@@ -128,7 +134,7 @@ def replay_programs(
 
 def _commanded(result: ProgramsResult, words: Sequence[str]) -> ProgramsResult:
     typed = [word for word in words if word != "--json"]
-    skipped = {"--program", "--max-states", "--jobs"}
+    skipped = {"--program", "--max-states", "--timeout", "--jobs"}
     again: list[str] = []
     rest = iter(typed[1:])
     for word in rest:

@@ -16,7 +16,8 @@ from ctxrace.bpf.programs.meet.telling import memory_name
 from ctxrace.bpf.programs.rules import Kernel, meeting, placement
 from ctxrace.bpf.programs.rules.meeting import How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty, Placement
-from ctxrace.core.errors import CtxraceError, ScenarioError
+from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
+from ctxrace.core.limits import spend
 from ctxrace.core.meeting import Finding, Pair, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
 from ctxrace.explore.watch import Limits
@@ -136,27 +137,21 @@ def check_object(
     """Check every pair of programs of an object. pairs_only: only say which may meet, and on what."""
     found = placed_programs(load_object(path), request)
     programs = found.programs
-    pairs: list[Pair] = []
-    findings: list[Finding] = []
-    work: list[tuple[int, int]] = []
-    for first, second, memory in find(programs, request):
-        ways = [(first, second)] if first == second else [(first, second), (second, first)]
-        met = False
-        for over, by in ways:
-            a, b = programs[over], programs[by]
-            rules = meeting(a.placement, b.placement, same_program=over == by)
-            pairs.append(_pair(a, b, rules, memory))
-            findings += missed(a, b, rules)
-            met = met or bool(rules.runs)
-        if met and memory:
-            work.append((first, second))
+    pairs, findings, work = _meetings(programs, request)
     states = 0
     if not pairs_only:
-        for number, (some, visited) in enumerate(_searched(found, work, code_mark(path), limits, jobs), 1):
-            findings += some
-            states += visited
-            if progress is not None:
-                progress(number, len(work))
+        searching = _searched(found, work, code_mark(path), limits, jobs)
+        done = 0
+        try:
+            for some, visited in searching:
+                findings += some
+                states += visited
+                done += 1
+                if progress is not None:
+                    progress(done, len(work))
+                spend("searching pairs of programs")
+        except LimitReached as limit:
+            found.unfollowed.append((f"{len(work) - done} of {len(work)} pairs", str(limit)))
     groups = grouped(findings)
     outcomes = [each.outcome for each in groups]
     if found.unfollowed or not programs:
@@ -180,6 +175,27 @@ def check_object(
         assumed=tuple(each.function.name for each in programs if each.placement.certainty is Certainty.ASSUMED),
         inferred=tuple(each.function.name for each in programs if each.placement.inferred),
     )
+
+
+def _meetings(
+    programs: Sequence[Placed], request: Request
+) -> tuple[list[Pair], list[Finding], list[tuple[int, int]]]:  # fmt: skip
+    """Return the ordered pairs, what the kernel's guards make them miss, and the numbers of those to search."""
+    pairs: list[Pair] = []
+    findings: list[Finding] = []
+    work: list[tuple[int, int]] = []
+    for first, second, memory in find(programs, request):
+        ways = [(first, second)] if first == second else [(first, second), (second, first)]
+        met = False
+        for over, by in ways:
+            a, b = programs[over], programs[by]
+            rules = meeting(a.placement, b.placement, same_program=over == by)
+            pairs.append(_pair(a, b, rules, memory))
+            findings += missed(a, b, rules)
+            met = met or bool(rules.runs)
+        if met and memory:
+            work.append((first, second))
+    return pairs, findings, work
 
 
 def _pair(first: Placed, second: Placed, rules: Meeting, memory: Sequence[Region]) -> Pair:

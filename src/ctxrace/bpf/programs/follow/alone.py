@@ -28,6 +28,7 @@ from ctxrace.bpf.programs.follow.values import (
 )
 from ctxrace.bpf.programs.isa.instruction import Kind
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.limits import spend
 
 __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
@@ -227,6 +228,7 @@ class _Fixpoint:
                 facts = self.found.facts[number] = NodeFacts()
                 for after, env_after in self.outcomes(number, env, facts):
                     self.go_on(number, after, env_after, facts, stretch)
+            spend("following a program's instructions")
             if len(self.found.facts) > MOST_NODES:
                 raise ExecutionError(
                     f"it has more than {MOST_NODES:,} instructions, each counted once for every chain of calls to it; "
