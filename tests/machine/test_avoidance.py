@@ -16,6 +16,8 @@ __noipa void other(void) { barrier(); }
 __noipa void wrapper(void) { target(); x++; }
 __noipa void maybe(void) { if (READ_ONCE(x)) target(); }
 __noipa void recursive(void) { if (READ_ONCE(x)) { recursive(); return; } target(); }
+__noipa void second(void) { maybe(); x++; }
+__noipa void first(void) { second(); x++; }
 void always(void) { other(); target(); x++; }
 void tail(void) { x++; target(); }
 void inside(void) { wrapper(); x++; }
@@ -23,6 +25,8 @@ void sometimes(void) { maybe(); x++; }
 void both(void) { if (READ_ONCE(x)) wrapper(); else target(); }
 void never(void) { other(); }
 void deep(void) { recursive(); x++; }
+void chain(void) { first(); x++; }
+void unknown(void) { asm volatile(".long 0xffffffff"); target(); }
 CTXRACE_TASKS(1, always);
 """
 
@@ -33,7 +37,8 @@ def test_avoidance(tmp_path: Path, arch: str) -> None:
     path.write_text(SOURCE)
     image = load(path, arch=arch).image
     code, target = Lifter(image), image.symbols["target"].address
-    names = ("always", "tail", "inside", "sometimes", "both", "never", "deep", "target")
+    names = ("always", "tail", "inside", "sometimes", "both", "never", "deep", "target", "chain",
+             "unknown")  # fmt: skip
     found = {name: can_avoid(code, image.symbols[name].address, target) for name in names}
     assert found == {"always": False, "tail": False, "inside": False, "sometimes": True, "both": False, "never": True,
-                     "deep": False, "target": False}  # fmt: skip
+                     "deep": False, "target": False, "chain": True, "unknown": True}  # fmt: skip

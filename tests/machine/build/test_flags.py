@@ -66,6 +66,14 @@ def test_what_an_argument_hides(inside: Path) -> None:
         assert objection(None, ["-I", name], inside) == f"-I {name!r} is outside of {inside}"
 
 
+def test_no_place_is_inside_where_the_working_directory_is_gone(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (inside / "gone").mkdir()
+    monkeypatch.chdir(inside / "gone")
+    (inside / "gone").rmdir()
+    assert objection(None, ["-I", "x"], inside) == f"-I 'x' is outside of {inside}"
+    monkeypatch.chdir(inside)
+
+
 @pytest.mark.parametrize("cc", ["gcc", "clang", "clang-19", "aarch64-linux-gnu-gcc-14", "x86_64-linux-gnu-gcc-12.2"])
 def test_compilers(cc: str, inside: Path) -> None:
     assert objection(cc, [], inside) == ""
