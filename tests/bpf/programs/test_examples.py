@@ -136,3 +136,33 @@ def test_a_kprobe_over_a_kprobe() -> None:
     assert not met.runs
     assert [(each.over, each.by) for each in met.missed] == [(Level.TASK, Level.SOFTIRQ)]
     assert broken(path, "first", "second", under) == set()
+
+
+BY_CPU = """
+#include "program.h"
+struct { __uint(type, ARRAY); __type(key, __u32); __type(value, __u64); __uint(max_entries, 8); } counters SEC(".maps");
+static __u32 (*const cpu)(void) = (void *)8;
+static __always_inline int count(__u32 key)
+{
+	__u64 *n = bpf_map_lookup_elem(&counters, &key);
+
+	if (n)
+		*n += 1;
+	return 0;
+}
+SEC("tp_btf/sched_process_exec") int first(void *ctx) { return count(cpu()); }
+SEC("tp_btf/sched_process_exit") int second(void *ctx) { return count(SECOND_KEY); }
+"""
+
+
+@pytest.mark.parametrize("key", ["cpu()", "3"])
+def test_an_element_for_each_cpu(key: str) -> None:
+    """Both run on one CPU, so that its element is one; and any number may be that CPU's."""
+    path = compile_text(BY_CPU, f"-DSECOND_KEY={key}")
+    assert broken(path, "first", "second", FULL) == {"lost update counters"}
+
+
+def test_elements_by_different_numbers() -> None:
+    text = BY_CPU.replace("count(cpu())", "count(2)")
+    assert broken(compile_text(text, "-DSECOND_KEY=3"), "first", "second", FULL) == set()
+    assert broken(compile_text(text, "-DSECOND_KEY=2"), "first", "second", FULL) == {"lost update counters"}

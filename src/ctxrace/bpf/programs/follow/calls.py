@@ -30,6 +30,7 @@ ARRAYS = (MapType.ARRAY, MapType.PERCPU_ARRAY)
 STORAGE = (MapType.TASK_STORAGE, MapType.SK_STORAGE, MapType.INODE_STORAGE, MapType.CGRP_STORAGE,
            MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE)  # fmt: skip
 IN_PLACE = (*ARRAYS, MapType.PERCPU_HASH, MapType.LRU_PERCPU_HASH)
+MAY_EXIST = (constant(0), constant(2))  # BPF_ANY, BPF_EXIST
 MOST_ELEMENTS = 16  # of an array, that an index may choose among and are still told apart
 BUFFER = 1 << 29  # BPF_MAX_VAR_SIZ in include/linux/bpf_verifier.h: the most that a size may be
 
@@ -181,7 +182,8 @@ def _update(o: Operands, _routine: Routine) -> Node:
         # An array's element and that of a per-CPU hash are overwritten; another hash takes a new element, which nobody
         # sees who looked up the old one.
         if found and found.type in (*IN_PLACE, *STORAGE) and isinstance(element, Pointer):
-            o.copy("w" if found.type in ARRAYS and not element.null else "p", element, size, size)
+            surely = found.type in ARRAYS and not element.null and o.get(4) in MAY_EXIST
+            o.copy("w" if surely else "p", element, size, size)
     return _return(o, o.unknown())
 
 

@@ -119,7 +119,7 @@ _HELPER_ROWS = """
 54 xdp_adjust_meta
 55 perf_event_read_value w3:4
 56 perf_prog_read_value w2:3
-57 getsockopt w4:5
+57 getsockopt p4:5
 58 override_return
 59 sock_ops_cb_flags_set
 60 msg_redirect_map
@@ -251,7 +251,7 @@ _HELPER_ROWS = """
 186 get_retval
 187 set_retval
 188 xdp_get_buff_len
-189 xdp_load_bytes w3:4
+189 xdp_load_bytes p3:4
 190 xdp_store_bytes r3:4
 191 copy_from_user_task w1:2 sleeps
 192 skb_set_tstamp
@@ -263,7 +263,7 @@ _HELPER_ROWS = """
 198 ringbuf_reserve_dynptr !private_dynptr4
 199 ringbuf_submit_dynptr
 200 ringbuf_discard_dynptr
-201 dynptr_read w1:2
+201 dynptr_read p1:2
 202 dynptr_write s3:4
 203 dynptr_data !dynptr_data
 204 tcp_raw_gen_syncookie_ipv4 r2:3

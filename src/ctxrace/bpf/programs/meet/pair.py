@@ -26,7 +26,8 @@ class Aliases:
     """Which regions of two programs are the same memory.
 
     graphs: of both; other_task: whether they run in two tasks, so that what belongs to the current task differs.
-    An element whose key is not known may be any of its map: then all elements of the map count as one.
+    An element whose key is not known may be any of its map, and so may one whose key has a name, beside others: then
+    all elements of the map count as one.
     """
 
     def __init__(self, graphs: tuple[Graph, Graph], *, other_task: bool) -> None:
@@ -40,7 +41,11 @@ class Aliases:
                     key = access.region.key
                     if isinstance(key, tuple) and key[0] == "?" and key[1] in graph.repeated:
                         repeated[side].add(access.region)
-        self.wild = {region.name for side in regions for region in side if _unknown_key(region)}
+        keys: dict[str, set[object]] = {}
+        for region in (*regions[0], *regions[1]):
+            if region.space is Space.ELEMENT:
+                keys.setdefault(region.name, set()).add(region.key)
+        self.wild = {name for name, known in keys.items() if _may_coincide(known)}
         self.uncertain: tuple[set[str], set[str]] = (set(), set())
         for side in (0, 1):
             for name in self.wild:
@@ -58,8 +63,10 @@ class Aliases:
         return region, True
 
 
-def _unknown_key(region: Region) -> bool:
-    return isinstance(region.key, tuple) and region.key[0] == "?"
+def _may_coincide(keys: set[object]) -> bool:
+    """Return whether two different keys may be the same number: not where all are numbers."""
+    named = {key for key in keys if isinstance(key, tuple)}
+    return any(key[0] == "?" for key in named) or (bool(named) and len(keys) > 1)
 
 
 @dataclass(frozen=True, slots=True)
