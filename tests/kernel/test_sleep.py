@@ -147,3 +147,17 @@ def test_a_hardirq_takes_no_lock_of_rt(cases: Cases) -> None:
         CTXRACE_TASKS(2, e); CTXRACE_HARDIRQ(e); CTXRACE_BALANCED(x);"""
     assert cases.found(text, "sleep", **ON_RT) == (1, 1)
     assert cases.found(text, "sleep") is None
+
+
+@pytest.mark.parametrize("before", ["", "preempt_disable();"], ids=["private", "event"])
+def test_what_comes_after_a_wrong_sleep_counts_for_nothing(cases: Cases, before: str) -> None:
+    """Also where it belongs to the same step: body begins without another event in between."""
+    after = "preempt_enable();" if before else ""
+    result = cases.check(f"""
+        static noinline void body(void) {{ barrier(); }}
+        void task(void) {{ body(); }}
+        void irq(void) {{ schedule(); {before} body(); {after} }}
+        CTXRACE_TASKS(1, task); CTXRACE_HARDIRQ(irq); CTXRACE_EXCLUSIVE(body);""")
+    assert length(result, "sleep") == (1, 1)
+    assert length(result, "exclusive(body)") == "incomplete"
+    assert verdict(result, "exclusive(body)").reason == "sleep is violated, and what happens after that is not known"

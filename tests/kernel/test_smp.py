@@ -1,5 +1,7 @@
 """More than one CPU: what migrates, what is torn between CPUs, and what is each CPU's own. Worked out by hand."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.replay import replay
+from ctxrace.report.json import to_json
+from ctxrace.report.text import render_result
 
 from .cases import Build
 
@@ -207,6 +211,29 @@ def test_the_report_says_what_is_assumed_and_the_schedule_replays(build: Build) 
         told, broken = replay(program, Schedule.parse(verdict.interleaving.schedule))
         assert told == verdict.interleaving
         assert verdict.property in broken
+
+
+MESSAGE = """
+int data, flag;
+void writer(void) { WRITE_ONCE(data, 1); WRITE_ONCE(flag, 1); }
+void reader(void) { if (READ_ONCE(flag)) WARN_ON(!READ_ONCE(data)); }
+CTXRACE_TASKS(1, writer); CTXRACE_TASKS(1, reader);
+"""
+
+
+def test_a_proof_says_first_what_it_assumes_of_memory(build: Build) -> None:
+    """Message passing without barriers: arm64 may show the flag before the data."""
+    program = build(MESSAGE)
+    result = check(program)
+    assert [(verdict.outcome, verdict.sequential) for verdict in result.judged] == [(Outcome.HOLDS, True)] * 2
+    assert "case.c: holds if memory is sequentially consistent: check in every" in render_result(result).splitlines()[0]
+    (entry,) = json.loads(to_json([result]))["results"]
+    assert entry["verdict"] == "holds if memory is sequentially consistent"
+    strict = result.strictly()
+    assert {verdict.outcome for verdict in strict.judged} == {Outcome.INCOMPLETE}
+    assert "sequentially consistent" in strict.verdicts[0].reason
+    one = check(program, replace(program.scenario, cpus=1)).strictly()
+    assert {(verdict.outcome, verdict.sequential) for verdict in one.judged} == {(Outcome.HOLDS, False)}
 
 
 def test_state_counts(build: Build) -> None:

@@ -6,9 +6,11 @@ from typing import Annotated
 import typer
 
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import exit_status, print_result
+from ctxrace.cli.output import exit_status, print_result, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.check import check as decide
+from ctxrace.report.coverage import coverage_listing
+from ctxrace.report.text import WIDTH
 
 __all__ = ["check"]
 
@@ -23,6 +25,7 @@ def check(
     strict: opt.Strict,
     output: opt.OutputOptions,
     mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
+    coverage: Annotated[bool, typer.Option("--coverage", help="also print which lines were executed")] = False,
     flags: opt.Flags = None,
 ) -> None:
     """Decide the scenario that FILE declares: a proof, or the interleaving that breaks it.
@@ -39,4 +42,6 @@ def check(
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
     result = result.strictly() if strict else result
     print_result(result, output, mail=mail)
+    if coverage and not output.json and not output.quiet:
+        write("\n" + "".join(f"{line}\n" for line in coverage_listing(result.coverage, WIDTH)), output)
     raise typer.Exit(exit_status([result]))

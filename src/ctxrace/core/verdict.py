@@ -1,12 +1,13 @@
 """Verdicts: what a search may say about a property, and the whole result of a check."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
+from ctxrace.core.source import Coverage
 
 __all__ = ["Outcome", "Result", "Verdict", "worst"]
 
@@ -25,6 +26,7 @@ class Verdict:
 
     states, transitions: distinct states visited and steps taken from them, by the search that decided it.
     seconds: wall time of that search.
+    sequential: for `HOLDS`, whether memory between CPUs was taken to be sequentially consistent, which hardware is not.
     interleaving: for `VIOLATED`, the run with the fewest switches, then the fewest events.
     reason: for `INCOMPLETE`, why the search ended; for `VIOLATED`, what is to be known about the interleaving.
     """
@@ -36,6 +38,7 @@ class Verdict:
     seconds: float
     interleaving: Interleaving | None = None
     reason: str = ""
+    sequential: bool = False
 
     def __str__(self) -> str:
         size = f"{self.states:,} states, {self.transitions:,} transitions"
@@ -57,6 +60,7 @@ class Result:
     command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
     hang: whether a context can hang, which is always asked; it is among the verdicts only where it is violated.
+    coverage: which lines some interleaving executed.
     """
 
     setup: Setup
@@ -65,6 +69,7 @@ class Result:
     notes: tuple[str, ...] = ()
     replay: str = ""
     hang: Verdict | None = None
+    coverage: Coverage = field(default_factory=Coverage)
 
     @property
     def judged(self) -> tuple[Verdict, ...]:

@@ -10,6 +10,7 @@ from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import INTERRUPTED, Engine, Limits, Progress
+from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.build import nested, system_for
@@ -18,7 +19,7 @@ from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
-from ctxrace.kernel.properties.coverage import Arrives, finishes, runs
+from ctxrace.kernel.properties.coverage import Arrives, begins, finishes, runs
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, ENDS
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
@@ -54,11 +55,10 @@ def check(
     system, exploration = _explore_many(program, scenario, limits or Limits(), progress, expect)
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
-    hang = _judge_hang(system, exploration)
-    verdicts = (
-        *(_judge(system, exploration, prop) for prop in wanted),
-        *([hang] if hang.outcome is Outcome.VIOLATED else []),
-    )
+    hang = _assuming(_judge_hang(system, exploration), scenario)
+    verdicts = tuple(_assuming(_judge(system, exploration, prop), scenario) for prop in wanted)
+    if hang.outcome is Outcome.VIOLATED:
+        verdicts = (*verdicts, hang)
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(scenario, exploration)
     return Result(
@@ -68,6 +68,7 @@ def check(
         tuple(_notes(system.cpus[0], exploration)),
         replay,
         hang,
+        coverage_of(system, complete=exploration.exhausted),
     )
 
 
@@ -150,6 +151,8 @@ def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Pro
             reason = f"{end} is violated, and what happens after that is not known"
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
     reason = _why_vacuous(system.cpus[0].scenario, exploration, prop)
+    if prop == CHECK and no_check_is_executed(system):
+        reason = "no ctxrace_check() is executed in any interleaving, and that is why none was found false"
     return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason) if reason else verdict
 
 
@@ -168,6 +171,11 @@ def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration) -> V
         reason = f"{end} is violated, and what happens after that is not known"
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
     return verdict
+
+
+def _assuming(verdict: Verdict, scenario: Scenario) -> Verdict:
+    """Return `verdict` with what it takes for granted: one CPU's accesses follow another's in one order."""
+    return replace(verdict, sequential=verdict.outcome is Outcome.HOLDS and scenario.cpus > 1)
 
 
 def _refuse_vacuous(scenario: Scenario, exploration: Exploration) -> None:
@@ -211,6 +219,8 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
     if exploration.exhausted:
         levels = dict.fromkeys(str(handler.level) for handler in system.handlers)
         notes += [f"no {level} could ever arrive" for level in levels if level not in arrived]
+        begun = dict.fromkeys(group.entry for group in system.scenario.tasks)
+        notes += [f"no task ever begins {entry}" for entry in begun if begins(entry) not in exploration.witnessed]
     if system.scenario.statistics:
         notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
     if not system.contexts.folded and system.layout.tasks > 1:

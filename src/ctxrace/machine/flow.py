@@ -232,6 +232,7 @@ class _Run:
         whole = self.arch.whole_instructions or instruction.mnemonic in self.arch.atomic
         self.memory.begin(private=False, atomic=whole, done=done, alignment=self.machine.alignment[pc])
         following = self.execute(instruction)
+        self.memory.path[pc] = None
         self.shadow = off and instruction.mnemonic in self.arch.delays_interrupts
         self.leave(following)
         self.arrive(instruction, following)
@@ -274,7 +275,8 @@ class _Run:
         except NotPrivate:
             self.registers.words, self.memory.monitor = before, monitor
             return None
-        self.shadow = self.endless = False
+        self.memory.path[pc] = None
+        self.shadow = False
         self.leave(following)
         self.arrive(instruction, following)
         return following

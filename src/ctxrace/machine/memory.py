@@ -133,6 +133,7 @@ class Memory:
         self.writes: list[Write] = []
         self.touches: list[Touch] = []
         self.notes: list[tuple[str, str]] = []
+        self.path: dict[int, None] = {}  # the instructions executed
         self.begin(private=True)
 
     def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:

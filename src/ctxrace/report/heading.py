@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from ctxrace.core.setup import Setup
-from ctxrace.core.verdict import Outcome, Result
+from ctxrace.core.verdict import Outcome, Result, Verdict
 
-__all__ = ["interrupts_of", "rcu_of", "scenario_of", "tally", "tasks_of", "under_one_head"]
+__all__ = ["interrupts_of", "rcu_of", "scenario_of", "tally", "tasks_of", "under_one_head", "verdict_words"]
 
 
 def scenario_of(setup: Setup) -> str:
@@ -33,6 +33,13 @@ def interrupts_of(setup: Setup) -> str:
 def rcu_of(setup: Setup) -> str:
     """Return which flavour of RCU there is; empty: the usual one."""
     return "" if setup.rcu == "preemptible" else f"RCU {setup.rcu}"
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Return the answer: `holds`, with what it takes for granted, `violated` or `incomplete`."""
+    if verdict.outcome is Outcome.HOLDS and verdict.sequential:
+        return "holds if memory is sequentially consistent"
+    return str(verdict.outcome)
 
 
 def tally(results: Sequence[Result | None]) -> str:

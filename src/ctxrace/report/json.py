@@ -11,6 +11,7 @@ from ctxrace.core.interleaving import Access, Event, Interleaving, Source, Value
 from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Turn
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.heading import verdict_words
 from ctxrace.report.sentences.ending import ending_sentence
 from ctxrace.report.sentences.note import note_phrase
 from ctxrace.report.sentences.turn import turn_sentence
@@ -52,7 +53,7 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
         "kind": verdict.property.kind,
         "subjects": list(verdict.property.subjects),
         "sentence": verdict.property.sentence,
-        "verdict": str(verdict.outcome),
+        "verdict": verdict_words(verdict),
         "states": verdict.states,
         "transitions": verdict.transitions,
         "seconds": round(verdict.seconds, 6),

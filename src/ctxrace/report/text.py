@@ -16,8 +16,9 @@ from rich.text import Text
 from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.report.coverage import never_executed
 from ctxrace.report.hang import hang_summary
-from ctxrace.report.heading import scenario_of
+from ctxrace.report.heading import scenario_of, verdict_words
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
 from ctxrace.report.overview import render_table
@@ -77,6 +78,7 @@ def _lines(result: Result, width: int) -> Iterator[str]:
     remarks = [
         *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.judged if verdict.reason),
         *(f"note: {note}" for note in dict.fromkeys(result.notes)),
+        *filter(None, [never_executed(result.coverage)]),
     ]
     if remarks:
         yield ""
@@ -113,20 +115,20 @@ def _wordings(
     size = f"{states:,} state{'' if states == 1 else 's'}"
     always = " in every interleaving" if outcome is Outcome.HOLDS else ""
     tails = {Outcome.HOLDS: f"{always} ({size})", Outcome.INCOMPLETE: f" not violated in {size}"}
-    tail = tails.get(outcome, "")
+    tail, answer = tails.get(outcome, ""), verdict_words(first[0])
     by_name, by_kind, by_number = (
-        "".join(f"; {other}: {name(group)}" for other, group in others.items())
+        "".join(f"; {verdict_words(group[0])}: {name(group)}" for group in others.values())
         for name in (_named, _kinds, lambda group: str(len(group)))
     )
-    yield f": {outcome}: {_named(first)}{tail}{by_name}", CASE
+    yield f": {answer}: {_named(first)}{tail}{by_name}", CASE
     if len({verdict.property.kind for verdict in first}) > 1 or len(first) == 1:  # a kind alone is no name
         for rest in (tail + by_kind, always + by_kind, always + by_number):
-            yield f": {outcome}: {_kinds(first)}{rest}", LEAST
+            yield f": {answer}: {_kinds(first)}{rest}", LEAST
     for number in range(len(first), 0, -1):
-        yield f": {outcome}: {_named(first, number)}{tail}{by_number}", LEAST
+        yield f": {answer}: {_named(first, number)}{tail}{by_number}", LEAST
     more = f" and {len(first) - 1} more" if len(first) > 1 else ""
-    room = width - LEAST - cell_len(f": {outcome}: {more}{tail}{by_number}")
-    yield f": {outcome}: {cut(_named(first[:1]), max(room, 1))}{more}{tail}{by_number}", LEAST
+    room = width - LEAST - cell_len(f": {answer}: {more}{tail}{by_number}")
+    yield f": {answer}: {cut(_named(first[:1]), max(room, 1))}{more}{tail}{by_number}", LEAST
 
 
 def _named(verdicts: Sequence[Verdict], shown: int | None = None) -> str:

@@ -123,10 +123,12 @@ class Contexts:
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         witnessed: list[Property] = list(map(runs, enters))
         layout, first = self.layout, self.task_structs.values[began]
-        if any(kind == "sleeps" and not self._may_sleep(role, what, outcome, mine) for kind, what in outcome.notes):
-            broken.append(SLEEP)
+        calls = [what for kind, what in outcome.notes if kind == "sleeps"]
+        wrongly = any(not self._may_sleep(role, what, outcome, mine) for what in calls)
         mine = outcome.apply(mine, RegionKind.OWN)
-        if outcome.fault:
+        if wrongly:  # with the first instruction of this step: what comes after it is undefined, and counts for nothing
+            broken, enters, witnessed = [SLEEP], (), []
+        elif outcome.fault:
             broken.append(FAULT)
         elif outcome.finished:
             witnessed.append(self._finishes[role.entry])

@@ -68,7 +68,10 @@ class Role(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything."""
+    """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything.
+
+    path: the addresses of the instructions executed, each once.
+    """
 
     flow: int
     finished: bool
@@ -78,6 +81,7 @@ class Outcome(NamedTuple):
     touches: tuple[Touch, ...]
     notes: tuple[tuple[str, str], ...]
     fault: str = ""
+    path: tuple[int, ...] = ()
 
     def apply(self, blob: bytes, kind: RegionKind) -> bytes:
         """Return `blob`, which is of `kind`, after the step's writes to it."""
@@ -220,10 +224,11 @@ class Flows:
         result, memory = found or self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
         if isinstance(result, str):
-            return Outcome(NO_FLOW, True, False, *did, result), memory, alike
+            return Outcome(NO_FLOW, True, False, *did, result, tuple(memory.path)), memory, alike
         finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
         masked = not self.machine.interrupts_enabled(result)
-        return Outcome(self.numbers((role, result)), finished, masked, *did), memory, alike
+        number = self.numbers((role, result))
+        return Outcome(number, finished, masked, *did, path=tuple(memory.path)), memory, alike
 
     def _run_alike(
         self, role: Role, flow: Flow, identity: int, shared: bytes, task_struct: bytes

@@ -1,0 +1,93 @@
+"""Tasks count as one another only where they do the same: all of them, however many there are."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ctxrace.explore.watch import Limits
+from ctxrace.kernel.check import check, explore
+from ctxrace.kernel.model.flows import Flows, IdentityEscapes, Role
+from ctxrace.kernel.model.flows import Outcome as StepOutcome
+from ctxrace.kernel.program import load
+from ctxrace.kernel.scenario import validate
+from ctxrace.machine.memory import Memory
+
+from .cases import Build, length
+from .random_kernels import random_scenario, random_text
+
+# What a task can do with its address or its pid, and whether another one would do something else.
+USES = {
+    "WRITE_ONCE(x, current->pid);": True,
+    "if (current->pid == 120) WRITE_ONCE(x, 1);": True,
+    "WRITE_ONCE(x, ((unsigned long)current >> 20) & 1);": True,
+    "if ((unsigned long)current & 64) WRITE_ONCE(x, 1);": True,
+    "WRITE_ONCE(x, (unsigned char)(unsigned long)current);": True,
+    "{ int here; if ((unsigned long)&here > 0xffff000200100000) WRITE_ONCE(x, 1); }": True,
+    "WRITE_ONCE(p, current);": True,
+    "if (READ_ONCE(p) == current) WRITE_ONCE(x, 1);": False,  # there never is an address in it
+    "if (current) WRITE_ONCE(x, 1);": False,
+    "{ volatile int here[4] = { 0, 1, 2, 3 }; WRITE_ONCE(x, here[READ_ONCE(x) & 3]); }": False,
+    "preempt_disable(); WRITE_ONCE(x, 1); preempt_enable();": False,
+    "{ struct task_struct *volatile me = current; WRITE_ONCE(x, me != 0); }": False,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_uses_of_what_is_a_tasks_own(build: Build, use: str) -> None:
+    """With more tasks than would be tried one by one without a reason."""
+    program = build(f"int x; struct task_struct *p; void e(void) {{ {use} }} CTXRACE_TASKS(30, e);")
+    limits = Limits(max_states=300)  # told apart, thirty would take long
+    system, _ = explore(program, validate(program.scenario, program.image), limits, everything=True)
+    assert system.cpus[0].contexts.folded is not USES[use]
+
+
+def test_the_pid_of_a_far_task(build: Build) -> None:
+    result = check(build("void t(void) { ctxrace_check(current->pid != 120); } CTXRACE_TASKS(25, t);"))
+    assert length(result) == (0, 1)
+
+
+def test_an_address_bit_of_a_far_task(build: Build) -> None:
+    """Only the 17th and 18th task take the other branch."""
+    program = build("""
+        static noinline void body(void) { barrier(); }
+        void t(void) {
+            if (((u64)current >> 20) & 1) { body(); return; }
+            preempt_disable(); body(); preempt_enable();
+        }
+        CTXRACE_TASKS(18, t); CTXRACE_EXCLUSIVE(body);""")
+    assert length(check(program), "exclusive(body)") == (1, 0)
+
+
+@pytest.mark.parametrize("seed", range(16))
+def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not compared; here they are, with tasks near and far."""
+    evaluate = Flows._evaluate
+    tried = 0
+
+    def thoroughly(
+        self: Flows, what: Role | int, identity: int, shared: bytes, own: bytes
+    ) -> tuple[StepOutcome, Memory, bool]:
+        nonlocal tried
+        outcome, memory, alike = evaluate(self, what, identity, shared, own)
+        if alike:
+            tried += 1
+            monkeypatch.setattr(self, "_folded", (0, 1, 2, 3, 15, 16, 17, 100, 255))
+            try:
+                self._compare_identities(what, identity, shared, own, outcome, memory)
+            except IdentityEscapes:
+                pytest.fail(f"{what} does something else for another task")
+        return outcome, memory, alike
+
+    monkeypatch.setattr(Flows, "_evaluate", thoroughly)
+    path = tmp_path / "random.c"
+    rng = random.Random(seed)
+    path.write_text(random_text(rng), encoding="utf-8")
+    program = load(path, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
+    for _ in range(4):
+        scenario = random_scenario(rng, program.scenario)
+        many = tuple(replace(group, count=group.count + 300) for group in scenario.tasks)
+        scenario = validate(replace(scenario, tasks=many), program.image)
+        explore(program, scenario, Limits(max_states=200), everything=True)
+    assert tried

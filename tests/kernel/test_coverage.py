@@ -1,0 +1,128 @@
+"""No empty proof: checks that never run, entries that never begin, lines that no interleaving executes."""
+
+import pytest
+
+from ctxrace.core.source import Coverage, Line, Source
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.watch import Limits
+from ctxrace.kernel.check import check
+from ctxrace.report.coverage import coverage_listing, never_executed
+from ctxrace.report.text import render_result
+
+from .cases import Build
+
+EMPTY = """
+int enabled, x;
+void entry(void)
+{
+	if (!READ_ONCE(enabled))
+		return;
+	WARN_ON(x != 0);
+	x = 1;
+}
+CTXRACE_TASKS(2, entry);
+"""
+ENABLES = "void irq(void) { WRITE_ONCE(enabled, 1); } CTXRACE_HARDIRQ(irq);"
+
+
+def only(result: Result) -> tuple[Outcome, str]:
+    (verdict,) = result.verdicts
+    return verdict.outcome, verdict.reason
+
+
+def test_a_check_that_never_runs_proves_nothing(build: Build) -> None:
+    outcome, reason = only(check(build(EMPTY)))
+    assert outcome is Outcome.INCOMPLETE
+    assert reason.startswith("no ctxrace_check() is executed in any interleaving")
+
+
+def test_a_check_that_runs_and_is_true_holds(build: Build) -> None:
+    """The condition is executed, the call that says it failed is not."""
+    assert only(check(build("int x; void e(void) { ctxrace_check(!READ_ONCE(x)); } CTXRACE_TASKS(2, e);"))) == (
+        Outcome.HOLDS,
+        "",
+    )
+
+
+def test_a_check_that_runs_where_an_interrupt_lets_it(build: Build) -> None:
+    assert only(check(build(EMPTY + ENABLES)))[0] is Outcome.VIOLATED
+    one = EMPTY.replace("TASKS(2", "TASKS(1").replace("\tx = 1;\n", "")
+    assert only(check(build(one + ENABLES)))[0] is Outcome.HOLDS
+
+
+def test_one_check_of_two_is_enough(build: Build) -> None:
+    program = build("""
+        int on, x;
+        void e(void) { if (READ_ONCE(on)) ctxrace_check(READ_ONCE(x) == 1); ctxrace_check(READ_ONCE(x) == 0); }
+        CTXRACE_TASKS(1, e);""")
+    assert only(check(program))[0] is Outcome.HOLDS
+
+
+def lines(result: Result) -> dict[int, int]:
+    return {line.source.line: line.steps for line in result.coverage.lines if line.source.file == "case.c"}
+
+
+def test_lines_that_no_interleaving_executes(build: Build) -> None:
+    result = check(build(EMPTY))
+    assert result.coverage.complete
+    executed = lines(result)
+    assert executed[6] > 0
+    assert (executed[8], executed[9]) == (0, 0)
+    assert [line.source.line for line in result.coverage.never] == [8, 9]
+    assert "\ncoverage: no interleaving executes case.c:8-9\n" in render_result(result)
+    assert all(line.function == "entry" for line in result.coverage.never)
+
+
+def test_nothing_is_said_of_what_was_not_searched(build: Build) -> None:
+    result = check(build(EMPTY + ENABLES), limits=Limits(max_states=1))
+    assert not result.coverage.complete
+    assert result.coverage.never == ()
+    assert "coverage" not in render_result(result)
+
+
+def test_tasks_that_never_begin(build: Build) -> None:
+    """Whoever begins first, each begins in some interleaving."""
+    program = build("""
+        int x;
+        void urgent(void) { for (;;) WRITE_ONCE(x, 1); }
+        void other(void) { WRITE_ONCE(x, 0); }
+        CTXRACE_FIFO_TASKS(1, urgent); CTXRACE_TASKS(1, other);""")
+    assert not any("begins" in note for note in check(program).notes)
+
+
+LISTED = Coverage(
+    (
+        Line(Source("dir/a.c", 3, "first();"), "f", 12),
+        Line(Source("dir/a.c", 5, "never();"), "f", 0),
+        Line(Source("dir/a.c", 6, "never();"), "f", 0),
+        Line(Source("dir/a.c", 9, "never();"), "f", 0),
+        Line(Source("dir/b.c", 1, "x" * 200), "g", 0),
+    ),
+    complete=True,
+)
+
+
+def test_the_listing_is_as_of_gcov() -> None:
+    assert list(coverage_listing(LISTED, 60)) == [
+        "coverage: how many different steps of single contexts executed each line",
+        "",
+        "dir/a.c:",
+        "       12      3  first();",
+        "    #####      5  never();",
+        "    #####      6  never();",
+        "    #####      9  never();",
+        "",
+        "dir/b.c:",
+        "    #####      1  " + "x" * 41 + "…",
+    ]
+
+
+@pytest.mark.parametrize(("complete", "said"), [(True, "a.c:5-6, 9; b.c:1"), (False, "")])
+def test_what_was_never_executed_is_said_in_a_line(complete: bool, said: str) -> None:
+    found = never_executed(Coverage(LISTED.lines, complete))
+    assert found == (f"coverage: no interleaving executes {said}" if said else "")
+
+
+def test_headers_of_ctxrace_are_not_listed(build: Build) -> None:
+    files = {line.source.file for line in check(build(EMPTY)).coverage.lines}
+    assert files == {"case.c"}
