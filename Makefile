@@ -4,17 +4,23 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
+KERNELS ?= $(HOME)/.cache/ctxrace-kernels
 
-.PHONY: demo test lint slow golden docs man benchmarks soak fuzz-bpf bpf-objects mutants clean
+.PHONY: demo test lint slow kernels golden docs man benchmarks soak fuzz-bpf bpf-objects mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
 
 test: lint
-	$(BIN)/pytest -n auto -m "not slow" $(PYTEST_FLAGS)
+	$(BIN)/pytest -n auto -m "not slow and not kernels" $(PYTEST_FLAGS)
 
 slow: $(READY)
 	$(BIN)/pytest -n auto -m slow $(PYTEST_FLAGS)
+
+# Debian's kernels with debug symbols: 1 GB through apt, the first time. What was fetched before: make kernels KERNELS=DIR
+kernels: $(READY)
+	$(BIN)/python -m tests.kernels.fetch $(KERNELS)
+	CTXRACE_KERNELS=$(KERNELS) $(BIN)/pytest -m kernels $(PYTEST_FLAGS) tests/kernels
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks

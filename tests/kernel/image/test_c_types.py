@@ -56,3 +56,20 @@ def test_what_is_only_pointed_to_is_declared_and_what_is_unknown_is_left_out(wri
     text = c_types(Btf(writer.data()), ["holder", "no_such_type"])
     assert "struct secret;" in text and "struct secret *what;" in text
     assert "no_such_type" not in text
+
+
+def test_functions_are_declared_unless_their_types_differ(writer: Writer) -> None:
+    word = writer.int_("long", 8, signed=True)
+    fields = struct.pack("<II", writer.string("size"), word)
+    takes_one = writer.type(TypeKind.FUNC_PROTO, "", word, 1, fields)
+    takes_none = writer.type(TypeKind.FUNC_PROTO, "", 0)
+    for name, of in [("measure", takes_one), ("same", takes_none), ("same", takes_one), ("stop", takes_none)]:
+        writer.type(TypeKind.FUNC, name, of)
+    text = c_types(Btf(writer.data()), ["measure", "same", "stop"])
+    assert "long measure(long size);" in text and "void stop(void);" in text
+    assert "same(" not in text
+
+
+def test_values_of_an_enum_without_a_name_are_known(writer: Writer) -> None:
+    writer.type(TypeKind.ENUM, "", 4, 1, struct.pack("<Ii", writer.string("MOST"), 7))
+    assert "enum { MOST = 7 };" in c_types(Btf(writer.data()), ["MOST"])

@@ -19,8 +19,9 @@ _MOST_DEFINITIONS = 20_000
 def c_types(types: Btf, names: Iterable[str]) -> str:
     """Return C definitions of the types called `names`, and of all that they contain.
 
-    names: tags of structs, unions and enums, typedefs, and values of enums; a name that the kernel does not have is
-    left out. A type that is only pointed to is declared. Raises `ImageError` where the BTF is damaged.
+    names: tags of structs, unions and enums, typedefs, values of enums, and functions, which are declared; a name that
+    the kernel does not have is left out, and a function's whose parameters differ from file to file. A type that is
+    only pointed to is declared. Raises `ImageError` where the BTF is damaged.
     """
     writer = _Writer(types)
     wanted = frozenset(names)
@@ -33,7 +34,18 @@ def c_types(types: Btf, names: Iterable[str]) -> str:
         found = types[number] if types.kind(number) in _ENUMS else None
         if found is not None and any(value.name in wanted for value in found.members):
             writer.define(number)
+    for name, prototypes in _prototypes(types, wanted).items():
+        writer.function(name, prototypes)
     return writer.text()
+
+
+def _prototypes(types: Btf, names: frozenset[str]) -> dict[str, list[int]]:
+    """Return the types of the functions called `names`, of which several static ones may have the same name."""
+    found: dict[str, list[int]] = {}
+    for number in range(1, len(types)):
+        if types.kind(number) is TypeKind.FUNC and (function := types[number]).name in names:
+            found.setdefault(function.name, []).append(function.other)
+    return dict(sorted(found.items()))
 
 
 class _Writer:
@@ -64,13 +76,21 @@ class _Writer:
                 self.need(found.other, depth, by_value=False)
             elif found.name:
                 self.definition(found)
-        elif found.kind in _ENUMS and found.name:
-            self.once(f"enum {found.name}", f"{self.enum(found)};")
+        elif found.kind in _ENUMS:
+            self.once(f"enum {found.name or [value.name for value in found.members]}", f"{self.enum(found)};")
         elif found.kind is TypeKind.TYPEDEF and found.name not in _BUILT_IN:
             self.need(found.other, depth, by_value=not self.types[found.other].name)
             self.once(found.name, f"typedef {self.declare(found.other, found.name)};")
         elif found.kind not in (TypeKind.INT, TypeKind.FLOAT, TypeKind.FWD, TypeKind.TYPEDEF):
             self.need(found.other, depth, by_value=found.kind is TypeKind.ARRAY)
+
+    def function(self, name: str, prototypes: Iterable[int]) -> None:
+        """Declare a function, unless several of that name have different types."""
+        for number in prototypes:
+            self.define(number)
+        texts = {self.declare(number, name) for number in prototypes}
+        if len(texts) == 1:
+            self.once(name, f"{texts.pop()};")
 
     def need(self, number: int, depth: int, *, by_value: bool) -> None:
         """Make a type known: define it where its size is needed, else declare its tag."""

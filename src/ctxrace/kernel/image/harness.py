@@ -28,6 +28,7 @@ _CALLED_BY_COMPILERS = ("memcpy", "memset", "memmove", "memcmp", "strlen", "__st
 _BESIDE = 0x600_0000
 """How far behind the kernel's text the harness lies, in bytes: a direct branch of arm64 reaches 128 MiB."""
 _PERCPU_BESIDE = 0x400_0000
+_NULL = "#ifndef NULL\n#define NULL ((void *)0)\n#endif\n"  # a macro, of which BTF knows nothing
 _SCHEDULER = ("preempt_schedule", "preempt_schedule_notrace", "preempt_schedule_irq", "schedule", "__cond_resched")
 """The entries of the scheduler: where a task may lose the CPU is for the context rules, so they return at once."""
 
@@ -126,7 +127,7 @@ def _types(kernel: Vmlinux) -> Btf:
 
 def _write_headers(types: Btf, text: str, words: Iterable[str], cache: Path) -> Path:
     """Return a directory with vmlinux.h, and with a page that includes it for each kernel header that `text` names."""
-    content = "#pragma once\n" + c_types(types, words) + "#include <ctxrace/scenario.h>\n"
+    content = f"#pragma once\n{c_types(types, words)}{_NULL}#include <ctxrace/scenario.h>\n"
     included = sorted(set(_INCLUDED.findall(text)))
     folder = cache / f"types-{digest(content, *included)}"
     opened(cache)

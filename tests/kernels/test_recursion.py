@@ -1,0 +1,82 @@
+"""BPF's recursion guard in Debian's kernels: the machine code that ships, and what it is without its preempt_disable().
+
+The same kernels agree when they run: with the merged preempt_disable() pairs patched out, the counter of a sleepable
+program sticks within seconds.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ctxrace.core.verdict import Outcome, Result
+from ctxrace.kernel.change import ScenarioChange
+from ctxrace.kernel.check import check
+from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.program import Build
+from ctxrace.machine.arch import architecture
+
+from .edits import without_preempt_disable
+
+pytestmark = pytest.mark.kernels
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "kernel"
+LEVELS = ("softirq", "hardirq", "nmi")
+Shipped = Callable[[str, str], Path]
+
+
+def checked(kernel: Path, harness: str, levels: Sequence[str] = (), **build: Any) -> Result:  # noqa: ANN401 - as Build has them
+    change = ScenarioChange.read({level: ["attempt"] for level in levels})
+    program = Build(kernel=str(kernel), **build).load(EXAMPLES / f"{harness}.c", change)
+    return check(program, change.apply(program.scenario))
+
+
+def outcomes(result: Result) -> dict[str, Outcome]:
+    return {verdict.property.kind: verdict.outcome for verdict in result.verdicts}
+
+
+def edits(kernel: Path, kind: str, *, rcu: bool = False) -> tuple[tuple[int, bytes], ...]:
+    names = (f"__bpf_prog_enter_{kind}recur", f"__bpf_prog_exit_{kind}recur")
+    return without_preempt_disable(Vmlinux(kernel, architecture("arm64")), *names, rcu=rcu)
+
+
+@pytest.mark.parametrize("levels", [(), LEVELS], ids=["tasks", "all levels"])
+def test_a_program_that_may_not_sleep_is_guarded(shipped: Shipped, levels: tuple[str, ...]) -> None:
+    result = checked(shipped("7.2", "arm64"), "bpf_recursion", levels)
+    assert result.outcome is Outcome.HOLDS
+    assert result.setup.rcu == "non-preemptible" and result.setup.preemption == "full"
+
+
+def test_rcu_read_lock_guards_it_too_where_rcu_is_not_preemptible(shipped: Shipped) -> None:
+    kernel = shipped("7.2", "arm64")
+    assert checked(kernel, "bpf_recursion", patch=edits(kernel, "")).outcome is Outcome.HOLDS
+
+
+def test_with_neither_the_bytes_are_torn(shipped: Shipped) -> None:
+    kernel = shipped("7.2", "arm64")
+    result = checked(kernel, "bpf_recursion", patch=edits(kernel, "", rcu=True))
+    assert set(outcomes(result).values()) == {Outcome.VIOLATED}
+    assert set(outcomes(result)) == {"exclusive", "balanced", "recovers", "progress"}
+
+
+@pytest.mark.parametrize("levels", [(), ("hardirq",), ("nmi",), LEVELS], ids=" ".join)
+def test_a_program_that_may_sleep_is_guarded(shipped: Shipped, levels: tuple[str, ...]) -> None:
+    assert checked(shipped("7.2", "arm64"), "bpf_recursion_sleepable", levels).outcome is Outcome.HOLDS
+
+
+def test_of_one_that_may_sleep_the_bytes_are_torn_at_the_kernels_lines(shipped: Shipped) -> None:
+    kernel = shipped("7.2", "arm64")
+    result = checked(kernel, "bpf_recursion_sleepable", patch=edits(kernel, "sleepable_"))
+    verdict = next(verdict for verdict in result.verdicts if verdict.property.kind == "exclusive")
+    assert verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None
+    torn = [event for event in verdict.interleaving.events if any("active" in it.name for it in event.accesses)]
+    # A loads 0; B loads 0, stores 1 and reads 1; A stores 1 and reads 1.
+    assert len(torn) == 6
+    assert {event.source.file for event in torn if event.source} == {"bpf.h"}
+
+
+@pytest.mark.parametrize("cpu", [(), ("lse",)], ids=["LL/SC", "LSE"])
+def test_the_atomic_counter_needs_no_preempt_disable(shipped: Shipped, cpu: tuple[str, ...]) -> None:
+    result = checked(shipped("6.12", "arm64"), "bpf_recursion", LEVELS, cpu=cpu)
+    assert result.outcome is Outcome.HOLDS and result.setup.preemption == "voluntary"
