@@ -16,8 +16,11 @@ FUNCTIONS = ("bprintf_buffers", "irq_work", "perf_recursion", "printk_nesting", 
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_it_holds_in_the_kernel_that_ships(shipped: Callable[[str, str], Path], name: str) -> None:
-    program = Build(kernel=str(shipped("7.2", "arm64"))).load(EXAMPLES / f"{name}.c")
+@pytest.mark.parametrize(("arch", "package"), [("arm64", "arm64"), ("x86-64", "amd64")], ids=["arm64", "x86-64"])
+def test_it_holds_in_the_kernel_that_ships(
+    shipped: Callable[[str, str], Path], arch: str, package: str, name: str
+) -> None:
+    program = Build(arch=arch, kernel=str(shipped("7.2", package))).load(EXAMPLES / f"{name}.c")
     result = check(program)
     assert result.outcome is Outcome.HOLDS and result.verdicts
 

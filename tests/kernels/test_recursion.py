@@ -76,6 +76,23 @@ def test_of_one_that_may_sleep_the_bytes_are_torn_at_the_kernels_lines(shipped: 
     assert {event.source.file for event in torn if event.source} == {"bpf.h"}
 
 
+@pytest.mark.parametrize("levels", [(), LEVELS], ids=["tasks", "all levels"])
+def test_on_x86_one_instruction_counts(shipped: Shipped, levels: tuple[str, ...]) -> None:
+    result = checked(shipped("7.2", "amd64"), "bpf_recursion", levels, arch="x86-64")
+    assert result.outcome is Outcome.HOLDS and result.setup.rcu == "preemptible"
+
+
+def test_on_x86_a_count_that_is_not_given_back_is_found(shipped: Shipped) -> None:
+    kernel = shipped("7.2", "amd64")
+    symbol = Vmlinux(kernel, architecture("x86-64")).elf.symbols["__bpf_prog_exit_recur"][0]
+    code = Vmlinux(kernel, architecture("x86-64")).read(symbol.address, symbol.size)
+    decrement = bytes.fromhex("65ff08")  # decl %gs:(%rax)
+    assert code is not None and code.count(decrement) == 1
+    never = ((symbol.address + code.index(decrement), bytes.fromhex("0f1f00")),)
+    kinds = outcomes(checked(kernel, "bpf_recursion", arch="x86-64", patch=never))
+    assert kinds["recovers"] is kinds["balanced"] is Outcome.VIOLATED and kinds["exclusive"] is Outcome.HOLDS
+
+
 @pytest.mark.parametrize("cpu", [(), ("lse",)], ids=["LL/SC", "LSE"])
 def test_the_atomic_counter_needs_no_preempt_disable(shipped: Shipped, cpu: tuple[str, ...]) -> None:
     result = checked(shipped("6.12", "arm64"), "bpf_recursion", LEVELS, cpu=cpu)

@@ -10,7 +10,8 @@ from tempfile import TemporaryDirectory
 from ctxrace.core.errors import ScenarioError, ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
-from ctxrace.kernel.image.harness import Boot, load_harness
+from ctxrace.kernel.image.boot import Boot
+from ctxrace.kernel.image.harness import load_harness
 from ctxrace.kernel.model.layout import linker_script
 from ctxrace.kernel.option import Option
 from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
@@ -55,7 +56,8 @@ class Build:
     arch: the architecture. cc: a compiler's command line, None for the clang that comes with ctxrace.
     optimize: ``-O0`` to ``-Os``, None for ``-O2``. flags: more for the compiler.
     kernel: the vmlinux that the C file is a harness for. cpu: features of the CPU on which it was booted; static_key:
-    static keys that are on or off; patch: bytes that take the place of the kernel's, by address.
+    static keys that are on or off; patch: bytes that take the place of the kernel's, by address; stub: functions of
+    which all that matters is the number that they return. source: the kernel's source tree, whose lines are shown.
     """
 
     arch: str = DEFAULT_ARCH
@@ -66,6 +68,8 @@ class Build:
     cpu: tuple[str, ...] | None = None
     static_key: tuple[tuple[str, bool], ...] | None = None
     patch: tuple[tuple[int, bytes], ...] | None = None
+    stub: tuple[tuple[str, int], ...] | None = None
+    source: str | None = None
 
     def load(self, path: str | Path, change: ScenarioChange = UNCHANGED, *, cache: Path | None = None) -> Program:
         """Compile and load `path` as `load` does, its headers configured as `change` says.
@@ -105,7 +109,9 @@ class Build:
             optimize=self.optimize or "-O2",
             flags=self.flags,
             include=[INCLUDE],
-            booted=Boot(self.cpu or (), self.static_key or (), self.patch or ()),
+            stubs=dict(self.stub or ()),
+            tree=Path(self.source) if self.source is not None else None,
+            boot=Boot(self.cpu or (), self.static_key or (), self.patch or ()),
             cache=cache,
         )
         declared = declared_scenario(made.image)
@@ -120,6 +126,25 @@ def _key(value: object) -> tuple[str, bool]:
     if state not in ("on", "off") or not name:
         raise ScenarioError(Setting("static_key", str(value)), " is not NAME=on or NAME=off")
     return name, state == "on"
+
+
+def _stub(value: object) -> tuple[str, int]:
+    """Return a function and what it returns, from ``name`` or ``name=1``."""
+    name, given, number = str(value).partition("=")
+    try:
+        result = int(number, 0) if given else 0
+    except ValueError:
+        result = 1 << 64
+    if not _NAME.fullmatch(name) or not -(1 << 63) <= result < 1 << 64:
+        raise ScenarioError(Setting("stub", str(value)), " is not NAME or NAME=VALUE, a number of 64 bits")
+    return name, result & 0xFFFF_FFFF_FFFF_FFFF
+
+
+def _tree(value: object) -> str:
+    """Return the directory of a kernel's sources."""
+    if not Path(str(value)).is_dir():
+        raise ScenarioError(Setting("source", str(value)), " is not a directory; name the kernel's source tree")
+    return str(value)
 
 
 def _patch(value: object) -> tuple[int, bytes]:
@@ -150,7 +175,7 @@ BUILD = (
            lambda level: [level.removeprefix("-O")], flag="-O"),
     Option("kernel", "VMLINUX", "the kernel image that has what FILE leaves undefined", str,
            in_claims=False, panel=_PANEL),
-    Option("cpu", "FEATURE", "a feature of the CPU that the kernel was booted on: lse",
+    Option("cpu", "FEATURE", "a feature of the CPU that the kernel was booted on: lse, erms",
            lambda words: tuple(map(str, words)), list, repeated=True, in_claims=False, panel=_PANEL),
     Option("static_key", "NAME=on|off", "a static key that is on or off", lambda words: tuple(map(_key, words)),
            lambda keys: [f"{name}={'on' if on else 'off'}" for name, on in keys],
@@ -158,6 +183,10 @@ BUILD = (
     Option("patch", "ADDRESS=BYTES", "other bytes in the kernel's code", lambda words: tuple(map(_patch, words)),
            lambda edits: [f"{at:#x}={new.hex()}" for at, new in edits],
            repeated=True, in_claims=False, panel=_PANEL),
+    Option("stub", "NAME[=VALUE]", "a function that only returns VALUE; default: 0",
+           lambda words: tuple(map(_stub, words)), lambda stubs: [f"{name}={value:#x}" for name, value in stubs],
+           repeated=True, in_claims=False, panel=_PANEL),
+    Option("source", "DIR", "the kernel's source tree, whose lines are shown", _tree, in_claims=False, panel=_PANEL),
 )  # fmt: skip
 """The options of `Build`, but for the flags, which stand at the end of a command line."""
 

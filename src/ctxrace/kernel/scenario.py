@@ -306,7 +306,7 @@ def _validate_preemption(scenario: Scenario, image: Image) -> None:
 
 
 def _need(image: Image, name: str, kind: str) -> None:
-    symbol = image.symbols.get(name)
+    symbol = image.variable(name) if kind == "object" else image.symbols.get(name)
     word = {"function": "function", "object": "variable"}[kind]
     if symbol is None:
         known = sorted(s.name for s in image.symbols.values() if s.kind == kind and not s.name.startswith("ctxrace_"))

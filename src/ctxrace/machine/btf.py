@@ -161,13 +161,18 @@ class Btf:
 
         struct_name: as C has it behind ``struct``; path: members joined by dots, those of unnamed ones directly.
         """
-        number, offset = self.named(struct_name, TypeKind.STRUCT), 0
+        number = self.named(struct_name, TypeKind.STRUCT)
+        return self.part(number, path) if number is not None else None
+
+    def part(self, number: int, path: str) -> range | None:
+        """Return the bytes of a type that hold the member `path`, as `member` does."""
+        offset = 0
         for name in path.split("."):
-            found = None if number is None else self._find(number, name)
+            found = self._find(number, name)
             if found is None:
                 return None
             number, offset = found[0], offset + found[1]
-        return range(offset, offset + self.size(number)) if number is not None else None
+        return range(offset, offset + self.size(number))
 
     def _find(self, number: int, name: str, depth: int = 0) -> tuple[int, int] | None:
         """Return the type of a member and its offset in bytes, also within unnamed members."""

@@ -2,7 +2,7 @@
 
 import mmap
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -114,6 +114,11 @@ class ElfFile:
             key=lambda symbol: (symbol.address, symbol.size, symbol.kind == "function", symbol.name),
         )
         return [symbol.address for symbol in ordered], ordered
+
+    def symbols_of(self, address: int) -> list[Symbol]:
+        """Return the symbols that begin at `address`: one function or variable may have several names."""
+        starts, symbols = self._ranges
+        return symbols[bisect_left(starts, address) : bisect_right(starts, address)]
 
     def symbol_at(self, address: int) -> Symbol | None:
         """Return the innermost symbol whose bytes hold `address`, or None."""

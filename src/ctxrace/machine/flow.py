@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
+from ctxrace.core.setting import Setting
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.facts import Facts, reads, refusal, returns, writes
 from ctxrace.machine.image import Image, Symbol
@@ -283,12 +284,35 @@ class _Run:
 
     def execute(self, instruction: Instruction) -> int:
         """Execute `instruction` and return where control is then; what is wrong with it is raised with its place."""
+        try:
+            return self._execute(instruction)
+        except ExecutionError as error:
+            function = self.image.function_at(instruction.address)
+            if self.image.discovery is None or function is None:
+                raise
+            through = "".join(f"{name} ➜ " for name in reversed(self.callers()) if name != function.name)
+            text = f"{error}; reached through {through}{function.name}: define one of them in the harness, or pass "
+            raise ExecutionError(text, Setting("stub", function.name)) from None
+
+    def callers(self) -> list[str]:
+        """Return the functions to which return addresses on the stack lead, innermost first: for messages."""
+        words = bytes(self.memory.stack[max(self.stack_pointer() - self.stack.start, 0) :])
+        found: list[str] = []
+        for at in range(0, len(words) - 7, self.arch.word):
+            address = int.from_bytes(words[at : at + 8], self.arch.byte_order)
+            function = self.image.function_at(address) if self.machine.liveness.is_after_call(address) else None
+            if function is not None and function.name not in found:
+                found.append(function.name)
+        return found
+
+    def _execute(self, instruction: Instruction) -> int:
         if refused := self.machine.refusal[instruction.address]:
             raise ExecutionError(refused)
         known = self.image.discovery
         if known is not None:
             if reason := known.refused.get(instruction.address):
-                raise ExecutionError(f"{reason}; ctxrace does not know what is there after boot")
+                place = self.image.where(instruction.address)
+                raise ExecutionError(f"{place}: {reason}, and ctxrace does not know what is there after boot")
             if not self.machine.liveness.reaches(instruction.address):
                 known.enter(instruction.address)
         before = int(self.stack_pointer())

@@ -20,11 +20,11 @@ from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
 from ctxrace.machine.inputs import MOST_IMAGE, contents
-from ctxrace.machine.layout import is_signed, spell
+from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
 from ctxrace.machine.sections import Section, loaded_sections
 
-__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
+__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image", "shortest"]
 
 ELF_MAGIC = b"\x7fELF"
 
@@ -172,7 +172,7 @@ class Image:
             return None
         texts = self._text(found.path)
         text = texts[found.line - 1].strip() if 0 < found.line <= len(texts) else ""
-        return Source(_shortest(found.file), found.line, text)
+        return Source(shortest(found.file), found.line, text)
 
     def where(self, address: int) -> str:
         """Say where `address` is, for messages: ``attempt+0x10 (guard.c:12)``, or the bare address."""
@@ -204,6 +204,20 @@ class Image:
         if key not in self._spelled:
             self._spelled[key] = self._spell(symbol, offset, size)
         return self._spelled[key]
+
+    def variable(self, name: str) -> Symbol | None:
+        """Return the symbol called `name`, or as one the bytes of a member, as in ``runqueues.nr_pinned``."""
+        base, _, path = name.partition(".")
+        symbol = self.symbols.get(base)
+        inside = self._part(symbol, path) if symbol is not None and path else None
+        if symbol is None or not path:
+            return symbol
+        return Symbol(name, symbol.address + inside.start, len(inside), symbol.kind) if inside is not None else None
+
+    def _part(self, symbol: Symbol, path: str) -> range | None:
+        """Return the bytes of a variable that hold its member `path`."""
+        found = self.debug.variable_at(symbol.address - self._bias)
+        return part(found[1], path) if found is not None else None
 
     def is_signed(self, symbol: str, offset: int, size: int) -> bool:
         """Return whether `size` bytes at `offset` bytes into the variable `symbol` are one number with a sign."""
@@ -316,7 +330,8 @@ def _sized(symbols: list[Symbol], sections: tuple[Section, ...]) -> Iterator[Sym
         yield Symbol(symbol.name, symbol.address, end - symbol.address, symbol.kind)
 
 
-def _shortest(file: str) -> str:
+def shortest(file: str) -> str:
+    """Return how a reader knows a file: relative to the working directory when below it, else by its last part."""
     path, here = Path(file), Path.cwd()
     if not path.is_absolute():
         return file

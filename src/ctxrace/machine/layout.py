@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Layout", "Member", "is_signed", "spell"]
+__all__ = ["Layout", "Member", "is_signed", "part", "spell"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,17 @@ class Member:
         if self.bits is not None:
             return self.offset + (self.bits[0] + self.bits[1] + 7) // 8
         return self.offset + self.layout.size
+
+
+def part(layout: Layout, path: str) -> range | None:
+    """Return the bytes of the member `path`, names joined by dots; None where there is none, or it is a bit-field."""
+    offset = 0
+    for name in path.split("."):
+        member = next((it for it in layout.members if it.name == name and it.bits is None), None)
+        if member is None:
+            return None
+        layout, offset = member.layout, offset + member.offset
+    return range(offset, offset + layout.size)
 
 
 def is_signed(layout: Layout, offset: int, size: int) -> bool:

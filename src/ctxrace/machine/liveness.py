@@ -66,6 +66,10 @@ class Liveness:
         """Return whether a return to `address`, which is not where an entry returns to, was taken into account."""
         return self.indirect or address in self._after_calls
 
+    def is_after_call(self, address: int) -> bool:
+        """Return whether an instruction that may be reached is a call, and `address` follows it."""
+        return address in self._after_calls
+
     def reaches(self, address: int) -> bool:
         """Return whether direct branches and calls lead to `address`."""
         return address in self._live

@@ -12,9 +12,10 @@ import re
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.arch.architecture import Architecture
@@ -24,7 +25,7 @@ from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.image import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
-__all__ = ["Build", "Compiler", "compile_c", "default_cache", "find_compiler", "link_object"]
+__all__ = ["Build", "Compiler", "UndefinedError", "compile_c", "default_cache", "find_compiler", "link_object"]
 
 ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
 LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
@@ -59,6 +60,17 @@ class Compiler:
     identity: str
     flags: tuple[str, ...] = ()
     configured: bool = False
+
+
+class UndefinedError(ToolchainError):
+    """What is linked uses names that nothing defines; missing: where each is used."""
+
+    def __init__(self, message: str, output: str, missing: Mapping[str, str]) -> None:
+        super().__init__(message, output)
+        self.missing = missing
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (str(self), self.output, self.missing)
 
 
 @dataclass(frozen=True)
@@ -310,7 +322,8 @@ def _link(
     hint = f"define {them} in {source}"
     if BUILTINS & missing.keys():
         hint += " (compilers call memcpy and its kin for plain C, too)"
-    raise ToolchainError(f"{names[0]} uses functions or variables that nothing defines: {uses}; {hint}", messages)
+    text = f"{names[0]} uses functions or variables that nothing defines: {uses}; {hint}"
+    raise UndefinedError(text, messages, missing)
 
 
 def _undefined(messages: str) -> dict[str, str]:

@@ -50,7 +50,7 @@ CTXRACE_EXCLUSIVE(body);
 def types() -> bytes:
     """The kernel's BTF, written by hand."""
     w = Writer()
-    u16, u64, signed = w.int_("u16", 2), w.int_("u64", 8), w.int_("int", 4, signed=True)
+    u16, u64, signed = w.int_("unsigned short", 2), w.int_("unsigned long", 8), w.int_("int", 4, signed=True)
     pointer = w.type(TypeKind.PTR, "", 0)
     info = w.struct_("thread_info", 16, ("flags", u64, 0), ("preempt_count", u64, 8))
     members = [("thread_info", info, 0), ("self", pointer, 16), ("pid", signed, 24), ("migration_disabled", u16, 28)]
@@ -67,9 +67,9 @@ def build(folder: Path, *, btf: bool = True) -> Path:
     (folder / "types").write_bytes(types())
     (folder / "btf.S").write_text('.section .BTF, "a"\n.incbin "types"\n' if btf else "")
     compiler = [sys.executable, "-m", "ziglang", "clang", "-target", "aarch64-linux-none"]
-    flags = ["-O2", "-ffreestanding", "-fno-pic", "-mgeneral-regs-only", "-fno-sanitize=all", "-c"]
+    flags = ["-O2", "-g", "-gdwarf-aranges", "-ffreestanding", "-fno-pic", "-mgeneral-regs-only", "-fno-sanitize=all"]
     for source in (str(SOURCE), "btf.S"):
-        command = [*compiler, *flags, source, "-o", Path(source).stem + ".o"]
+        command = [*compiler, *flags, "-c", source, "-o", Path(source).stem + ".o"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
     linker = [sys.executable, "-m", "ziglang", "ld.lld", "-T", "script", "--no-relax", "-o", "vmlinux"]
     subprocess.run([*linker, "small_vmlinux.o", "btf.o"], cwd=folder, check=True, capture_output=True)

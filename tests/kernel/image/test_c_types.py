@@ -40,7 +40,8 @@ def writer() -> Writer:
 
 @pytest.mark.parametrize("target", ["aarch64-linux-gnu", "x86_64-linux-gnu"])
 def test_a_compiler_lays_the_types_out_as_the_kernel_did(writer: Writer, target: str, tmp_path: Path) -> None:
-    text = c_types(Btf(writer.data()), ["packed_entry", "holes", "cacheline", "flags", "everything", "BUSY"])
+    tags = ("packed_entry", "holes", "cacheline", "flags", "everything")
+    text = c_types(Btf(writer.data()), [*(f"struct {tag}" for tag in tags), "BUSY"])
     assert text.count("_Static_assert(sizeof") == 6  # those five, and struct node that everything holds
     source = tmp_path / "types.c"
     source.write_text(text + '_Static_assert(sizeof(enum state) == 1 && BUSY == 1, "");\n')
@@ -53,7 +54,7 @@ def test_what_is_only_pointed_to_is_declared_and_what_is_unknown_is_left_out(wri
     opaque = writer.type(TypeKind.FWD, "secret", 0)
     pointer = writer.type(TypeKind.PTR, "", opaque)
     writer.struct_("holder", 8, ("what", pointer, 0))
-    text = c_types(Btf(writer.data()), ["holder", "no_such_type"])
+    text = c_types(Btf(writer.data()), ["struct holder", "struct no_such_type", "nothing"])
     assert "struct secret;" in text and "struct secret *what;" in text
     assert "no_such_type" not in text
 

@@ -47,11 +47,8 @@ def test_a_static_key_that_is_on_turns_preemption_off(kernel: Path, tmp_path: Pa
 
 
 def test_what_the_harness_defines_replaces_the_kernels_function(kernel: Path, tmp_path: Path) -> None:
-    account = HARNESS.replace("\tguard_exit();", "\tguard_account();\n\tguard_exit();").replace(
-        "extern int", "extern void guard_account(void);\nextern int"
-    )
-    assert "fault" in {verdict.property.kind for verdict in checked(kernel, tmp_path, account, cpu=("lse",)).verdicts}
-    own = account + "unsigned long clock(void) { return 2; }\n"
+    assert "fault" in {verdict.property.kind for verdict in checked(kernel, tmp_path, ACCOUNTS, cpu=("lse",)).verdicts}
+    own = ACCOUNTS + "unsigned long clock(void) { return 2; }\n"
     assert checked(kernel, tmp_path, own, cpu=("lse",)).outcome is Outcome.HOLDS
 
 
@@ -68,6 +65,56 @@ def test_other_bytes_take_the_place_of_the_kernels(kernel: Path, tmp_path: Path)
     text = HARNESS + "CTXRACE_ATTEMPTS(2);\nCTXRACE_RECOVERS(attempt, body);\n"
     kinds = {v.property.kind: v.outcome for v in checked(kernel, tmp_path, text, cpu=("lse",), patch=never).verdicts}
     assert kinds["recovers"] is Outcome.VIOLATED
+
+
+ACCOUNTS = HARNESS.replace("\tguard_exit();", "\tguard_account();\n\tguard_exit();").replace(
+    "extern int", "extern void guard_account(void);\nextern int"
+)
+
+
+def test_a_stub_takes_the_place_of_a_function(kernel: Path, tmp_path: Path) -> None:
+    assert checked(kernel, tmp_path, ACCOUNTS, cpu=("lse",), stub=(("clock", 3),)).outcome is Outcome.HOLDS
+
+
+def test_what_nobody_defines_is_named_and_a_stub_defines_it(kernel: Path, tmp_path: Path) -> None:
+    text = HARNESS.replace("\tguard_exit();", "\tsomewhere_else();\n\tguard_exit();").replace(
+        "extern int", "extern void somewhere_else(void);\nextern int"
+    )
+    with pytest.raises(CtxraceError, match=r"uses what neither it nor .* defines: somewhere_else \(referenced by .*"):
+        checked(kernel, tmp_path, text)
+    assert checked(kernel, tmp_path, text, cpu=("lse",), stub=(("somewhere_else", 0),)).outcome is Outcome.HOLDS
+
+
+def test_a_statistic_may_be_a_member(kernel: Path, tmp_path: Path) -> None:
+    declared = "extern struct task_struct init_task;\nCTXRACE_STATISTIC(init_task.thread_info.flags);\n"
+    program = tmp_path / "harness.c"
+    program.write_text(HARNESS + "static struct { int a, b; } pair;\nCTXRACE_STATISTIC(pair.b);\n")
+    image = Build(kernel=str(kernel)).load(program).image
+    pair, second = image.variable("pair"), image.variable("pair.b")
+    assert pair is not None and second is not None and (second.address, second.size) == (pair.address + 4, 4)
+    assert image.variable("pair.c") is None and image.variable("nothing.b") is None
+    with pytest.raises(CtxraceError, match=r"has no variable 'init_task.thread_info.flags'"):
+        checked(kernel, tmp_path, HARNESS + declared)  # BTF has the types of per-CPU variables only
+
+
+def test_lines_of_the_kernel_are_shown_where_its_sources_are(kernel: Path, tmp_path: Path) -> None:
+    here = str(Path(__file__).parent)
+    for tree, text in (
+        (None, ""),
+        (here, '__asm__ volatile("661: ldr %w0, [%1]\\n"'),
+        (str(tmp_path), ""),
+    ):
+        (verdict,) = checked(kernel, tmp_path, source=tree).verdicts
+        assert verdict.interleaving is not None
+        sources = {event.source for event in verdict.interleaving.events}
+        assert {(Path(it.file).name, it.text) for it in sources if it} == {("small_vmlinux.c", text)}
+
+
+def test_an_instruction_that_is_refused_says_how_it_was_reached(kernel: Path, tmp_path: Path) -> None:
+    address = Vmlinux(kernel, architecture("arm64")).elf.address("guard_exit")
+    unknown = ((address, bytes.fromhex("00e03bd5")),)  # mrs x0, cntfrq_el0
+    with pytest.raises(CtxraceError, match=r"reached through .*guard_exit: define one of them in the harness, or pass"):
+        checked(kernel, tmp_path, cpu=("lse",), patch=unknown)
 
 
 def test_the_image_says_how_the_kernel_was_built(kernel: Path) -> None:

@@ -19,17 +19,18 @@ _MOST_DEFINITIONS = 20_000
 def c_types(types: Btf, names: Iterable[str]) -> str:
     """Return C definitions of the types called `names`, and of all that they contain.
 
-    names: tags of structs, unions and enums, typedefs, values of enums, and functions, which are declared; a name that
-    the kernel does not have is left out, and a function's whose parameters differ from file to file. A type that is
-    only pointed to is declared. Raises `ImageError` where the BTF is damaged.
+    names: tags with their keyword (``struct sock``), typedefs, values of enums, and functions, which are declared. A
+    name that the kernel does not have is left out, and a function whose parameters differ from file to file. A type
+    that is only pointed to is declared. Raises `ImageError` where the BTF is damaged.
     """
     writer = _Writer(types)
     wanted = frozenset(names)
     for name in sorted(wanted):
-        for kind in (TypeKind.TYPEDEF, *_COMPOSITE, *_ENUMS):
-            number = types.named(name, kind)
-            if number is not None:
-                writer.define(number)
+        keyword, _, tag = name.rpartition(" ")
+        kinds = [kind for kind, word in _WORDS.items() if word == keyword] if keyword else [TypeKind.TYPEDEF]
+        number = types.named(tag, *kinds)
+        if number is not None:
+            writer.define(number)
     for number in range(1, len(types)):
         found = types[number] if types.kind(number) in _ENUMS else None
         if found is not None and any(value.name in wanted for value in found.members):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
@@ -10,13 +11,13 @@ from ctxrace.kernel.image.task_struct import TaskStruct
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
 from ctxrace.machine.discovery import Discovery
-from ctxrace.machine.image import Image, Section, Symbol
+from ctxrace.machine.image import Image, Section, Symbol, shortest
 from ctxrace.machine.large_dwarf import LargeDebugInformation
 
 __all__ = ["KernelImage", "task_struct_of"]
 
 _LEFT_OUT = (".hyp", ".init", ".exit", ".rela", ".relr", ".altinst", ".BTF", "runtime", "__bug", ".note", ".pgtbl",
-             ".data..percpu")  # fmt: skip
+             ".orc", ".data..percpu")  # fmt: skip
 """Sections that the code of a running kernel does not use, by how their names begin; the last has its own place."""
 
 _MEMBERS = {"preempt_count": "thread_info.preempt_count", "pid": "pid", "migration_disabled": "migration_disabled",
@@ -30,7 +31,7 @@ class KernelImage(Image):
     """Join `harness`, which is linked beside the kernel, with the kernel's own code and data.
 
     patches: new bytes by address: what boot or the harness changes in the kernel's code. refused: why an address must
-    not be executed, for code that boot computes.
+    not be executed, for code that boot computes. tree: the kernel's sources, whose lines are shown.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class KernelImage(Image):
         types: Btf,
         patches: Mapping[int, bytes],
         refused: Mapping[int, str],
+        tree: Path | None = None,
     ) -> None:
         symbols = [symbol for same in kernel.elf.symbols.values() for symbol in same if symbol.kind]
         sections = (*harness.sections, *_sections(kernel, patches))
@@ -53,6 +55,7 @@ class KernelImage(Image):
         mine = [range(percpu.address, percpu.address + len(percpu.data))] if percpu is not None else []
         self.per_cpu = (kernel.per_cpu, *mine)
         self.discovery = Discovery(self._function_start, refused)
+        self.tree, self._found = tree, dict[Path, Path | None]()
         self._kernel_lines = LargeDebugInformation(kernel.elf)
 
     def _function_start(self, address: int) -> int:
@@ -64,7 +67,22 @@ class KernelImage(Image):
         if self.kernel.elf.section_at(address) is None:
             return super().source(address)
         found = self._kernel_lines.line_at(address)
-        return Source(found.file, found.line) if found is not None else None
+        if found is None:
+            return None
+        path = self._in_tree(found.path) if self.tree is not None else None
+        if path is None or self.tree is None:
+            return Source(shortest(found.file), found.line)
+        lines = self._text(self.tree / path)
+        text = lines[found.line - 1].strip() if 0 < found.line <= len(lines) else ""
+        return Source(str(path), found.line, text)
+
+    def _in_tree(self, path: Path) -> Path | None:
+        """Return where the source tree has the file that was `path` when the kernel was built, None: it has not."""
+        if path not in self._found:
+            parts = [part for part in path.parts if part not in ("/", ".", "..")]
+            known = (Path(*parts[start:]) for start in range(len(parts)))
+            self._found[path] = next((it for it in known if self.tree is not None and (self.tree / it).is_file()), None)
+        return self._found[path]
 
     def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
         """Spell bytes of a variable as C does, those of the kernel's per-CPU variables by its BTF."""
@@ -72,6 +90,10 @@ class KernelImage(Image):
         number = self._variables.get(name)
         known = self.types.field(number, offset, size) if number is not None else ""
         return f"{name}{known}" if known else super().place(symbol, offset, size)
+
+    def _part(self, symbol: Symbol, path: str) -> range | None:
+        number = self._variables.get(symbol.name)
+        return self.types.part(number, path) if number is not None else super()._part(symbol, path)
 
     @cached_property
     def _variables(self) -> dict[str, int]:
@@ -84,15 +106,18 @@ class KernelImage(Image):
 def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
     """Return where the kernel's task_struct has its members; raise `ImageError` where its BTF does not say."""
     places = {name: types.member("task_struct", path) or range(0) for name, path in _MEMBERS.items()}
+    number = types.named("task_struct", TypeKind.STRUCT)
+    size = types.size(number) if number is not None else 0
+    if kernel.arch.preempt_count_variable is not None:
+        places["preempt_count"] = range(size + 8, size + 16)  # a per-CPU variable: it is kept behind `current`
     for name in _NEEDED:
         if not places[name]:
             raise ImageError(
                 f"the BTF of {kernel.path} has no task_struct.{_MEMBERS[name]}; the layout of tasks cannot be known: "
                 "take a vmlinux with CONFIG_DEBUG_INFO_BTF"
             )
-    number = types.named("task_struct", TypeKind.STRUCT)
     assert number is not None
-    size, address = types.size(number), kernel.elf.address("init_task")
+    address = kernel.elf.address("init_task")
     fresh = kernel.read(address, size)
     if fresh is None:
         raise ImageError(f"{kernel.path}: init_task at {address:#x} is in no section; the file is damaged")

@@ -44,6 +44,11 @@ class TaskStruct:
         return 0xFFFF_FFFF & ~self.not_rescheduled
 
     @property
+    def stop(self) -> int:
+        """How many bytes are kept of a task: the struct, and what per-CPU variables hold of it while it is current."""
+        return max(self.current.stop, self.preempt_count.stop)
+
+    @property
     def current(self) -> range:
         """The bytes behind the struct that hold `current`, where that is a per-CPU variable."""
         return range(self.size, self.size + 8)

@@ -172,7 +172,8 @@ class Layout:
 
     def _place_statistics(self, names: Sequence[str], constant: bytearray, shared: bytearray) -> None:
         for name in names:
-            symbol = self.image.symbols[name]
+            symbol = self.image.variable(name)
+            assert symbol is not None
             base = self._on_this_cpu(symbol.address)
             region = next(it for it in self._regions if it.base <= base < it.base + it.size)
             blob = shared if region.kind is RegionKind.SHARED else constant
@@ -200,7 +201,7 @@ class Layout:
         address: the task whose address it has, None for its own. softirq: whether it is to serve a softirq.
         """
         struct = self.struct
-        fresh = bytearray(struct.fresh.ljust(struct.current.stop, b"\0"))
+        fresh = bytearray(struct.fresh.ljust(struct.stop, b"\0"))
         where = self.task_address(identity if address is None else address)
         if struct.fresh:
             inside = range(struct.address, struct.address + struct.size)
@@ -288,10 +289,18 @@ class Layout:
 
     def _own_regions(self, identity: int) -> list[Region]:
         regions = [Region(self.task_address(identity), self.struct.size, RegionKind.OWN, 0, "task_struct")]
-        counts = (self.image.arch.preempt_count_variable, self.struct.preempt_count)
-        for name, place in (counts, ("current_task", self.struct.current)):
-            symbol = self.image.symbols.get(name or "")
-            if symbol is not None and self.image.arch.preempt_count_variable:
+        if self.image.arch.preempt_count_variable is None:
+            return regions
+        count, task = self.struct.preempt_count, self.struct.current
+        # From v6.2 to v6.14 both are members of one variable (arch/x86/include/asm/current.h, struct pcpu_hot).
+        for name, place in (
+            (self.image.arch.preempt_count_variable, count),
+            ("pcpu_hot.preempt_count", count),
+            ("current_task", task),
+            ("pcpu_hot.current_task", task),
+        ):
+            symbol = self.image.variable(name)
+            if symbol is not None:
                 address = self._on_this_cpu(symbol.address)
                 regions.append(Region(address, symbol.size, RegionKind.OWN, place.start, symbol.name))
         return regions

@@ -19,6 +19,9 @@ _ADJUST = Varnode("register", 0x204, 1)  # AF, which SLEIGH does not compute
 _OVERFLOW = Varnode("register", 0x20B, 1)
 _RFLAGS = Varnode("register", 0x280, 8)
 _DIVIDE_ERROR = "divideError"
+# lock addl $0, -4(%rsp): smp_mb() (Linux arch/x86/include/asm/barrier.h), which leaves memory as it is, below the stack
+# pointer where an interrupt may change it, and says of the flags that they are lost.
+_MEMORY_BARRIER = bytes.fromhex("f0834424fc00")
 _ONE_PLACE = re.compile(r"[a-z]+|word ptr \[-?0x[0-9a-f]+\]")  # a register, or memory that no register points to
 _ADDRESS_SIZE = 0x67
 _LEGACY_PREFIXES = b"\xf0\xf2\xf3\x2e\x36\x3e\x26\x64\x65\x66\x67"  # SDM vol. 2, 2.1.1
@@ -39,6 +42,8 @@ def repair(instruction: Instruction) -> Instruction:
     mnemonic = f"{prefix} {name}" if prefix else name
     instruction = instruction._replace(mnemonic=mnemonic, operands=instruction.operands.lower())
     ops = instruction.ops
+    if instruction.code == _MEMORY_BARRIER:
+        return instruction._replace(ops=())
     untested = name in _REFUSED or (not ops and name not in _NO_OPERATION)
     if name == "verw":  # SLEIGH forgets that it reads its operand
         untested = not _ONE_PLACE.fullmatch(instruction.operands)

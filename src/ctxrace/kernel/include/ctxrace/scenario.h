@@ -44,8 +44,11 @@
 /* Interrupts also call their entries before the preempt count says that they have arrived, and when it no more does. */
 #define CTXRACE_ENTRY_WINDOW()	CTXRACE_RECORD("entry_window")
 
-/* A variable that only counts, so that nothing hangs on its value: it is left out, and reads as at the start. */
-#define CTXRACE_STATISTIC(variable)	CTXRACE_KNOWN(variable); CTXRACE_RECORD("statistic " CTXRACE_TEXT(variable))
+/*
+ * A variable that only counts, or a member of one, so that nothing hangs on its value: it is left out, and reads as at
+ * the start.
+ */
+#define CTXRACE_STATISTIC(variable)	CTXRACE_PLACE(variable); CTXRACE_RECORD("statistic " CTXRACE_TEXT(variable))
 
 /* The machine: how many CPUs, and its preemption: none, voluntary, full, lazy or rt. */
 #define CTXRACE_CPUS(count)							\
@@ -86,6 +89,8 @@ static __noipa __cold __maybe_unused void ctxrace_check_failed(const char *condi
 	__used __section(".ctxrace") __aligned(1) = words " " __FILE__ ":" CTXRACE_TEXT(__LINE__)
 #define CTXRACE_KNOWN(name)								\
 	extern __typeof__(name) name;							\
+	CTXRACE_PLACE(name)
+#define CTXRACE_PLACE(name)								\
 	static const void *const CTXRACE_UNIQUE(ctxrace_reference_)			\
 	__used __section(".ctxrace.refs") = (const void *)&name
 

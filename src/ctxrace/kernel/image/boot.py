@@ -1,0 +1,136 @@
+"""What boot writes into a kernel's code, and what a harness puts in its place."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ctxrace.core.errors import ImageError, ScenarioError
+from ctxrace.kernel.image.alternatives import ARM64_FEATURES, arm64_capabilities, arm64_patches
+from ctxrace.kernel.image.jump_labels import JumpLabel, jump_labels, key_on
+from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.image.x86_64 import x86_boot, x86_features, x86_jump, x86_no_operation, x86_site
+from ctxrace.machine.btf import Btf, TypeKind
+from ctxrace.machine.image import Symbol
+
+__all__ = ["AS_IT_IS", "Boot", "booted", "replaced"]
+
+_SCHEDULER = ("preempt_schedule", "preempt_schedule_notrace", "preempt_schedule_irq", "schedule", "__cond_resched")
+"""The entries of the scheduler: where a task may lose the CPU is for the context rules, so they return at once."""
+
+_RETURN_ZERO = {"EM_AARCH64": bytes.fromhex("00008052c0035fd6"), "EM_X86_64": bytes.fromhex("31c0c3")}
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """Say how the kernel was booted.
+
+    features: what the CPU has: on arm64 the names of `ARM64_FEATURES`, on x86-64 those of /proc/cpuinfo.
+    keys: static keys by name, and whether each is on; others are as the image has them.
+    edits: bytes that take the place of the image's, by address.
+    """
+
+    features: tuple[str, ...] = ()
+    keys: tuple[tuple[str, bool], ...] = ()
+    edits: tuple[tuple[int, bytes], ...] = ()
+
+
+AS_IT_IS = Boot()
+"""Without any feature that the kernel needs not, and with static keys as the image has them."""
+
+
+def booted(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], dict[int, str]]:
+    """Return what boot writes into the kernel's code, and why some of its addresses are refused.
+
+    Raises `ScenarioError`: no such feature or static key; `ImageError`: the kernel's tables are damaged.
+    """
+    if kernel.arch.elf_machine == "EM_AARCH64":
+        patches, refused = _arm64(kernel, types, boot)
+    elif kernel.arch.elf_machine == "EM_X86_64":
+        patches, refused = x86_boot(kernel, types, x86_features(kernel, boot.features))
+    else:
+        raise ImageError(
+            f"{kernel.path} is for {kernel.arch.name}; kernel images are checked for arm64 and x86-64 only, so far"
+        )
+    refused.update(_runtime_constants(kernel))
+    for name, on in boot.keys:
+        patches.update(_switched(kernel, name, on))
+    for address, data in boot.edits:
+        if kernel.read(address, len(data)) is None:
+            raise ScenarioError(f"--patch {address:#x}: the kernel has nothing there")
+        patches.pop(address, None)  # the last one wins
+        patches[address] = data
+    return patches, refused
+
+
+def _arm64(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], dict[int, str]]:
+    struct = types.named("arm64_cpu_capabilities", TypeKind.STRUCT)
+    places = [types.member("arm64_cpu_capabilities", name) for name in ("desc", "capability")]
+    if struct is None or places[0] is None or places[1] is None:
+        raise ImageError(f"the BTF of {kernel.path} has no struct arm64_cpu_capabilities; is it a whole kernel's?")
+    numbers = arm64_capabilities(kernel, types.size(struct), places[0].start, places[1].start)
+    present = set()
+    for name in boot.features:
+        if ARM64_FEATURES.get(name) not in numbers:
+            raise ScenarioError(f"--cpu {name}: no such CPU feature; ctxrace has: {', '.join(ARM64_FEATURES)}")
+        present.add(numbers[ARM64_FEATURES[name]])
+    new, computed = arm64_patches(kernel, frozenset(present))
+    refused = {}
+    for at, function in computed.items():
+        callback = kernel.elf.symbol_at(function)
+        refused[at] = f"boot computes this instruction, by {callback.name if callback else f'{function:#x}'}()"
+    return dict(new), refused
+
+
+def _runtime_constants(kernel: Vmlinux) -> dict[int, str]:
+    """Return why instructions are refused whose operand boot puts in (include/asm-generic/runtime-const.h)."""
+    refused: dict[int, str] = {}
+    for section in kernel.elf.sections:
+        if section.name.startswith(("runtime_ptr_", "runtime_shift_")):
+            data = kernel.elf.contents(section.name)
+            name = section.name.removeprefix("runtime_").partition("_")[2]
+            for at in range(0, len(data) - 3, 4):
+                place = section.address + at + int.from_bytes(data[at : at + 4], "little", signed=True)
+                # x86 names the operand, which lies behind the code and the prefixes of the instruction.
+                before = 3 if kernel.arch.elf_machine == "EM_X86_64" else 0
+                refused |= dict.fromkeys(range(place - before, place + 1), f"boot puts {name} into this instruction")
+    return refused
+
+
+def _switched(kernel: Vmlinux, name: str, on: bool) -> dict[int, bytes]:
+    """Return the new instructions of all sites of the static key `name`."""
+    key = kernel.elf.address(name)
+    sites = [site for site in jump_labels(kernel) if site.key == key]
+    if not sites:
+        raise ScenarioError(f"--static-key {name}: the kernel tests no static key of that name")
+    if key_on(kernel, key) == on:
+        return {}
+    return {site.code: _site(kernel, site, on) for site in sites}
+
+
+def _site(kernel: Vmlinux, site: JumpLabel, on: bool) -> bytes:
+    if kernel.arch.elf_machine == "EM_X86_64":
+        size = x86_site(kernel, site.code)
+        return x86_jump(site.code, site.target, size) if site.jumps(on) else x86_no_operation(size)
+    return _branch(kernel, site.code, site.target) if site.jumps(on) else bytes.fromhex("1f2003d5")
+
+
+def replaced(kernel: Vmlinux, symbols: Mapping[str, Symbol]) -> dict[int, bytes]:
+    """Return what goes to the harness in the place of the kernel's functions, and what makes the scheduler return.
+
+    symbols: what the harness defines.
+    """
+    patches = {}
+    for name in _SCHEDULER:
+        for symbol in kernel.elf.symbols.get(name, ()):
+            patches[symbol.address] = _RETURN_ZERO[kernel.arch.elf_machine]
+    for name, symbol in symbols.items():
+        for same in kernel.elf.symbols.get(name, ()):
+            if same.kind == "function":
+                patches[same.address] = _branch(kernel, same.address, symbol.address)
+    return patches
+
+
+def _branch(kernel: Vmlinux, source: int, target: int) -> bytes:
+    """Return the jump to `target` as it stands at `source`."""
+    if kernel.arch.elf_machine == "EM_X86_64":
+        return x86_jump(source, target, 5)
+    return (0x1400_0000 | (target - source >> 2) & 0x3FF_FFFF).to_bytes(4, "little")
