@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
+from ctxrace.core.errors import ExecutionError
+from ctxrace.core.setting import Setting
+from ctxrace.machine.image import Image
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Facts", "reads", "refusal", "returns", "writes"]
+__all__ = ["Facts", "reads", "refusal", "returns", "with_callers", "writes"]
 
 Fact = TypeVar("Fact")
 
@@ -67,3 +70,27 @@ def refusal(code: Lifter, liveness: Liveness) -> Callable[[Instruction], str]:
         return ""
 
     return find
+
+
+def with_callers(error: ExecutionError, address: int, image: Image, liveness: Liveness, stack: bytes) -> ExecutionError:
+    """Return `error`, which is about the instruction at `address`, with the functions through which a run came there.
+
+    stack: what is on the context's stack, from the stack pointer on.
+    """
+    function = image.function_at(address)
+    if function is None:
+        return error
+    through = "".join(f"{name} ➜ " for name in reversed(_callers(image, liveness, stack)) if name != function.name)
+    text = f"{error}; reached through {through}{function.name}: define one of them in the harness, or pass "
+    return ExecutionError(text, Setting("stub", function.name))
+
+
+def _callers(image: Image, liveness: Liveness, stack: bytes) -> list[str]:
+    """Return the functions to which return addresses on the stack lead, innermost first."""
+    found: list[str] = []
+    for at in range(0, len(stack) - image.arch.word + 1, image.arch.word):
+        address = int.from_bytes(stack[at : at + image.arch.word], image.arch.byte_order)
+        function = image.function_at(address) if liveness.is_after_call(address) else None
+        if function is not None and function.name not in found:
+            found.append(function.name)
+    return found

@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
-from ctxrace.core.setting import Setting
 from ctxrace.machine.evaluate import Registers, Trap, execute
-from ctxrace.machine.facts import Facts, reads, refusal, returns, writes
+from ctxrace.machine.facts import Facts, reads, refusal, returns, with_callers, writes
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
@@ -287,27 +286,14 @@ class _Run:
         try:
             return self._execute(instruction)
         except ExecutionError as error:
-            function = self.image.function_at(instruction.address)
-            if self.image.discovery is None or function is None:
+            if self.image.discovery is None:
                 raise
-            through = "".join(f"{name} ➜ " for name in reversed(self.callers()) if name != function.name)
-            text = f"{error}; reached through {through}{function.name}: define one of them in the harness, or pass "
-            raise ExecutionError(text, Setting("stub", function.name)) from None
-
-    def callers(self) -> list[str]:
-        """Return the functions to which return addresses on the stack lead, innermost first: for messages."""
-        words = bytes(self.memory.stack[max(self.stack_pointer() - self.stack.start, 0) :])
-        found: list[str] = []
-        for at in range(0, len(words) - 7, self.arch.word):
-            address = int.from_bytes(words[at : at + 8], self.arch.byte_order)
-            function = self.image.function_at(address) if self.machine.liveness.is_after_call(address) else None
-            if function is not None and function.name not in found:
-                found.append(function.name)
-        return found
+            words = bytes(self.memory.stack[max(self.stack_pointer() - self.stack.start, 0) :])
+            raise with_callers(error, instruction.address, self.image, self.machine.liveness, words) from None
 
     def _execute(self, instruction: Instruction) -> int:
-        if refused := self.machine.refusal[instruction.address]:
-            raise ExecutionError(refused)
+        if unknown := self.machine.refusal[instruction.address]:
+            raise ExecutionError(unknown)
         known = self.image.discovery
         if known is not None:
             if reason := known.refused.get(instruction.address):

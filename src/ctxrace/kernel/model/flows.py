@@ -271,7 +271,7 @@ class Flows:
                 return None
             memory.check_stack(len(stack) - len(after.stack), after.stack)
             memory.check_writes()
-        except (AddressObserved, Fault, ForeignAccess):
+        except (AddressObserved, Fault, FirstWrite, ForeignAccess):
             return None
         return _plain(after), memory
 

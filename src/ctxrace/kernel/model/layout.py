@@ -293,12 +293,8 @@ class Layout:
             return regions
         count, task = self.struct.preempt_count, self.struct.current
         # From v6.2 to v6.14 both are members of one variable (arch/x86/include/asm/current.h, struct pcpu_hot).
-        for name, place in (
-            (self.image.arch.preempt_count_variable, count),
-            ("pcpu_hot.preempt_count", count),
-            ("current_task", task),
-            ("pcpu_hot.current_task", task),
-        ):
+        names = {self.image.arch.preempt_count_variable: count, "pcpu_hot.preempt_count": count}
+        for name, place in {**names, "current_task": task, "pcpu_hot.current_task": task}.items():
             symbol = self.image.variable(name)
             if symbol is not None:
                 address = self._on_this_cpu(symbol.address)
