@@ -9,11 +9,11 @@ from typing import Annotated, Any, ClassVar
 import typer
 
 from ctxrace.bpf.guards.case import MODELS, Case, cases
-from ctxrace.bpf.guards.run import run
+from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
-from ctxrace.cli.output import exit_status, explain, report_width, unfinished, write
+from ctxrace.cli.output import deliver, exit_status, explain, report_width, results_as, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
@@ -21,6 +21,7 @@ from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.rules.preemption import Preemption
+from ctxrace.report.formats.render import Format
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
 from ctxrace.report.text import render_result, render_table
@@ -65,7 +66,7 @@ def bpf(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    output: opt.OutputOptions,
+    output: opt.ResultsOptions,
     guard: Annotated[
         list[str] | None, typer.Option("--guard", metavar="NAME", help="default: all", rich_help_panel="Guard")
     ] = None,
@@ -89,8 +90,10 @@ def bpf(
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs))
     if output.json:
-        sys.stdout.write(to_json(results))
+        deliver(to_json(results), output)
         sys.stderr.write(unfinished(results, len(chosen) + len(whole)))
+    elif output.format is not Format.TEXT:
+        deliver(results_as(output.format, results, not_searched([*chosen, *whole], results)), output)
     else:
         hint = (
             "below"

@@ -23,7 +23,7 @@ def check(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     strict: opt.Strict,
-    output: opt.OutputOptions,
+    output: opt.ResultsOptions,
     mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
     coverage: Annotated[bool, typer.Option("--coverage", help="also print which lines were executed")] = False,
     flags: opt.Flags = None,

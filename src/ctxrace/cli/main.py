@@ -8,16 +8,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ctxrace.cli.status import Status
-from ctxrace.core.errors import CtxraceError, LimitReached, ToolchainError
+from ctxrace.core.errors import CtxraceError, LimitReached, OutputError, ToolchainError
 
 __all__ = ["main"]
 
 _CANNOT_WRITE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 ERROR_SCHEMA = "ctxrace-error/1"
-
-
-class _NotWrittenError(Exception):
-    """The report cannot be written."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -34,16 +30,16 @@ def _status(words: list[str]) -> int:
     """Run the command line and return its exit status; what goes wrong is said on standard error."""
     try:
         if sys.stdout is None:
-            raise _NotWrittenError("standard output is closed, so that no report can be written")
+            raise OutputError("standard output is closed, so that no report can be written")
         return _run(words)
     except LimitReached as limit:
         return _end(words, Status.INCOMPLETE, f"incomplete: {limit}", limit)
+    except OutputError as error:
+        return _end([], Status.NOT_WRITTEN, str(error))  # nor can an error be
     except CtxraceError as error:
         from ctxrace.cli.options import flag
 
         return _end(words, Status.BAD_INPUT, error.spelled(flag), error)
-    except _NotWrittenError as error:
-        return _end([], Status.NOT_WRITTEN, str(error))  # nor can an error be
     except BrokenPipeError:
         return Status.NOT_READ
     except MemoryError:
@@ -66,7 +62,7 @@ def _internal(words: Sequence[str], error: Exception) -> int:
 def _run(words: list[str]) -> int:
     """Run a verb, write its report to the end, and return its exit status.
 
-    Raises `BrokenPipeError` where nobody reads the report, `_NotWrittenError` where it cannot be written.
+    Raises `BrokenPipeError` where nobody reads the report, `OutputError` where it cannot be written.
     """
     stdout = sys.stdout
     if hasattr(stdout, "reconfigure"):
@@ -87,7 +83,7 @@ def _run(words: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
         if isinstance(error, BrokenPipeError):
             raise
-        raise _NotWrittenError(f"cannot write the report to standard output: {error.strerror}") from None
+        raise OutputError(f"cannot write the report to standard output: {error.strerror}") from None
 
 
 def _typed(words: list[str]) -> int:

@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.guards.run import run
+from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import exit_status, explain, unfinished, write
+from ctxrace.cli.output import deliver, exit_status, explain, results_as, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.program import Build
+from ctxrace.report.formats.render import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.models import render_models
 
@@ -31,7 +32,7 @@ def models(
     build: Annotated[Build, opt.BUILD_GROUP.but("arch")],
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    output: opt.OutputOptions,
+    output: opt.ResultsOptions,
     guard: Annotated[
         list[str] | None, typer.Option("--guard", metavar="NAME", help=f"default: {', '.join(DEFAULT_GUARDS)}")
     ] = None,
@@ -44,8 +45,10 @@ def models(
     with searching(f"exploring {len(keys)} cases"):
         results = list(run(list(keys), jobs))
     if output.json:
-        sys.stdout.write(to_json(results))
+        deliver(to_json(results), output)
         sys.stderr.write(unfinished(results, len(keys)))
+    elif output.format is not Format.TEXT:
+        deliver(results_as(output.format, results, not_searched(list(keys), results)), output)
     else:
         write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)), output)
     explain(results, output)

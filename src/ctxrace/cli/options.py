@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from inspect import Parameter, Signature, signature
+from pathlib import Path
 from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
@@ -24,10 +25,11 @@ from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
+from ctxrace.report.formats.render import Format
 from ctxrace.report.layout import printable
 
 __all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
-           "LimitOptions", "OutputOptions", "Strict", "announced", "compiled", "flag", "with_groups",
+           "LimitOptions", "OutputOptions", "ResultsOptions", "Strict", "announced", "compiled", "flag", "with_groups",
            "without"]  # fmt: skip
 
 
@@ -171,11 +173,37 @@ def _color(text: str) -> Color:
         raise ScenarioError(Setting("color", text), f" is none of {', '.join(Color)}") from None
 
 
+def _format(text: str) -> Format:
+    try:
+        return Format(text)
+    except ValueError:
+        raise ScenarioError(Setting("format", text), f" is none of {', '.join(Format)}") from None
+
+
+def _file(text: str) -> str:
+    """Return the name of a file that may be written; what can be said against it is said before the search."""
+    path = Path(text)
+    if not text or path.is_dir():
+        raise ScenarioError(Setting("output", text), " is a directory; name a file")
+    if not path.parent.is_dir():
+        raise ScenarioError(Setting("output", text), f": there is no directory {path.parent}; make it first")
+    return text
+
+
+def _output(given: Mapping[str, Any]) -> Output:
+    output = Output(**_read(OUTPUT, given))
+    if output.json and output.format is not Format.TEXT:
+        raise ScenarioError(Setting("format", str(output.format)), " and JSON are two formats; leave one of them out")
+    return output
+
+
 OUTPUT = (
     Option("json", "", "print JSON instead of text, errors too", bool),
     Option("quiet", "", "print the answer alone", bool),
     Option("verbose", "", "say on standard error what it took, and where an internal error happened", bool),
     Option("color", "WHEN", "auto (on a terminal without NO_COLOR), always or never", _color),
+    Option("format", "NAME", "text (default), or for machines: " + ", ".join(list(Format)[1:]), _format),
+    Option("output", "FILE", "write the report to FILE, whole or not at all", _file, field="file"),
 )
 """The options of `Output`."""
 STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
@@ -185,7 +213,8 @@ ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT)
 
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
 BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**_read(BUILD, given)))
-OUTPUT_GROUP = Group("Output", OUTPUT, lambda given: Output(**_read(OUTPUT, given)))
+RESULTS_GROUP = Group("Output", OUTPUT, _output)
+OUTPUT_GROUP = RESULTS_GROUP.but("format", "output")
 CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER, given)).but("rcu")
 """The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
 
@@ -196,6 +225,7 @@ LimitOptions = Annotated[Limits, Group("Limits", LIMITS, _bounds)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
 Strict = Annotated[bool, Group("Limits", (STRICT,), lambda given: bool(given.get("strict")))]
 OutputOptions = Annotated[Output, OUTPUT_GROUP]
+ResultsOptions = Annotated[Output, RESULTS_GROUP]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
 Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG", help="after --: more flags for the compiler")]

@@ -3,21 +3,30 @@
 import os
 import resource
 import shutil
+import stat
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
 from typing import NamedTuple
 
 from rich.console import Console
 
 from ctxrace.cli.status import Status, status_of
+from ctxrace.core.errors import OutputError, ScenarioError
+from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.report.formats.render import Format, render
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import printable, wrap
 from ctxrace.report.mail import render_result_mail
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
-__all__ = ["PLAIN", "Color", "Output", "exit_status", "explain", "print_result", "report_width", "unfinished", "write"]
+__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "print_result", "report_width",
+           "results_as", "tests_as", "unfinished", "write"]  # fmt: skip
 
 
 _WIDEST = 200  # columns of a report
@@ -36,19 +45,25 @@ class Output(NamedTuple):
     """How a report is printed.
 
     quiet: only the answer, which is its first line. verbose: say on standard error what it took.
+    format: for machines, or text. file: where it is written instead of standard output; empty: it is not.
     """
 
     json: bool = False
     quiet: bool = False
     verbose: bool = False
     color: Color = Color.AUTO
+    format: Format = Format.TEXT
+    file: str = ""
 
 
 PLAIN = Output()
 
 
 def write(text: str, output: Output = PLAIN) -> None:
-    """Print a report on standard output, in colour on a terminal."""
+    """Print a report on standard output, in colour on a terminal; or write it to the file that `output` names."""
+    if output.file:
+        deliver(_answer(text) if output.quiet else text, output)
+        return
     forced = {Color.AUTO: None, Color.ALWAYS: True, Color.NEVER: False}[output.color]
     plain = False if output.color is Color.ALWAYS else None
     console = Console(file=sys.stdout, highlight=False, force_terminal=forced, no_color=plain)
@@ -57,13 +72,67 @@ def write(text: str, output: Output = PLAIN) -> None:
 
 def print_result(result: Result, output: Output, *, mail: bool = False) -> None:
     """Print one result on standard output; mail: as text for a mail or a commit message."""
+    if mail and (output.json or output.format is not Format.TEXT):
+        raise ScenarioError("--mail is a form of its own; leave out --json and --format")
     if output.json:
-        sys.stdout.write(to_json([result]))
+        deliver(to_json([result]), output)
+    elif output.format is not Format.TEXT:
+        deliver(results_as(output.format, [result]), output)
     elif mail:
-        sys.stdout.write(render_result_mail(result))
+        deliver(render_result_mail(result), output)
     else:
         write(render_result(result, report_width()), output)
     explain([result], output)
+
+
+def results_as(format: Format, results: Sequence[Result], missing: Sequence[str] = ()) -> str:
+    """Return results in a format for machines; missing: what would show those that Ctrl-C came before."""
+    names = [result.case for result in results]
+    if len(set(names)) < len(names):  # a guard in several scenarios
+        names = [result.command for result in results]
+    found = [trial_of(name, result) for name, result in zip(names, results, strict=True)]
+    return tests_as(format, [*found, *(Trial(name, error="interrupted before it was searched") for name in missing)])
+
+
+def tests_as(format: Format, found: Sequence[Trial]) -> str:
+    """Return what was tested in a format for machines."""
+    return render(format, found, version("ctxrace"))
+
+
+def deliver(text: str, output: Output) -> None:
+    """Write `text` to standard output, or to the file that `output` names: whole, or not at all.
+
+    Raises `OutputError` if that cannot be; then the file is as it was.
+    """
+    if not output.file:
+        sys.stdout.write(text)
+        return
+    path = Path(output.file)
+    try:
+        if path.exists() and not path.is_file():  # a terminal, a pipe: nothing in it can be destroyed
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        else:
+            _replace(Path(os.path.realpath(path)), text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise OutputError(f"cannot write the report to {path}: {error.strerror}; what was there is as it was") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    """Let `path` hold `data` from one moment to the next, with the permissions that it had."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        Path(name).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~umask)
+        Path(name).replace(path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
 
 
 def report_width() -> int:

@@ -13,6 +13,7 @@ __all__ = [
     "ExecutionError",
     "ImageError",
     "LimitReached",
+    "OutputError",
     "ScenarioError",
     "ToolchainError",
 ]
@@ -63,3 +64,7 @@ class ExecutionError(CtxraceError):
 
 class LimitReached(CtxraceError):
     """The time or the memory that a command may use is used up, so that nothing is decided: exit status 3, not 2."""
+
+
+class OutputError(CtxraceError):
+    """A report cannot be written: the disk is full, or the place is none for a file: exit status 74, not 2."""

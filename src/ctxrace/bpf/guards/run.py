@@ -10,7 +10,7 @@ from ctxrace.bpf.processes import Stop, each
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.verdict import Outcome, Result
 
-__all__ = ["run"]
+__all__ = ["not_searched", "run"]
 
 
 def run(wanted: Sequence[Case], jobs: int) -> list[Result]:
@@ -27,6 +27,12 @@ def run(wanted: Sequence[Case], jobs: int) -> list[Result]:
                  for case, number in zip(wanted, alone, strict=True)]  # fmt: skip
         groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
     return [result for results in each(_check_all, groups, jobs) for result in results or ()]
+
+
+def not_searched(wanted: Sequence[Case], results: Sequence[Result]) -> list[str]:
+    """Return the commands of the cases that have no result, as Ctrl-C or a limit came before."""
+    begun = {result.command for result in results}
+    return [case.command for case in wanted if case.command not in begun]
 
 
 def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:

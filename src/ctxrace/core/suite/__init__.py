@@ -1,0 +1,1 @@
+"""Suites: what files say of themselves, and whether that is so."""

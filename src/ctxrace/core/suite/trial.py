@@ -1,0 +1,68 @@
+"""What was expected of a file or guard, and what was found: facts for reports that machines read."""
+
+from dataclasses import dataclass
+
+from ctxrace.core.source import Source
+from ctxrace.core.verdict import Outcome, Result, Verdict
+
+__all__ = ["Check", "Trial", "trial_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One property, with what was found of it and what was expected.
+
+    name: the property. expected: that it holds, unless a file says otherwise. source: where it says so.
+    """
+
+    name: str
+    outcome: Outcome
+    expected: Outcome = Outcome.HOLDS
+    verdict: Verdict | None = None
+    source: Source | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the outcome is the expected one."""
+        return self.outcome is self.expected
+
+    @property
+    def undecided(self) -> bool:
+        """Whether too little was found out to say whether it is as expected."""
+        return not self.as_expected and self.outcome is Outcome.INCOMPLETE
+
+    @property
+    def reason(self) -> str:
+        """Why nothing was decided, or what is to be known about the interleaving."""
+        return self.verdict.reason if self.verdict else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A file or guard that was tested.
+
+    name: the file or guard. result: None where there is none. checks: one for each property.
+    error: why there is no result. bad_input: whether that is because the input is bad, and not because time ran out.
+    """
+
+    name: str
+    result: Result | None = None
+    checks: tuple[Check, ...] = ()
+    error: str = ""
+    bad_input: bool = False
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether it was decided, and everything is as expected. Where nothing was checked, nothing is."""
+        return bool(self.checks) and not self.error and all(check.as_expected for check in self.checks)
+
+    @property
+    def unlike(self) -> bool:
+        """Whether something contradicts what was expected."""
+        return any(not check.as_expected and not check.undecided for check in self.checks)
+
+
+def trial_of(name: str, result: Result) -> Trial:
+    """Return `result` as a test of `name` in which everything is expected to hold."""
+    checks = tuple(Check(str(verdict.property), verdict.outcome, verdict=verdict) for verdict in result.verdicts)
+    return Trial(name, result, checks)

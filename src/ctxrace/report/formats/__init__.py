@@ -1,0 +1,1 @@
+"""Reports for machines: one file for each format. Start with render.py, the table of them."""

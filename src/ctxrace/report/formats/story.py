@@ -1,0 +1,61 @@
+"""What every format says of a check: a sentence, the interleaving as a mail draws it, and the C line to show it at."""
+
+from collections.abc import Sequence
+
+from ctxrace.core.ending import CheckFalse
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.source import Source
+from ctxrace.core.suite.trial import Check, Trial
+from ctxrace.core.verdict import Outcome
+from ctxrace.report.layout import clean
+from ctxrace.report.mail import render_interleaving_mail
+from ctxrace.report.sentences.ending import ending_sentence
+
+__all__ = ["counts", "drawn", "message", "place"]
+
+
+def message(check: Check) -> str:
+    """Return in one line what is to be said of `check`; empty: it holds, as was expected."""
+    run = check.verdict.interleaving if check.verdict else None
+    ending = ending_sentence(run.endings[0]) if run and run.endings else ""
+    what = [f"{check.name}: {check.outcome}"]
+    if check.expected is not Outcome.HOLDS:
+        what[0] += ", as expected" if check.as_expected else f", and {check.expected} was expected"
+    elif check.as_expected:
+        return ""
+    what += [part for part in (ending, f"{run.length}" if run else "", check.reason) if part]
+    return clean("; ".join(what))
+
+
+def drawn(check: Check, found: Trial) -> str:
+    """Return the interleaving as a mail draws it, with the command that shows all; empty where there is none."""
+    run = check.verdict.interleaving if check.verdict else None
+    if run is None:
+        return ""
+    again = f"\nagain: {clean(found.result.command)}\n" if found.result and found.result.command else ""
+    return render_interleaving_mail(run) + again
+
+
+def place(check: Check) -> Source | None:
+    """Return the C line of a violation: that of the check, or of the last event that has one; else of what expects."""
+    run = check.verdict.interleaving if check.verdict else None
+    return (_end(run) if run else None) or check.source
+
+
+def _end(run: Interleaving) -> Source | None:
+    for ending in run.endings:
+        if isinstance(ending, CheckFalse) and ending.source is not None:
+            return ending.source
+    return next((event.source for event in reversed(run.events) if event.source is not None), None)
+
+
+def counts(found: Sequence[Trial]) -> tuple[int, int, int]:
+    """Return how many checks there are, how many contradict what was expected, and how many are not decided.
+
+    What has no result counts as one that is not decided.
+    """
+    checks = [check for one in found for check in one.checks]
+    broken = sum(bool(one.error) or not one.checks for one in found)
+    undecided = sum(check.undecided for check in checks)
+    unlike = sum(not check.as_expected for check in checks) - undecided
+    return len(checks) + broken, unlike, undecided + broken
