@@ -7,15 +7,16 @@ by prog->active.
 
 import pytest
 
-from ctxrace.bpf.programs.check import check_pair
+from ctxrace.bpf.programs.check import check_pair, stuck
 from ctxrace.bpf.programs.elf.object import load_object
+from ctxrace.bpf.programs.meet.pair import Topic
 from ctxrace.bpf.programs.rules import meeting, placement
 from ctxrace.bpf.programs.whole import Request, placed_programs
 from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.rules.contexts import Level
 
 from .compiled import compile_text, compiled
-from .verdicts import LIMITS, broken, kernel, outcome, placed
+from .verdicts import LIMITS, answers, broken, kernel, outcome, placed
 
 FULL = kernel("7.0", "full")
 LAZY = kernel("7.0", "lazy")
@@ -166,3 +167,11 @@ def test_elements_by_different_numbers() -> None:
     text = BY_CPU.replace("count(cpu())", "count(2)")
     assert broken(compile_text(text, "-DSECOND_KEY=3"), "first", "second", FULL) == set()
     assert broken(compile_text(text, "-DSECOND_KEY=2"), "first", "second", FULL) == {"lost update counters"}
+
+
+def test_a_level_that_is_lost_stays_for_ever() -> None:
+    """Two tasks leave a plain level at 1 or below 0: each further run counts up and down again, from there."""
+    path = compiled("guards", "-DNEST_PLAIN")
+    found = [a for a in answers(path, "first", "second", FULL) if a.question.topic is Topic.GUARD]
+    assert [answer.outcome for answer in found] == [Outcome.VIOLATED]
+    assert all(stuck(answer) for answer in found)
