@@ -1,6 +1,7 @@
 """Replay a schedule: take exactly its steps, and tell them as the search would."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain, repeat
 from typing import Any
 
@@ -11,6 +12,7 @@ from ctxrace.core.schedule import Schedule
 from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand
 from ctxrace.explore.possible import reaches_goal
+from ctxrace.kernel.check import explore
 from ctxrace.kernel.model.assumptions import every_way
 from ctxrace.kernel.model.build import system_for
 from ctxrace.kernel.model.smp import SmpSystem
@@ -19,6 +21,7 @@ from ctxrace.kernel.narrate.tell import narrate, narrator_for
 from ctxrace.kernel.program import Program
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.scenario import Scenario, validate
+from ctxrace.machine.discovery import Discovered
 
 __all__ = ["replay"]
 
@@ -35,6 +38,8 @@ def replay(
     other code or another scenario, or says something that cannot happen.
     """
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
+    if program.image.discovery is not None:
+        explore(program, scenario)  # of such an image, which steps are events depends on what the search has found
     fingerprints: tuple[str, str] = ("", "")
     # What was found out while the schedule was made (whether tasks can be told apart, ...) is in its fingerprint.
     for assumed in every_way():
@@ -58,8 +63,9 @@ def _with_hang(system: KernelSystem | SmpSystem, run: Run) -> Run:
     """Return `run`, whose last step breaks `HANG` where no entry in flight after it can come to its end."""
     if run:
         state, step = run[-1]
-        if HANG not in step.witnessed and reaches_goal(system, step.state, HANG, _MOST_STATES) is False:
-            return [*run[:-1], (state, step._replace(broken=(*step.broken, HANG)))]
+        with suppress(Discovered):  # a part of the image that the search had no need of: not known to hang
+            if HANG not in step.witnessed and reaches_goal(system, step.state, HANG, _MOST_STATES) is False:
+                return [*run[:-1], (state, step._replace(broken=(*step.broken, HANG)))]
     return run
 
 

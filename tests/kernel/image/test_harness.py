@@ -7,10 +7,12 @@ from typing import Any
 import pytest
 
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.check import check
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.kernel.program import Build
+from ctxrace.kernel.replay import replay
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.arch import architecture
 
@@ -108,6 +110,16 @@ def test_lines_of_the_kernel_are_shown_where_its_sources_are(kernel: Path, tmp_p
         assert verdict.interleaving is not None
         sources = {event.source for event in verdict.interleaving.events}
         assert {(Path(it.file).name, it.text) for it in sources if it} == {("small_vmlinux.c", text)}
+
+
+def test_a_schedule_is_replayed_on_the_kernel(kernel: Path, tmp_path: Path) -> None:
+    (verdict,) = checked(kernel, tmp_path).verdicts
+    told = verdict.interleaving
+    assert told is not None
+    again, broken = replay(Build(kernel=str(kernel)).load(tmp_path / "harness.c"), Schedule.parse(told.schedule))
+    assert (again, broken) == (told, (verdict.property,))
+    with pytest.raises(CtxraceError, match="the schedule was made for other machine code"):
+        replay(Build(kernel=str(kernel), cpu=("lse",)).load(tmp_path / "harness.c"), Schedule.parse(told.schedule))
 
 
 def test_an_instruction_that_is_refused_says_how_it_was_reached(kernel: Path, tmp_path: Path) -> None:

@@ -182,7 +182,9 @@ class Contexts:
         code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
         demands = replace(self.scenario, properties=())
         explored = (watched(self.scenario.properties), self.folded, self.blind, self.layout.shared_stacks)
-        scenario = repr((demands, explored)).encode()
+        found = self.image.discovery  # which memory counts as shared decides which steps are events
+        parts = (demands, explored) if found is None else (demands, explored, tuple(found.written()))
+        scenario = repr(parts).encode()
         return sha256(code).hexdigest()[:8], sha256(scenario).hexdigest()[:8]
 
     def has_checks(self) -> bool:
