@@ -73,3 +73,14 @@ def test_what_is_not_known_is_named(body: str, why: Doubt, what: str) -> None:
     function = loaded.functions["program"]
     assert list(follow_alone(Code(loaded), function.section, 0).doubts) == [(why, what)]
     assert follow_alone(Code(loaded, frozenset({what})), function.section, 0).doubts == {}, "the user says so"
+
+
+@pytest.mark.parametrize("place", ["r10 - 520", "r10 + 0", "r10 - 4096"])
+def test_what_is_beyond_the_stack_is_named(place: str) -> None:
+    """The verifier lets none of it through; a damaged object may have it all the same."""
+    body = f'asm volatile("r1 = 0; *(u64 *)({place}) = r1; r1 = *(u64 *)({place});" ::: "r1", "memory");'
+    loaded = load_object(compile_text(f'{HEADER}SEC("raw_tp/x") int program(void *ctx) {{ {body} return 0; }}'))
+    function = loaded.functions["program"]
+    doubts = follow_alone(Code(loaded), function.section, 0).doubts
+    assert len(doubts) == 2
+    assert all(why is Doubt.ADDRESS and what.endswith("is beyond the stack") for why, what in doubts)

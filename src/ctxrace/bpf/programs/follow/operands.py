@@ -261,14 +261,27 @@ class Operands:
 
     def _read_private(self, spot: Spot, off: int, size: int) -> Value:
         low, high = spot.low + off, spot.high + off
-        if spot.region.space is Space.STACK and low == high:
-            return self.env.load(int(spot.region.name), low, size)
         if spot.region.space is Space.STACK:
-            for at in range(max(low, -STACK_SIZE), min(high, -1) + size):
-                self.env.load(int(spot.region.name), at, 1)
+            depth, span = int(spot.region.name), self._on_stack(low, high, size)
+            if span and low == high:
+                return self.env.load(depth, low, size)
+            for at in span:
+                self.env.load(depth, at, 1)
         if spot.region.space is Space.DATA and low == high:
             return self._read_only(spot.region.name, low, size)
         return self.unknown(8 * size)
+
+    def _on_stack(self, low: int, high: int, size: int) -> range:
+        """Return the bytes of a stack that `size` bytes at an offset from `low` to `high` may be.
+
+        The verifier lets nothing beyond a stack through. What a range covers there is left out; what is there for
+        certain is a doubt.
+        """
+        span = range(max(low, -STACK_SIZE), min(high + size, 0))
+        if not span or (low == high and len(span) < size):
+            self.world.doubt(self.node, Doubt.ADDRESS, f"{self.x} is beyond the stack")
+            return range(0)
+        return span
 
     def _read_only(self, name: str, offset: int, size: int) -> Value:
         """Read-only data is set by user space before the program is loaded: a number that stays the same."""
@@ -291,11 +304,11 @@ class Operands:
 
     def _write_stack(self, spot: Spot, off: int, size: int, value: Value, *, certain: bool) -> None:
         low, high, depth = spot.low + off, spot.high + off, int(spot.region.name)
-        if low == high and certain:
+        span = self._on_stack(low, high, size)
+        if span and low == high and certain:
             self.env.store(depth, low, size, value)
-        else:
-            low, high = max(low, -STACK_SIZE), min(high, -1)
-            self.env.smash(depth, low, max(high - low, 0) + size, certain=False)
+        elif span:
+            self.env.smash(depth, span.start, len(span), certain=False)
 
     def copy(self, kind: str, pointer: Value, low: int, high: int) -> None:
         """Let a helper touch from `low` to `high` bytes: ``r``, ``w``, ``p`` or ``s`` as in `helpers`."""
@@ -304,9 +317,9 @@ class Operands:
             self.world.copy(self.node, kind, spots, low, high)
         if isinstance(pointer, Pointer):
             for spot in pointer.spots:
-                if spot.region.space is Space.STACK:
-                    first = max(spot.low, -STACK_SIZE)
-                    length = min(spot.high, 0) - first + min(high, STACK_SIZE)
-                    if kind in "wp":
-                        self.env.smash(int(spot.region.name), first, length, certain=kind == "w" and low == high
-                                       and spot.low == spot.high and len(pointer.spots) == 1)  # fmt: skip
+                if spot.region.space is Space.STACK and kind in "wp" and high:
+                    span = self._on_stack(spot.low, spot.high, min(high, STACK_SIZE if low < high else high))
+                    exact = low == high and spot.low == spot.high and len(pointer.spots) == 1
+                    if span:
+                        depth = int(spot.region.name)
+                        self.env.smash(depth, span.start, len(span), certain=kind == "w" and exact)
