@@ -10,8 +10,9 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 
-from ctxrace.core.suite.trial import trial_of
-from ctxrace.core.verdict import Result
+from ctxrace.core.source import Source
+from ctxrace.core.suite.trial import Check, Trial, trial_of
+from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.formats.sarif import SCHEMA, render_sarif
 
 from ..test_text import both_inside, results
@@ -71,6 +72,22 @@ def test_hostile_names_are_text() -> None:
 @given(results)
 def test_any_result_is_valid(shown: Result) -> None:
     log(render_sarif([trial_of(shown.case, shown)], "1"))
+
+
+@pytest.mark.parametrize(
+    ("file", "uri"),
+    [
+        ("a b.c", "a%20b.c"),
+        ("bad\udcff.c", "bad%FF.c"),
+        ("\ud800.c", "%3F.c"),
+        ("c:a.c", "c%3Aa.c"),
+        ("/x/ü.c", "file:///x/%C3%BC.c"),
+    ],
+)
+def test_a_file_is_a_uri(file: str, uri: str) -> None:
+    check = Check("check", Outcome.HOLDS, Outcome.VIOLATED, None, Source(file, 1))
+    (result,) = log(render_sarif([Trial("a", None, (check,))], "1"))["results"]
+    assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == uri
 
 
 def test_the_schema_is_strict() -> None:

@@ -87,7 +87,11 @@ def _physical(source: Source) -> dict[str, Any]:
 
 def _uri(file: str) -> str:
     """Return a file as a URI: relative as it was named, or absolute. Its bytes need not be UTF-8."""
-    quoted = quote(file, errors="surrogateescape")
+    try:
+        data = file.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # no file is called so
+        data = file.encode("utf-8", "replace")
+    quoted = quote(data)
     return f"file://{quoted}" if quoted.startswith("/") else quoted
 
 
