@@ -11,7 +11,7 @@ from ctxrace.core.nested import Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.flows import Role
-from ctxrace.kernel.model.state import UNLIMITED, Arrive, KernelState, Task
+from ctxrace.kernel.model.state import CRASHED, UNLIMITED, Arrive, KernelState, Task
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.coverage import runs
 from ctxrace.kernel.properties.demands import Exclusive
@@ -74,8 +74,8 @@ class NestedInterrupts:
         return KernelState(after.shared, 0, current, (), after.interrupts[-1:], arrivals)
 
     def ended(self, state: KernelState) -> bool:
-        """Return whether the handler has returned."""
-        return not state.interrupts
+        """Return whether the handler has returned. After a fault nobody does."""
+        return not state.interrupts and state.shared != CRASHED
 
     def returned(self, step: Step, end: KernelState) -> Return:
         """Return how the context goes on that the handler of `step` cut in on, and what is broken at that moment."""
