@@ -12,6 +12,7 @@ from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.image.boot import Boot
 from ctxrace.kernel.image.harness import load_harness
+from ctxrace.kernel.image.uncalled import refuse_uncalled
 from ctxrace.kernel.model.layout import linker_script
 from ctxrace.kernel.option import Option
 from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
@@ -100,10 +101,18 @@ class Build:
     def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
         assert self.kernel is not None
         if not is_source(path):
-            raise ScenarioError(Setting("kernel", self.kernel), f" needs a harness in C, and {path} is none")
+            raise ScenarioError(
+                Setting("kernel", self.kernel),
+                f" needs a harness in C, and {path} is none; to check an object by itself, leave it out",
+            )
+        kernel = Path(self.kernel)
+        if kernel.is_dir():  # a build tree
+            kernel /= "vmlinux"
+            if not kernel.is_file():
+                raise ScenarioError(Setting("kernel", self.kernel), " has no vmlinux; build one there: make vmlinux")
         made = load_harness(
             path,
-            Path(self.kernel),
+            kernel,
             architecture(self.arch),
             cc=self.cc,
             optimize=self.optimize or "-O2",
@@ -117,6 +126,9 @@ class Build:
         declared = declared_scenario(made.image)
         if change.preemption is None and not declares_preemption(made.image):
             declared = replace(declared, preemption=made.image.kernel.preemption)
+        scenario = change.apply(declared)
+        named = {name for prop in scenario.properties for name in prop.subjects}
+        refuse_uncalled(made.image, {*named, *scenario.entries})
         return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
 
 

@@ -87,6 +87,23 @@ def test_what_nobody_defines_is_named_and_a_stub_defines_it(kernel: Path, tmp_pa
     assert checked(kernel, tmp_path, text, cpu=("lse",), stub=(("somewhere_else", 0),)).outcome is Outcome.HOLDS
 
 
+def test_a_function_that_nobody_calls_is_named_with_the_one_that_is_meant(kernel: Path, tmp_path: Path) -> None:
+    helper = HARNESS.replace("\tbody();", "\thelper();", 1).replace(
+        "void attempt", "noinline void helper(void) { body(); }\nvoid attempt"
+    )
+    assert checked(kernel, tmp_path, helper, cpu=("lse",)).outcome is Outcome.HOLDS
+    wrong = HARNESS + "unsigned long clok(void) { return 2; }\n"
+    message = r"defines clok\(\), which neither the kernel nor the harness calls; is clock meant\?"
+    with pytest.raises(CtxraceError, match=message):
+        checked(kernel, tmp_path, wrong)
+
+
+def test_a_build_tree_has_its_vmlinux(kernel: Path, tmp_path: Path) -> None:
+    assert checked(kernel.parent, tmp_path, cpu=("lse",)).outcome is Outcome.HOLDS
+    with pytest.raises(CtxraceError, match="has no vmlinux; build one there: make vmlinux"):
+        checked(tmp_path, tmp_path)
+
+
 def test_a_statistic_may_be_a_member(kernel: Path, tmp_path: Path) -> None:
     declared = "extern struct task_struct init_task;\nCTXRACE_STATISTIC(init_task.thread_info.flags);\n"
     program = tmp_path / "harness.c"
@@ -158,4 +175,4 @@ def test_a_kernel_without_btf_or_symbols_or_the_half_of_one_is_refused(kernel: P
     with pytest.raises(CtxraceError, match="is truncated: its section headers lie outside of the file"):
         checked(half, tmp_path)
     with pytest.raises(CtxraceError, match="is not a regular file"):
-        checked(tmp_path, tmp_path)
+        checked(tmp_path / "nothing", tmp_path)

@@ -55,6 +55,7 @@ class KernelImage(Image):
         mine = [range(percpu.address, percpu.address + len(percpu.data))] if percpu is not None else []
         self.per_cpu = (kernel.per_cpu, *mine)
         self.discovery = Discovery(self._function_start, refused)
+        self._harness_sections = harness.sections
         self.tree, self._found = tree, dict[Path, Path | None]()
         self._kernel_lines = LargeDebugInformation(kernel.elf)
 
@@ -83,6 +84,10 @@ class KernelImage(Image):
             known = (Path(*parts[start:]) for start in range(len(parts)))
             self._found[path] = next((it for it in known if self.tree is not None and (self.tree / it).is_file()), None)
         return self._found[path]
+
+    def is_harness(self, address: int) -> bool:
+        """Return whether `address` is of the harness, and not of the kernel."""
+        return any(it.address <= address < it.address + len(it.data) for it in self._harness_sections)
 
     def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
         """Spell bytes of a variable as C does, those of the kernel's per-CPU variables by its BTF."""
