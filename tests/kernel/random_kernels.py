@@ -58,6 +58,8 @@ class _Writer:
             return "WRITE_ONCE(who, current);"
         if rng.random() < 0.02:
             return f"while (READ_ONCE({v}) == {k}) cpu_relax();"
+        if rng.random() < 0.03:  # what ends a run: a count that is not put back, a call that must not be here
+            return rng.choice(["preempt_disable();", "might_sleep();", "*(volatile int *)8 = 1;"])
         if task and sleeps and rng.random() < 0.08:
             return rng.choice(["schedule();", "cond_resched();", "might_sleep();"])
         if self.depth > 2 or rng.random() < 0.55:
