@@ -13,6 +13,7 @@ VERBS = (
     Verb("replay", "ctxrace.cli.replay", "Decide", "run a schedule again; or execute a claim's numbered steps"),
     Verb("check-programs", "ctxrace.cli.programs", "", "what the programs of a BPF object do to one another"),
     Verb("replay-programs", "ctxrace.cli.programs", "", "the interleaving of such a finding again"),
+    Verb("test", "ctxrace.cli.test", "Decide", "files that say what is expected of them, as a suite"),
     Verb("show", "ctxrace.cli.show", "Look closer", "the instructions, which of them are events, and why"),
     Verb("bpf", "ctxrace.cli.bpf", "BPF", "BPF's recursion guards: what holds for which; bpf --help has more verbs"),
 )

@@ -4,14 +4,19 @@ C sources declare it with the CTXRACE_* macros of ctxrace/scenario.h, which leav
 section `.ctxrace`: the kind, its words, then file:line.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.setting import Setting
+from ctxrace.core.source import Source
+from ctxrace.core.suite.expected import Expected
+from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.properties.demands import Balanced, Exclusive, Progress, Recovers
+from ctxrace.kernel.properties.hang import HANG
+from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.machine.image import Image
@@ -56,6 +61,7 @@ class Scenario:
     entry_window: whether interrupts also call their entries where they are not accounted for.
     statistics: variables that are left out of states, because no branch depends on them.
     rcu: the flavour of RCU that the code was compiled for; rt, smp: whether for PREEMPT_RT, for several CPUs.
+    expected: what the source says of its own properties, which changes nothing about the search.
     """
 
     tasks: tuple[Tasks, ...] = ()
@@ -69,6 +75,7 @@ class Scenario:
     rcu: str = str(Rcu.PREEMPTIBLE)
     rt: bool = False
     smp: bool = field(default=False, repr=False)  # no schedule depends on it
+    expected: tuple[Expected, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def interrupts(self) -> tuple[Handler, ...]:
@@ -133,7 +140,7 @@ _PROPERTIES: dict[str, Callable[..., Property]] = {
     "progress": progress,
 }
 _ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced", "statistic")
-_TWO_WORDS = ("tasks", "fifo_tasks", "recovers", "progress", "compiled")
+_TWO_WORDS = ("tasks", "fifo_tasks", "recovers", "progress", "compiled", "expect")
 _WORDS = {"entry_window": 0, **dict.fromkeys(_ONE_WORD, 1), **dict.fromkeys(_TWO_WORDS, 2)}
 
 
@@ -175,6 +182,9 @@ def declared_scenario(image: Image) -> Scenario:
         elif kind == "compiled":
             compiled: dict[str, Any] = {"rcu": words[1]} if words[0] == "rcu" else {words[1]: True}
             scenario = replace(scenario, **compiled)
+        elif kind == "expect":
+            expectation = _expected(words[0], words[1], where, scenario.expected)
+            scenario = replace(scenario, expected=(*scenario.expected, expectation))
         elif kind in _PROPERTIES:
             wanted = make_property(kind, words)
             if wanted not in scenario.properties:
@@ -184,6 +194,19 @@ def declared_scenario(image: Image) -> Scenario:
             if handler not in scenario.handlers:
                 scenario = replace(scenario, handlers=(*scenario.handlers, handler))
     return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
+
+
+def _expected(name: str, outcome: str, where: str, before: Sequence[Expected]) -> Expected:
+    """Return what a source expects of the property `name`; raise `ScenarioError` for what no property can be."""
+    kinds = [*_PROPERTIES, *(prop.kind for prop in (CHECK, HANG, FAULT, RESTORED, SLEEP))]
+    if name.partition("(")[0] not in kinds:
+        raise ScenarioError(f"{where} expects something of {name!r}; properties are: {', '.join(kinds)}")
+    if outcome not in (Outcome.HOLDS, Outcome.VIOLATED):
+        raise ScenarioError(f"{where} expects of {name} that it is {outcome!r}; write holds or violated")
+    if any(name == one.property for one in before):
+        raise ScenarioError(f"{where} is a second expectation of {name}; keep one")
+    file, _, line = where.rpartition(":")
+    return Expected(name, Outcome(outcome), Source(file, int(line) if line.isdecimal() else 0))
 
 
 def declares_preemption(image: Image) -> bool:

@@ -1,8 +1,10 @@
 """What was expected of a file or guard, and what was found: facts for reports that machines read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ctxrace.core.source import Source
+from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
 __all__ = ["Check", "Trial", "trial_of"]
@@ -34,7 +36,7 @@ class Check:
     @property
     def reason(self) -> str:
         """Why nothing was decided, or what is to be known about the interleaving."""
-        return self.verdict.reason if self.verdict else ""
+        return self.verdict.reason if self.verdict else "no such property was judged"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,21 @@ class Trial:
         return any(not check.as_expected and not check.undecided for check in self.checks)
 
 
-def trial_of(name: str, result: Result) -> Trial:
-    """Return `result` as a test of `name` in which everything is expected to hold."""
-    checks = tuple(Check(str(verdict.property), verdict.outcome, verdict=verdict) for verdict in result.verdicts)
-    return Trial(name, result, checks)
+def trial_of(name: str, result: Result, expected: Sequence[Expected] = ()) -> Trial:
+    """Return `result` as a trial of `name`. What is `expected` of no property of its own holds.
+
+    What is expected of a property that was not judged is not decided.
+    """
+    checks = []
+    met: set[Expected] = set()
+    for verdict in result.judged:
+        about = [one for one in expected if one.is_about(verdict)]
+        met.update(about)
+        if about:
+            one = max(about, key=lambda each: len(each.property))  # with subjects, before the kind alone
+            checks.append(Check(str(verdict.property), verdict.outcome, one.outcome, verdict, one.source))
+        elif verdict in result.verdicts:
+            checks.append(Check(str(verdict.property), verdict.outcome, verdict=verdict))
+    missing = [one for one in expected if one not in met]
+    checks += [Check(one.property, Outcome.INCOMPLETE, one.outcome, None, one.source) for one in missing]
+    return Trial(name, result, tuple(checks))

@@ -74,6 +74,12 @@ void ctxrace_setup(void);
 	CTXRACE_KNOWN(entry); CTXRACE_BODY(body);				\
 	CTXRACE_RECORD("progress " CTXRACE_TEXT(entry) " " CTXRACE_TEXT(body))
 
+/*
+ * What ctxrace test expects of a property, instead of that it holds: CTXRACE_EXPECT(exclusive, violated), or
+ * CTXRACE_EXPECT(exclusive(body), violated) where there are several of a kind. It changes nothing for ctxrace check.
+ */
+#define CTXRACE_EXPECT(property, outcome)	CTXRACE_RECORD("expect " #property " " #outcome)
+
 /* True wherever it is executed. The tool notices the program counter at ctxrace_check_failed(). */
 #define ctxrace_check(condition) \
 	(likely(condition) ? (void)0 : ctxrace_check_failed(#condition))
