@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
 from ctxrace.kernel.image.vmlinux import Vmlinux
@@ -31,7 +32,9 @@ def checked(
 ) -> Result:
     change = ScenarioChange.read({"attempts": attempts, **{level: ["attempt"] for level in levels}})
     program = Build(kernel=str(kernel), **build).load(EXAMPLES / f"{harness}.c", change)
-    return check(program, change.apply(program.scenario))
+    # Step by step, three levels over a program that may sleep have more than 3,000,000 states.
+    limits = Limits(engine=Engine.SUMMARIES) if levels else Limits()
+    return check(program, change.apply(program.scenario), limits=limits)
 
 
 def outcomes(result: Result) -> dict[str, Outcome]:
