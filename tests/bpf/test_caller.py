@@ -11,6 +11,9 @@ from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.remark import CompiledWith
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Progress
@@ -70,7 +73,7 @@ def test_reports_say_what_the_name_does_not() -> None:
     result = case.check()
     assert result.case == "arm64-v1 fentry x2"
     assert result.setup.rcu == "non-preemptible"
-    assert result.notes[0] == "compiled with BPF_STATS"
+    assert result.notes[0] == CompiledWith(("BPF_STATS",))
 
 
 def test_interrupts_are_the_nmi_for_trampolines_and_all_for_the_guard_alone() -> None:
@@ -104,7 +107,7 @@ def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPat
         del progress
         with suppress(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-        verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason="interrupted; a forecast")
+        verdict = Verdict(scenario.properties[0], Outcome.INCOMPLETE, 1, 1, 0.0, reason=SearchEnded(Interrupted()))
         return Result(Setup(case.label, case.arch, program.compiler, "full", 2, ()), (verdict,), case.command)
 
     monkeypatch.setattr(Case, "decide", decide)

@@ -9,6 +9,7 @@ from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.guards.known import GUARDS, guard_path
 from ctxrace.bpf.guards.run import run
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.facts.remark import AttemptsBounded
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.program import load
 from ctxrace.report.text import render_result, render_table
@@ -121,7 +122,7 @@ def test_without_a_bound_no_exit_counts_its_byte_round_and_both_run() -> None:
 
 def test_what_is_bounded_says_so() -> None:
     result = guard_case("no-exit", "none").check()
-    assert any("at most once" in note for note in result.notes)
+    assert AttemptsBounded(1) in result.notes
 
 
 def test_reports(golden: Callable[[str, str], None]) -> None:

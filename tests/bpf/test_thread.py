@@ -25,6 +25,8 @@ from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
 from ctxrace.core.claim import Answer, OutcomeFound
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Decision, Fact, Ruling, Statement, States
 from ctxrace.explore.search import Limits
@@ -146,7 +148,7 @@ INCOMPLETE = {
 
 @pytest.mark.parametrize(("verdict", "expected"), INCOMPLETE)
 def test_what_is_not_decided_contradicts_nothing(verdict: Decision, expected: Decision) -> None:
-    other = Fact("v1", verdict, expected, States(5), "ctxrace bpf", stopped="interrupted")
+    other = Fact("v1", verdict, expected, States(5), "ctxrace bpf", stopped=SearchEnded(Interrupted()))
     incomplete = INCOMPLETE[verdict, expected]
     assert (other.incomplete, other.unlike, other.as_expected) == (incomplete, not incomplete, False)
     text = render_thread([Statement("q", "w", "s", (other,))])
@@ -156,7 +158,7 @@ def test_what_is_not_decided_contradicts_nothing(verdict: Decision, expected: De
     assert f"\n{mark}  interrupted\n" in text
     assert ("!!  expected: " in text) is not incomplete
     (fact,) = json.loads(thread_to_json([Statement("q", "w", "s", (other,))]))["statements"][0]["facts"]
-    assert (fact["as_expected"], fact["stopped"]) == (None if incomplete else False, "interrupted")
+    assert (fact["as_expected"], fact["stopped"]["text"]) == (None if incomplete else False, "interrupted")
 
 
 def test_processes_find_the_same() -> None:

@@ -217,7 +217,7 @@ def test_many_tasks_are_searched_up_to_the_limit_with_how_many_states_there_may_
     results = json.loads(out)["results"]
     told = "the limit of 1,000 states is reached; 2 tasks have 190 states, each further one 107 more: "
     told += "about 10.7 million for 100,000"
-    assert {result["reason"] for result in results} == {told}
+    assert {result["reason"]["text"] for result in results} == {told}
     assert (status, {result["verdict"] for result in results}) == (3, {"incomplete"})
 
 

@@ -9,6 +9,7 @@ import pytest
 from ctxrace.cli import check
 from ctxrace.cli.status import MEANINGS, Status
 from ctxrace.core.errors import ExecutionError, LimitReached, ToolchainError
+from ctxrace.core.facts.stop import TimeLimit
 
 from .conftest import Run
 
@@ -35,7 +36,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 ERRORS = {
     ExecutionError("it loops"): (2, "ctxrace: it loops\n"),
     ToolchainError("it does not compile", "x.c:1: error\n"): (2, "x.c:1: error\nctxrace: it does not compile\n"),
-    LimitReached("the timeout of 2 s is over"): (3, "ctxrace: incomplete: the timeout of 2 s is over\n"),
+    LimitReached(TimeLimit(2)): (3, "ctxrace: incomplete: the timeout of 2 s is over\n"),
     KeyError("place"): (70, "ctxrace: internal error: KeyError: 'place'; please report it; --verbose shows where it"),
     RecursionError("too deep"): (70, "ctxrace: internal error: RecursionError: too deep; please report it"),
     MemoryError(): (71, "ctxrace: out of memory; pass --max-memory or --max-states, or --jobs 1\n"),

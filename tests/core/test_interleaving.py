@@ -77,7 +77,7 @@ def test_interleaving() -> None:
         "task A: ldrb w9, [x8]  [active[0] is 0]",
         "--- switch task B (CPU 1; task A preempted; returns 0)",
         "task A: strb w9, [x8]  [active[0] 0 ➜ 1; enters body]",
-        "=> BodyOverlaps(body='body', times=2, cpu=None)",
+        "=> body overlaps: body, 2",
     ]
     assert str(Interleaving((), (START,))) == str(START)
     assert str(Interleaving((), ())) == ""

@@ -12,6 +12,7 @@ import pytest
 
 from ctxrace.core import limits
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
 from ctxrace.core.limits import Budget, current, default_memory, put_in_force, spend, within
 
 
@@ -25,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_nothing_limits_by_default() -> None:
     assert current().remaining() is None
-    assert current().exhausted() == ""
+    assert current().exhausted() is None
     for _ in range(200):
         spend("waiting")
 
@@ -33,10 +34,10 @@ def test_nothing_limits_by_default() -> None:
 def test_time(clock: list[float]) -> None:
     budget = Budget(timeout=2)
     clock[0] += 1.5
-    assert (budget.remaining(), budget.exhausted()) == (0.5, "")
+    assert (budget.remaining(), budget.exhausted()) == (0.5, None)
     budget.spend("compiling")
     clock[0] += 0.5
-    assert (budget.remaining(), budget.exhausted()) == (0, "the timeout of 2 s is over")
+    assert (budget.remaining(), budget.exhausted()) == (0, TimeLimit(2))
     with pytest.raises(LimitReached, match=r"^the timeout of 2 s is over while compiling race\.c$"):
         budget.spend("compiling race.c")
     with pytest.raises(LimitReached, match=r"^the timeout of 2 s is over$"):
@@ -47,9 +48,9 @@ def test_time(clock: list[float]) -> None:
 
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "resident", lambda: 5 << 20)
-    assert Budget(max_memory=5 << 20).exhausted() == ""
+    assert Budget(max_memory=5 << 20).exhausted() is None
     budget = Budget(max_memory=(5 << 20) - 1)
-    assert budget.exhausted() == "the limit of 4 MiB of memory is reached"
+    assert budget.exhausted() == MemoryLimit((5 << 20) - 1)
     looks = 0
     with pytest.raises(LimitReached, match="4 MiB of memory is reached while lifting"):
         for looks in range(1, 1000):  # noqa: B007 - how many

@@ -6,6 +6,9 @@ from itertools import permutations
 import pytest
 
 from ctxrace.core.ending import BodyOverlaps
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.remark import NeverArrives, Remark
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
@@ -18,10 +21,10 @@ RUN = Interleaving(("A", "B"), (STEP, Turn(TurnKind.SWITCH, "B"), STEP), (BodyOv
 
 HOLDS = Verdict(EXCLUSIVE, Outcome.HOLDS, 12345, 45678, 1.5)
 VIOLATED = Verdict(EXCLUSIVE, Outcome.VIOLATED, 96, 288, 0.25, RUN)
-INCOMPLETE = Verdict(EXCLUSIVE, Outcome.INCOMPLETE, 1000, 2000, 0.5, reason="the limit of 1,000 states is reached")
+INCOMPLETE = Verdict(EXCLUSIVE, Outcome.INCOMPLETE, 1000, 2000, 0.5, reason=SearchEnded(StateLimit(1000)))
 
 
-def result(*verdicts: Verdict, notes: tuple[str, ...] = ()) -> Result:
+def result(*verdicts: Verdict, notes: tuple[Remark, ...] = ()) -> Result:
     return Result(Setup("guard.c", "arm64", "clang -O2", "full", 2, ("nmi",)), verdicts, "ctxrace check guard.c", notes)
 
 
@@ -31,14 +34,14 @@ def test_holds() -> None:
 
 def test_incomplete() -> None:
     assert str(INCOMPLETE) == (
-        "exclusive(body): incomplete, the limit of 1,000 states is reached (1,000 states, 2,000 transitions)"
+        "exclusive(body): incomplete, search ended: state limit: 1000 (1,000 states, 2,000 transitions)"
     )
 
 
 def test_violated() -> None:
     assert str(VIOLATED) == (
         "exclusive(body): violated (1 switch, 2 events; 96 states, 288 transitions)\n"
-        "A: nop\n--- switch B\nA: nop\n=> BodyOverlaps(body='body', times=2, cpu=None)"
+        "A: nop\n--- switch B\nA: nop\n=> body overlaps: body, 2"
     )
 
 
@@ -76,11 +79,11 @@ def test_nothing_judged_does_not_hold() -> None:
 
 
 def test_result() -> None:
-    assert str(result(HOLDS, INCOMPLETE, notes=("no nmi could ever arrive",))).split("\n") == [
+    assert str(result(HOLDS, INCOMPLETE, notes=(NeverArrives("nmi"),))).split("\n") == [
         "guard.c: incomplete",
         str(HOLDS),
         str(INCOMPLETE),
-        "no nmi could ever arrive",
+        "never arrives: nmi",
     ]
 
 

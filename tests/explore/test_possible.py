@@ -98,7 +98,7 @@ def test_what_goes_on_finds_no_more_violations() -> None:
     assert set(found.runs) == {BAD}
     assert found.possible == {HOME}
     found = search(Graph(table, [BAD, other, HOME]), frozenset({BAD}), Limits(max_states=1))
-    assert (set(found.runs), found.possible, found.stopped) == ({BAD}, frozenset(), "")
+    assert (set(found.runs), found.possible, found.stopped) == ({BAD}, frozenset(), None)
 
 
 def test_the_trap_is_never_left() -> None:

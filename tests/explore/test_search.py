@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import Interrupted, StateLimit, TimeLimit
 from ctxrace.core.limits import Budget, within
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
@@ -79,7 +80,7 @@ def assert_breaks(system: System[Any], run: Run, broken: Property) -> None:
 def test_hand_counted(system: System[Any], states: int, transitions: int, shortest: dict[Property, Length]) -> None:
     found = search(system, EVERYTHING)
     assert size(found) == (states, transitions)
-    assert found.stopped == ""
+    assert found.stopped is None
     assert lengths(found) == shortest
     for broken, run in found.runs.items():
         assert_breaks(system, run, broken)
@@ -203,7 +204,7 @@ def test_two_steps_between_the_same_states() -> None:
 
 def test_a_state_without_steps() -> None:
     found = search(Graph({"s": []}, [P]))
-    assert (size(found), found.stopped, found.runs) == ((1, 0), "", {})
+    assert (size(found), found.stopped, found.runs) == ((1, 0), None, {})
 
 
 def test_no_properties() -> None:
@@ -238,7 +239,7 @@ SOME = {2: P, 4: Q}  # chain(10, SOME): P breaks at (0, 2), Q at (0, 4)
 def test_stops_as_soon_as_all_wanted_are_decided(wanted: frozenset[Property] | None, states: int) -> None:
     found = search(chain(10, SOME), wanted)
     assert size(found) == (states, min(states, 9))
-    assert found.stopped == ""
+    assert found.stopped is None
     assert {P: (0, 2), Q: (0, 4)}.items() >= lengths(found).items()
     assert found.runs.keys() >= (wanted or {P, Q}) - {R}
 
@@ -273,12 +274,12 @@ def test_limit_of_states(limit: int, stopped: bool) -> None:
     found = search(chain(10), limits=Limits(max_states=limit))
     assert found.states == min(limit, 10)
     assert found.transitions == min(limit, 9)
-    assert found.stopped == (f"the limit of {limit} states is reached" if stopped else "")
+    assert found.stopped == (StateLimit(limit) if stopped else None)
 
 
 def test_limit_is_spelled_for_people() -> None:
     found = search(Endless(), limits=Limits(max_states=12_345))
-    assert (size(found), found.stopped) == ((12_345, 12_345), "the limit of 12,345 states is reached")
+    assert (size(found), found.stopped) == ((12_345, 12_345), StateLimit(12_345))
 
 
 def test_limit_leaves_what_was_found() -> None:
@@ -289,7 +290,7 @@ def test_limit_leaves_what_was_found() -> None:
 
 def test_limit_is_no_stop_when_all_is_decided_first() -> None:
     found = search(chain(10, SOME), limits=Limits(max_states=4))
-    assert (found.states, found.stopped) == (4, "")
+    assert (found.states, found.stopped) == (4, None)
 
 
 def test_a_run_is_not_called_the_shortest_where_a_limit_ended_the_search() -> None:
@@ -303,19 +304,19 @@ def test_a_run_is_not_called_the_shortest_where_a_limit_ended_the_search() -> No
 def test_timeout_of_nothing() -> None:
     """No state is visited."""
     found = search(chain(10), limits=Limits(timeout=0))
-    assert (size(found), found.stopped) == ((0, 0), "the timeout of 0 s is over")
+    assert (size(found), found.stopped) == ((0, 0), TimeLimit(0))
 
 
 def test_timeout() -> None:
     found = search(Endless(), limits=Limits(timeout=0.05))
-    assert found.stopped == "the timeout of 0.05 s is over"
+    assert found.stopped == TimeLimit(0.05)
     assert found.states > 1
     assert found.seconds >= 0.05
 
 
 def test_timeout_that_is_not_reached() -> None:
     found = search(chain(10), limits=Limits(timeout=1000))
-    assert (size(found), found.stopped) == ((10, 9), "")
+    assert (size(found), found.stopped) == ((10, 9), None)
 
 
 def test_interrupted_inside_a_system() -> None:
@@ -326,7 +327,7 @@ def test_interrupted_inside_a_system() -> None:
             raise KeyboardInterrupt
 
     found = search(Endless(press))
-    assert (size(found), found.stopped) == ((4, 3), "interrupted")
+    assert (size(found), found.stopped) == ((4, 3), Interrupted())
 
 
 def test_interrupted_with_something_found() -> None:
@@ -337,7 +338,7 @@ def test_interrupted_with_something_found() -> None:
             return super().steps(state)
 
     found = search(Pressed(chain(10, {2: P}).table, [P, Q]))
-    assert (lengths(found), size(found), found.stopped) == ({P: (0, 2)}, (6, 5), "interrupted")
+    assert (lengths(found), size(found), found.stopped) == ({P: (0, 2)}, (6, 5), Interrupted())
 
 
 def test_progress() -> None:
@@ -361,7 +362,7 @@ def test_progress_may_interrupt() -> None:
     def press(*_: float) -> None:
         raise KeyboardInterrupt
 
-    assert search(Endless(), progress=press).stopped == "interrupted"
+    assert search(Endless(), progress=press).stopped == Interrupted()
 
 
 # Against a reference
@@ -409,7 +410,7 @@ def test_everything_agrees_with_the_reference(graph: Graph) -> None:
     known, breaks = reference(graph)
     found = search(graph, EVERYTHING)
     assert size(found) == (len(known), sum(len(graph.table[state]) for state in known))
-    assert found.stopped == ""
+    assert found.stopped is None
     assert lengths(found) == breaks
     for broken, run in found.runs.items():
         assert_breaks(graph, run, broken)
@@ -445,13 +446,13 @@ def test_a_budget_ends_a_search() -> None:
     system = Graph({"a": [Edge("b"), Edge("c")], "b": [Edge("c")]})
     with within(Budget(timeout=0)):
         found = search(system)
-    assert (found.states, found.exhausted, found.stopped) == (0, False, "the timeout of 0 s is over")
+    assert (found.states, found.exhausted, found.stopped) == (0, False, TimeLimit(0))
 
     class Slow(Graph):
         def steps(self, state: str) -> list[Step]:
             if state == "b":
-                raise LimitReached("the timeout of 2 s is over while running")
+                raise LimitReached(TimeLimit(2, "running"))
             return super().steps(state)
 
     found = search(Slow(system.table))
-    assert (found.states, found.exhausted, found.stopped) == (2, False, "the timeout of 2 s is over while running")
+    assert (found.states, found.exhausted, found.stopped) == (2, False, TimeLimit(2, "running"))

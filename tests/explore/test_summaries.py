@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.explore.search import Exploration, search
@@ -118,7 +119,7 @@ def test_a_violation_of_a_nested_run_hangs_on_what_runs_below_it() -> None:
 
 def test_limits_end_it_in_the_midst_of_nested_runs() -> None:
     found = summarized(chooses(1), EVERYTHING, Limits(max_states=3))
-    assert (found.exhausted, found.states, found.stopped) == (False, 3, "the limit of 3 states is reached")
+    assert (found.exhausted, found.states, found.stopped) == (False, 3, StateLimit(3))
 
 
 @pytest.mark.parametrize("seed", range(60))

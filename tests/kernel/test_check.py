@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from ctxrace.bpf.guards.known import guard_path
+from ctxrace.core.facts.reason import BodyNeverRuns, SearchEnded
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.change import ScenarioChange
@@ -72,7 +74,7 @@ def test_what_would_hold_for_nothing_is_incomplete_beside_a_violation(tmp_path: 
     """)
     body, never = check(load(tmp_path / "nothing.c", cache=tmp_path)).verdicts
     assert (body.outcome, never.outcome) == (Outcome.VIOLATED, Outcome.INCOMPLETE)
-    assert never.reason.startswith("never() never runs in any interleaving")
+    assert never.reason == BodyNeverRuns("never")
     balanced = check(load(tmp_path / "nothing.c", cache=tmp_path, flags=["-DSPIN"])).verdicts[2]
     assert balanced.outcome is Outcome.VIOLATED  # found while spin, which begins last, has not begun
 
@@ -84,4 +86,4 @@ def test_ctrl_c_while_a_forecast_is_made_keeps_what_was_found() -> None:
     program = load(guard_path("generic-llsc"))
     scenario = ScenarioChange.of(tasks=30).apply(program.scenario)
     result = check(program, scenario, limits=Limits(1), progress=ctrl_c)
-    assert {verdict.reason for verdict in result.verdicts} == {"the limit of 1 states is reached"}
+    assert {verdict.reason for verdict in result.verdicts} == {SearchEnded(StateLimit(1))}

@@ -8,13 +8,17 @@ import pytest
 
 from ctxrace.bpf.guards.known import guard_path
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.facts.forecast import Bound, Forecast, Seen
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.stop import Interrupted, StateLimit, TimeLimit
 from ctxrace.core.verdict import Outcome
-from ctxrace.explore.search import INTERRUPTED, Exploration, Limits
+from ctxrace.explore.search import Exploration, Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check, explore
-from ctxrace.kernel.forecast import SMALL, forecast, roughly
+from ctxrace.kernel.forecast import SMALL, forecast
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import Scenario, Tasks
+from ctxrace.report.sentences.stop import forecast_phrase, roughly
 
 # Tasks that are told apart: each further one multiplies the states.
 APART = """
@@ -34,7 +38,8 @@ def said(states: Callable[[int], int], tasks: int, *more: int) -> str:
         return Exploration(min(number, SMALL), 0, 1.0, exhausted=number <= SMALL)
 
     groups = tuple(Tasks(count, f"entry{n}") for n, count in enumerate((tasks, *more)))
-    return forecast(Scenario(tasks=groups), Limits(), visit)
+    found = forecast(Scenario(tasks=groups), Limits(), visit)
+    return forecast_phrase(found) if found else ""
 
 
 @pytest.mark.parametrize(
@@ -71,7 +76,7 @@ def test_where_several_entries_have_many_tasks_only_a_bound_is_claimed() -> None
 def test_what_cannot_be_told_is_not() -> None:
     scenario = Scenario(tasks=(Tasks(9, "entry"),))
 
-    def found(exploration: Exploration | Exception) -> str:
+    def found(exploration: Exploration | Exception) -> Forecast | None:
         def visit(_: Scenario, limits: Limits) -> Exploration:
             assert limits.timeout == 0.5
             if isinstance(exploration, Exception):
@@ -80,10 +85,10 @@ def test_what_cannot_be_told_is_not() -> None:
 
         return forecast(scenario, Limits(timeout=5), visit)
 
-    assert found(Exploration(10, 0, 0.5, exhausted=False, stopped="the timeout of 0.5 s is over")) == ""
-    assert found(ExecutionError("no code")) == ""
+    assert found(Exploration(10, 0, 0.5, exhausted=False, stopped=TimeLimit(0.5))) is None
+    assert found(ExecutionError("no code")) is None
     with pytest.raises(KeyboardInterrupt):
-        found(Exploration(10, 0, 0.5, exhausted=False, stopped=INTERRUPTED))
+        found(Exploration(10, 0, 0.5, exhausted=False, stopped=Interrupted()))
 
 
 def test_roughly() -> None:
@@ -97,12 +102,13 @@ def test_a_forecast_comes_true_and_comes_early(tmp_path: Path) -> None:
     program = load(guard_path("generic-byte"), cache=tmp_path)
     change = ScenarioChange.of(tasks=100, softirq="none", hardirq="none", nmi="none", only="exclusive")
     scenario = change.apply(program.scenario)
-    expected: list[str] = []
+    expected: list[Forecast] = []
     result = check(program, scenario, limits=Limits(max_states=50), expect=expected.append)
     (verdict,) = result.verdicts
     assert verdict.outcome is Outcome.INCOMPLETE
-    assert verdict.reason == f"the limit of 50 states is reached; {expected[0]}"
-    assert expected[0].endswith(f"about {explore(program, scenario, everything=True)[1].states:,} for 100")
+    assert verdict.reason == SearchEnded(StateLimit(50), expected[0])
+    assert (expected[0].tasks, expected[0].bound) == (100, Bound.ABOUT)
+    assert expected[0].states == explore(program, scenario, everything=True)[1].states
 
 
 def test_tasks_that_are_told_apart_take_no_more_memory_than_the_limit_allows(tmp_path: Path) -> None:
@@ -112,5 +118,6 @@ def test_tasks_that_are_told_apart_take_no_more_memory_than_the_limit_allows(tmp
     scenario = replace(program.scenario, tasks=(Tasks(2_000, "attempt"),))
     (verdict,) = check(program, scenario, limits=Limits(max_states=400)).verdicts
     assert verdict.outcome is Outcome.INCOMPLETE
-    assert verdict.reason.startswith("the limit of 400 states is reached: 2,001 are found, 1 of them visited; ")
-    assert verdict.reason.endswith("2, 3 and 4 tasks have 25, 97 and 321 states: more than 447,425 for 2,000")
+    seen = (Seen(2, 25, exhausted=True), Seen(3, 97, exhausted=True), Seen(4, 321, exhausted=True))
+    stop = StateLimit(400, 2_001, 1)
+    assert verdict.reason == SearchEnded(stop, Forecast(2_000, seen, Bound.MORE_THAN, 447_425))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.hang import Activity, Hang, Hindrance, Stuck
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
@@ -180,7 +182,7 @@ def test_the_schedule_of_a_hang_leads_to_it_again(build: Build) -> None:
 def test_a_limit_proves_nothing(build: Build) -> None:
     result = check(build(DEADLOCK), limits=Limits(max_states=3))
     assert result.hang is not None
-    assert (result.hang.outcome, result.hang.reason) == (Outcome.INCOMPLETE, "the limit of 3 states is reached")
+    assert (result.hang.outcome, result.hang.reason) == (Outcome.INCOMPLETE, SearchEnded(StateLimit(3)))
     assert result.hang not in result.verdicts
     assert result.hang in result.judged
 

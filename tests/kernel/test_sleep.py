@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from ctxrace.core.facts.reason import EndedByViolationOf
 from ctxrace.core.verdict import Outcome
+from ctxrace.kernel.properties.invariants import SLEEP
 from ctxrace.kernel.rules.preemption import Preemption
 
 from .cases import RT, Cases, ending, handlers, length, verdict
@@ -160,4 +162,4 @@ def test_what_comes_after_a_wrong_sleep_counts_for_nothing(cases: Cases, before:
         CTXRACE_TASKS(1, task); CTXRACE_HARDIRQ(irq); CTXRACE_EXCLUSIVE(body);""")
     assert length(result, "sleep") == (1, 1)
     assert length(result, "exclusive(body)") == "incomplete"
-    assert verdict(result, "exclusive(body)").reason == "sleep is violated, and what happens after that is not known"
+    assert verdict(result, "exclusive(body)").reason == EndedByViolationOf(SLEEP)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from ctxrace.core.errors import ScenarioError, ToolchainError
+from ctxrace.core.facts.reason import OnlyIfSequential
+from ctxrace.core.facts.remark import SequentialMemory
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.change import ScenarioChange
@@ -205,7 +207,7 @@ def test_interrupts_arrive_on_each_cpu(build: Build) -> None:
 def test_the_report_says_what_is_assumed_and_the_schedule_replays(build: Build) -> None:
     program = build(PER_CPU_COUNTER + ONCE + "CTXRACE_TASKS(2, attempt); CTXRACE_NMI(attempt);", "-DBEGIN=", "-DEND=")
     result = check(program)
-    assert "between CPUs, memory is taken to be sequentially consistent" in result.notes
+    assert SequentialMemory() in result.notes
     for verdict in result.verdicts:
         assert verdict.interleaving is not None
         told, broken = replay(program, Schedule.parse(verdict.interleaving.schedule))
@@ -231,7 +233,7 @@ def test_a_proof_says_first_what_it_assumes_of_memory(build: Build) -> None:
     assert entry["verdict"] == "holds if memory is sequentially consistent"
     strict = result.strictly()
     assert {verdict.outcome for verdict in strict.judged} == {Outcome.INCOMPLETE}
-    assert "sequentially consistent" in strict.verdicts[0].reason
+    assert strict.verdicts[0].reason == OnlyIfSequential()
     one = check(program, replace(program.scenario, cpus=1)).strictly()
     assert {(verdict.outcome, verdict.sequential) for verdict in one.judged} == {(Outcome.HOLDS, False)}
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.facts.remark import StatisticsLeftOut
 from ctxrace.core.verdict import Outcome, Result
 
 from .cases import Cases, handlers, length
@@ -46,7 +47,7 @@ def test_a_search_with_a_statistic_is_the_one_without_the_variable(cases: Cases,
     plain = cases.check(COUNTS % ("int misses;", "barrier()"), LSE)
     counting = cases.check(COUNTS % (variable, count) + STATISTIC, LSE)
     assert numbers(counting) == numbers(plain)
-    assert counting.notes == ("left out, as nothing hangs on it: misses",)
+    assert counting.notes == (StatisticsLeftOut(("misses",)),)
 
 
 def test_a_statistic_reads_as_at_the_start(cases: Cases) -> None:

@@ -14,6 +14,8 @@ import pytest
 
 import ctxrace.bpf
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.facts.reason import EndedByViolationOf
+from ctxrace.core.facts.remark import StacksShared, TasksToldApart
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Limits, search
 from ctxrace.kernel.check import check, explore
@@ -21,6 +23,7 @@ from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.model.flows import IdentityEscapes
 from ctxrace.kernel.program import Program, load
+from ctxrace.kernel.properties.invariants import FAULT
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, balanced, exclusive, progress, recovers, validate
@@ -29,8 +32,8 @@ from .cases import Build
 
 GUARDS = Path(str(ctxrace.bpf.__file__)).parent / "guards"
 HOLDS, VIOLATED, INCOMPLETE = Outcome.HOLDS, Outcome.VIOLATED, Outcome.INCOMPLETE
-TOLD_APART = "tasks are told apart: one's own address or pid reaches what others see"
-SHARED_STACKS = "stacks count as shared memory: one context reaches another one's"
+TOLD_APART = TasksToldApart()
+SHARED_STACKS = StacksShared()
 
 
 def verdicts(result: Result) -> dict[str, Verdict]:
@@ -650,7 +653,7 @@ def test_a_bug_is_a_violation_with_its_interleaving(build: Build, statement: str
     assert length(found["fault"]) == (0, 2)
     assert telling in str(found["fault"].interleaving)
     assert found["balanced(x)"].outcome is INCOMPLETE
-    assert found["balanced(x)"].reason.startswith("fault is violated")
+    assert found["balanced(x)"].reason == EndedByViolationOf(FAULT)
     assert result.outcome is VIOLATED
 
 

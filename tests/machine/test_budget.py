@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.stop import TimeLimit
 from ctxrace.core.limits import Budget, within
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
@@ -69,18 +71,20 @@ def test_a_private_loop_ends_a_check_as_incomplete(program: Program, monkeypatch
     """The time is over after so many looks, which the search has not enough states for."""
     looks = 0
 
-    def exhausted(budget: Budget) -> str:
+    def exhausted(budget: Budget) -> TimeLimit | None:
         del budget
-        return "the time is over" if looks > 400 else ""
+        return TimeLimit(7) if looks > 400 else None
 
     def spend(budget: Budget, doing: str = "") -> None:
         nonlocal looks
         looks += 1
-        if reason := exhausted(budget):
-            raise LimitReached(f"{reason} while {doing}")
+        if exhausted(budget):
+            raise LimitReached(TimeLimit(7, doing))
 
     monkeypatch.setattr(Budget, "exhausted", exhausted)
     monkeypatch.setattr(Budget, "spend", spend)
     (verdict,) = check(program).verdicts
     assert str(verdict.outcome) == "incomplete"
-    assert verdict.reason.startswith("the time is over while running attempt+0x")
+    assert isinstance(verdict.reason, SearchEnded)
+    assert isinstance(verdict.reason.stop, TimeLimit)
+    assert verdict.reason.stop.doing.startswith("running attempt+0x")

@@ -1,12 +1,13 @@
 """The grid of results: what a cell says, which cells are shared, what is said once."""
 
+from ctxrace.core.facts.remark import AttemptsBounded, Remark
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.grid import render_grid
 
 
-def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[str, ...] = ()) -> Result:
+def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[Remark, ...] = ()) -> Result:
     kinds = ("progress", "exclusive", "restored")
     rest = Outcome.INCOMPLETE if incomplete else Outcome.HOLDS
     verdicts = tuple(
@@ -22,7 +23,7 @@ def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> 
         (("v1", ""), two): [result("v1 fexit"), result("v1 fexit x2", "restored", incomplete=True)],
         (("v1", "sleepable"), one): [result("v1 fentry sleepable", incomplete=True)],
         (("v1", "sleepable"), two): [None],  # interrupted before it began
-        (("merged", ""), two): [result("merged fexit", notes=("bounded",))],
+        (("merged", ""), two): [result("merged fexit", notes=(AttemptsBounded(1),))],
     }
     assert render_grid(cells, "the system", ("guard", "program"), ["in full: ctxrace bpf"]) == (
         "the system: 2 holds, 3 violated, 2 incomplete\n"
@@ -35,7 +36,7 @@ def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> 
         "  merged             -           holds\n"
         "\n"
         "violated: E exclusive, P progress, +restored restored\n"
-        "note: bounded [merged]\n"
+        "note: each context begins its entry at most once; nothing is claimed beyond that [merged]\n"
         "in full: ctxrace bpf\n"
     )
 

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from ctxrace.core.ending import BodyOverlaps
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.remark import CompiledWith
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
@@ -46,10 +49,11 @@ def result(case: str = "guard.c") -> Result:
     verdicts = (
         Verdict(Property("exclusive", ("body",), "never twice"), Outcome.VIOLATED, 96, 288, 0.25, RUN),
         Verdict(Property("balanced", ("active",), "zero when idle"), Outcome.HOLDS, 12345, 45678, 1.5),
-        Verdict(Property("check", ()), Outcome.INCOMPLETE, 10, 20, 0.1 + 0.2, reason="stopped by Ctrl-C"),
+        Verdict(Property("check", ()), Outcome.INCOMPLETE, 10, 20, 0.1 + 0.2, reason=SearchEnded(Interrupted())),
     )
     command = f"ctxrace check {case}"
-    return Result(Setup(case, "arm64", "zig 0.15.1 -O2", "full", 2, ("softirq", "nmi")), verdicts, command, ("größer",))
+    setup = Setup(case, "arm64", "zig 0.15.1 -O2", "full", 2, ("softirq", "nmi"))
+    return Result(setup, verdicts, command, (CompiledWith(("größer",)),))
 
 
 def entries(*results: Result) -> list[dict[str, Any]]:
@@ -77,7 +81,9 @@ def test_only_what_applies_is_there() -> None:
     violated, holds, incomplete = entries(result())
     assert "interleaving" in violated and "reason" not in violated
     assert "interleaving" not in holds and "reason" not in holds
-    assert incomplete["reason"] == "stopped by Ctrl-C"
+    assert incomplete["reason"] == {
+        "kind": "search_ended", "stop": {"kind": "interrupted"}, "forecast": None, "text": "interrupted"
+    }
     assert incomplete["seconds"] == 0.3
 
 

@@ -12,6 +12,9 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, ClaimedOutcome, Difference, NotRecovered, ValuesLeft
+from ctxrace.core.facts.reason import BodyNeverRuns, NotKnownShortest, SearchEnded
+from ctxrace.core.facts.remark import NeverArrives, NeverBegins, Remark
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.property import Property
@@ -141,11 +144,11 @@ def long_names() -> Interleaving:
 
 
 def verdict(kept: Property, outcome: Outcome, run: Interleaving | None = None, states: int = 12345) -> Verdict:
-    reason = "stopped after 1,000,000 states (--max-states)" if outcome is Outcome.INCOMPLETE else ""
+    reason = SearchEnded(StateLimit(1_000_000)) if outcome is Outcome.INCOMPLETE else None
     return Verdict(kept, outcome, states, 3 * states, 0.123, run, reason)
 
 
-def result(verdicts: Sequence[Verdict], case: str = "guard.c", preemption: str = "full", *notes: str) -> Result:
+def result(verdicts: Sequence[Verdict], case: str = "guard.c", preemption: str = "full", *notes: Remark) -> Result:
     command = f"ctxrace check {case} --preemption {preemption}"
     interrupts = ("softirq", "hardirq", "nmi")
     setup = Setup(case, "arm64", "zig 0.15.1 -O2", preemption, 2, interrupts)
@@ -158,7 +161,7 @@ def test_v1_race(golden: Golden) -> None:
         [verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside(), 96), leak, verdict(PROGRESS, Outcome.HOLDS)],
         "guard.c",
         "full",
-        "hardirq never interrupted softirq",
+        NeverArrives("hardirq"),
     )
     golden("v1.txt", render_result(shown))
 
@@ -222,7 +225,7 @@ def test_table(golden: Golden) -> None:
             ]
             rows.append(result(verdicts, case, preemption))
     golden("table.txt", render_table(rows, hint="ctxrace bpf --guard arm64-v1 --preemption full"))
-    few = [result(r.verdicts[:2], r.case, r.setup.preemption, "no NMI arrived") for r in rows[:4]]
+    few = [result(r.verdicts[:2], r.case, r.setup.preemption, NeverArrives("nmi")) for r in rows[:4]]
     golden("table-few.txt", render_table([*few, result([verdict(BALANCED, Outcome.INCOMPLETE)], "plain-int")]))
     golden("table-safe.txt", render_table(rows[:2]))
 
@@ -398,7 +401,8 @@ accesses = st.builds(
     st.none() | st.integers(0, 2**64 - 1), words,
 )  # fmt: skip
 sources = st.none() | st.builds(Source, words, st.integers(0, 10**6), words)
-remarks = st.lists(words, max_size=2).map(tuple)
+remarks = st.lists(st.builds(NeverBegins, words), max_size=2).map(tuple)
+reasons = st.none() | st.builds(BodyNeverRuns, words) | st.just(SearchEnded(StateLimit(1_000_000)))
 notes = st.lists(st.builds(Note, st.sampled_from(NoteKind), words, words), max_size=2).map(tuple)
 endings = st.lists(st.builds(NotRecovered, words, words) | st.builds(ClaimedOutcome, words), max_size=2).map(tuple)
 events = st.builds(
@@ -415,7 +419,7 @@ runs = st.builds(
 properties = st.builds(Property, words, st.lists(words, max_size=3).map(tuple), words)
 verdicts = st.builds(
     Verdict, properties, st.sampled_from(list(Outcome)), st.integers(0, 10**12), st.integers(0, 10**12),
-    st.floats(0, 1e6), st.none() | runs, words,
+    st.floats(0, 1e6), st.none() | runs, reasons,
 )  # fmt: skip
 results = st.builds(
     Result,
@@ -456,9 +460,9 @@ def test_a_table_never_exceeds_100_columns(shown: list[Result], noun: str, hint:
 
 def test_a_violation_that_may_not_be_the_shortest_says_so() -> None:
     run = Interleaving(("A",), (Event("A", 0, "nop"),), (BodyOverlaps("body", 2),))
-    verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, "the search ended before")
+    verdict = Verdict(Property("exclusive", ("body",)), Outcome.VIOLATED, 9, 9, 0.0, run, NotKnownShortest())
     text = render_result(Result(Setup("guard.c", "arm64", "clang", "full", 2, ()), (verdict,)))
-    assert "\nviolated: exclusive(body): the search ended before\n" in text
+    assert "\nviolated: exclusive(body): the search ended before it was known to be the shortest\n" in text
 
 
 def test_what_must_hold_is_not_green_in_a_violation() -> None:

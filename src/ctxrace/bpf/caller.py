@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.facts.remark import CompiledWith, Remark
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import ScenarioChange, read_rcu
 from ctxrace.kernel.option import Option, command_words
@@ -55,9 +56,9 @@ class Caller:
         return " ".join(words)
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Remark, ...]:
         """What a report must say of it besides its name."""
-        return (f"compiled with {', '.join(self.defines)}",) if self.defines else ()
+        return (CompiledWith(self.defines),) if self.defines else ()
 
     @property
     def options(self) -> list[str]:

@@ -12,7 +12,8 @@ from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act, Condition
 from ctxrace.core.claim import Answer, ClaimResult, Finding, FindingKind, How, OutcomeFound
 from ctxrace.core.ending import ClaimedOutcome
-from ctxrace.core.why import SearchEnded, Why
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.why import Why
 from ctxrace.explore.product import REACHED, Product, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
@@ -63,7 +64,7 @@ def decide(
         found.transitions,
         failed="" if failed is None else failed.label or "outcome",
         shortest=executed.shortest,
-        reasons=whys if judged else (SearchEnded(found.stopped),),
+        reasons=whys if judged or found.stopped is None else (SearchEnded(found.stopped),),
         outcome_text=resolved.claim.outcome.text if resolved.claim.outcome else "",
         command=command,
         searched=searched,

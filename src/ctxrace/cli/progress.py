@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.status import Status
 
+from ctxrace.core.facts.forecast import Forecast
+from ctxrace.report.sentences.stop import forecast_phrase
+
 __all__ = ["Display", "searching"]
 
 
@@ -23,9 +26,9 @@ class Display:
         told = f"{self._what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop"
         self._status.update(f"{told}{self._expected}")
 
-    def expect(self, told: str) -> None:
+    def expect(self, forecast: Forecast) -> None:
         """Show from now on how many states there may be."""
-        self._expected = f" ({told})"
+        self._expected = f" ({forecast_phrase(forecast)})"
         self._status.update(f"{self._what} ...{self._expected}")
 
 

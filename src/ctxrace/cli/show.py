@@ -12,6 +12,7 @@ from ctxrace.kernel.check import explore
 from ctxrace.kernel.narrate.listing import listing
 from ctxrace.kernel.scenario import validate
 from ctxrace.report.listing import render_listing
+from ctxrace.report.sentences.stop import stop_phrase
 
 __all__ = ["show"]
 
@@ -38,5 +39,6 @@ def show(
         limits = replace(limits, max_states=_ENOUGH)
     with searching(f"exploring {file}") as shown:
         system, exploration = explore(program, scenario, limits, shown, everything=True)
-    remark = f"as seen in a part of all states only: {exploration.stopped}" if exploration.stopped else ""
+    stopped = exploration.stopped
+    remark = f"as seen in a part of all states only: {stop_phrase(stopped)}" if stopped else ""
     write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark), output)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.facts.fact import Fact
 from ctxrace.core.hang import Hang
 from ctxrace.core.source import Source
 
@@ -23,7 +24,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class BodyOverlaps:
+class BodyOverlaps(Fact):
     """`body` is active `times` times on one CPU; cpu: which, where there are several and it is known."""
 
     body: str
@@ -39,9 +40,12 @@ class Difference:
     value: int
     initial: int
 
+    def __str__(self) -> str:
+        return f"{self.name} is {self.value}, not {self.initial}"
+
 
 @dataclass(frozen=True, slots=True)
-class ValuesLeft:
+class ValuesLeft(Fact):
     """The CPU is idle, and these places do not have their initial values; several_cpus: all CPUs are idle."""
 
     differences: tuple[Difference, ...]
@@ -49,7 +53,7 @@ class ValuesLeft:
 
 
 @dataclass(frozen=True, slots=True)
-class NotRecovered:
+class NotRecovered(Fact):
     """The CPU is idle, and one more undisturbed `entry` does not run `body`; several_cpus: all CPUs are idle."""
 
     entry: str
@@ -58,7 +62,7 @@ class NotRecovered:
 
 
 @dataclass(frozen=True, slots=True)
-class BodyNeverRan:
+class BodyNeverRan(Fact):
     """The CPU is idle again after attempts of `entry`, and `body` has not run in between.
 
     overlapped: whether attempts overlapped, None where that is not told. several_cpus: all CPUs are idle.
@@ -71,7 +75,7 @@ class BodyNeverRan:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckFalse:
+class CheckFalse(Fact):
     """The condition of a check, as C spells it, is false where it is executed; source: the check's own place."""
 
     condition: str = ""
@@ -79,7 +83,7 @@ class CheckFalse:
 
 
 @dataclass(frozen=True, slots=True)
-class Undefined:
+class Undefined(Fact):
     """A fault: what happens from here on is undefined."""
 
 
@@ -92,7 +96,7 @@ class SleepBug(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SleepsWrongly:
+class SleepsWrongly(Fact):
     """`function` sleeps, or may sleep, where it must not.
 
     preempt_count, softirq_disable_count: the task's own; interrupts_off: whether they are.
@@ -106,12 +110,12 @@ class SleepsWrongly:
 
 
 @dataclass(frozen=True, slots=True)
-class NotRestored:
+class NotRestored(Fact):
     """An entry returns with another state of its context than it began with."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClaimedOutcome:
+class ClaimedOutcome(Fact):
     """The outcome of a claim is true, in the claim's own words."""
 
     text: str

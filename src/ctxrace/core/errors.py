@@ -6,6 +6,8 @@ The command line prints it after ``ctxrace:`` and exits with 2; nothing here is 
 
 from collections.abc import Callable
 
+from ctxrace.core.facts.reason import BodyNeverRuns, NeverReturns
+from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
 from ctxrace.core.setting import Setting
 
 __all__ = [
@@ -16,6 +18,7 @@ __all__ = [
     "OutputError",
     "ScenarioError",
     "ToolchainError",
+    "VacuousError",
 ]
 
 
@@ -58,12 +61,50 @@ class ScenarioError(CtxraceError):
     """The scenario is missing, contradictory, or names something that the image does not have."""
 
 
+class VacuousError(ScenarioError):
+    """A property would hold only because nothing ever happens.
+
+    reason: what does not; about: the property, empty where it is all of them.
+    """
+
+    def __init__(self, reason: BodyNeverRuns | NeverReturns, about: str = "") -> None:
+        if isinstance(reason, BodyNeverRuns):
+            message = (
+                f"{reason.body}() never runs in any interleaving, and that is why nothing was found; "
+                "was its call inlined or optimised away? declare it noinline, with a barrier() in it"
+            )
+        else:
+            message = (
+                f"the entry {reason.entry} never returns, so that the CPU is never idle again and nothing is decided; "
+                "let it return, its context runs it again and again"
+            )
+        super().__init__(f"{about}: {message}" if about else message)
+        self.reason, self.about = reason, about
+
+    def __reduce__(self) -> tuple[type["VacuousError"], tuple[BodyNeverRuns | NeverReturns, str]]:
+        return type(self), (self.reason, self.about)  # also from another process
+
+
 class ExecutionError(CtxraceError):
     """The code does something the model does not know: an instruction, a register, an endless private loop."""
 
 
 class LimitReached(CtxraceError):
-    """The time or the memory that a command may use is used up, so that nothing is decided: exit status 3, not 2."""
+    """The time or the memory that a command may use is used up, so that nothing is decided: exit status 3, not 2.
+
+    limit: which, and in what phase.
+    """
+
+    def __init__(self, limit: TimeLimit | MemoryLimit) -> None:
+        if isinstance(limit, TimeLimit):
+            message = f"the timeout of {limit.seconds:g} s is over"
+        else:
+            message = f"the limit of {limit.size >> 20:,} MiB of memory is reached"
+        super().__init__(f"{message} while {limit.doing}" if limit.doing else message)
+        self.limit = limit
+
+    def __reduce__(self) -> tuple[type["LimitReached"], tuple[TimeLimit | MemoryLimit]]:
+        return type(self), (self.limit,)  # also from another process
 
 
 class OutputError(CtxraceError):

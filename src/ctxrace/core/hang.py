@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.facts.fact import Fact
 from ctxrace.core.source import Source
 
 __all__ = ["Activity", "Changer", "Hang", "Hindrance", "Stuck", "Waited"]
@@ -71,9 +72,13 @@ class Stuck:
     by: str = ""
     waits_for: tuple[Waited, ...] = ()
 
+    def __str__(self) -> str:
+        waits = f" for {', '.join(waited.name for waited in self.waits_for)}" if self.waits_for else ""
+        return f"{self.context} in {self.function or self.entry} {self.activity}{waits}"
+
 
 @dataclass(frozen=True, slots=True)
-class Hang:
+class Hang(Fact):
     """From here on, nothing that can happen lets every entry in flight come to its end.
 
     contexts: those in flight, of one CPU after the other, each below the interrupts over it. settled: whether this is

@@ -11,9 +11,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
 
 __all__ = ["DEFAULT_MAX_STATES", "Budget", "current", "default_memory", "put_in_force", "spend", "within"]
 
@@ -39,13 +41,13 @@ class Budget:
         """Return the seconds that are left, never less than 0; None where there is no limit."""
         return None if self.timeout is None else max(0.0, self.timeout - (time.monotonic() - self._began))
 
-    def exhausted(self) -> str:
-        """Return which limit is reached, empty where none is."""
+    def exhausted(self) -> TimeLimit | MemoryLimit | None:
+        """Return which limit is reached; None where none is."""
         if self.timeout is not None and time.monotonic() - self._began >= self.timeout:
-            return f"the timeout of {self.timeout:g} s is over"
+            return TimeLimit(self.timeout)
         if self.max_memory is not None and resident() > self.max_memory:
-            return f"the limit of {self.max_memory >> 20:,} MiB of memory is reached"
-        return ""
+            return MemoryLimit(self.max_memory)
+        return None
 
     def spend(self, doing: str = "") -> None:
         """Raise `LimitReached` where a limit is reached; doing: the phase, for the message.
@@ -54,8 +56,8 @@ class Budget:
         """
         self._looks += 1
         late = self.timeout is not None and time.monotonic() - self._began >= self.timeout
-        if (late or self._looks % _BETWEEN_LOOKS == 0) and (reason := self.exhausted()):
-            raise LimitReached(f"{reason} while {doing}" if doing else reason)
+        if (late or self._looks % _BETWEEN_LOOKS == 0) and (limit := self.exhausted()):
+            raise LimitReached(replace(limit, doing=doing))
 
 
 _UNLIMITED = Budget()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.facts.reason import Reason
 from ctxrace.core.interleaving import Source
 from ctxrace.core.verdict import Outcome
 
@@ -105,7 +106,7 @@ class Finding:
     remedies: tuple[Remedy, ...] = ()
     useless: tuple[Remedy, ...] = ()
     sure: bool = True
-    reason: str = ""
+    reason: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ctxrace.core.claim import OutcomeFound
+from ctxrace.core.facts.reason import Reason
 from ctxrace.core.interleaving import Interleaving
 
 __all__ = ["CodeCompared", "Decision", "Evidence", "Fact", "NoPath", "Ruling", "RunLength", "Statement", "States"]
@@ -74,7 +75,7 @@ class Fact:
     about: what was asked, of which code. expected: the decision with which `Statement.conclusion` is true.
     evidence: what shows it; None where nothing was found out. command: what to type to see it.
     interleaving: if there is one. replay: what replays its schedule, but for that.
-    missing_compiler: the one without which it could not be asked. stopped: what ended the search early.
+    missing_compiler: the one without which it could not be asked. stopped: why not everything is decided.
     """
 
     about: str
@@ -85,7 +86,7 @@ class Fact:
     interleaving: Interleaving | None = None
     replay: str = ""
     missing_compiler: str = ""
-    stopped: str = ""
+    stopped: Reason | None = None
 
     @property
     def as_expected(self) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from ctxrace.core.facts.reason import OnlyIfSequential, Reason
+from ctxrace.core.facts.remark import Remark
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
@@ -37,7 +39,7 @@ class Verdict:
     transitions: int
     seconds: float
     interleaving: Interleaving | None = None
-    reason: str = ""
+    reason: Reason | None = None
     sequential: bool = False
 
     def __str__(self) -> str:
@@ -47,7 +49,8 @@ class Verdict:
                 found = self.interleaving
                 return f"{self.property}: violated ({found.length}; {size})\n{found}"
             case Outcome.INCOMPLETE:
-                return f"{self.property}: incomplete, {self.reason} ({size})"
+                why = f", {self.reason}" if self.reason else ""
+                return f"{self.property}: incomplete{why} ({size})"
             case _:
                 return f"{self.property}: {self.outcome} ({size})"
 
@@ -66,7 +69,7 @@ class Result:
     setup: Setup
     verdicts: tuple[Verdict, ...]
     command: str = ""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Remark, ...] = ()
     replay: str = ""
     hang: Verdict | None = None
     coverage: Coverage = field(default_factory=Coverage)
@@ -99,14 +102,13 @@ class Result:
         return replace(self, verdicts=tuple(map(_doubted, self.verdicts)), hang=hang)
 
     def __str__(self) -> str:
-        return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *self.notes])
+        return "\n".join([f"{self.case}: {self.outcome}", *map(str, self.verdicts), *map(str, self.notes)])
 
 
 def _doubted(verdict: Verdict) -> Verdict:
     if verdict.outcome is not Outcome.HOLDS:
         return verdict
-    reason = "it holds if memory is sequentially consistent between CPUs, which hardware need not be"
-    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=OnlyIfSequential())
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

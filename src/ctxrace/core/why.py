@@ -6,6 +6,7 @@ name, function: what the claim calls a function, and the program's own name for 
 
 from dataclasses import dataclass
 
+from ctxrace.core.facts.reason import SearchEnded
 from ctxrace.core.interleaving import Access, Event
 from ctxrace.core.note import Note
 from ctxrace.core.turn import Turn
@@ -23,7 +24,6 @@ __all__ = [
     "NeverHolds",
     "NotNext",
     "NotStarted",
-    "SearchEnded",
     "Why",
     "WouldDo",
 ]
@@ -145,13 +145,6 @@ class NeverHolds:
     """The condition never holds."""
 
     later: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SearchEnded:
-    """It is not known: a limit has ended the search."""
-
-    limit: str
 
 
 Why = (

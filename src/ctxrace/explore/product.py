@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from ctxrace.core.facts.stop import Stop
 from ctxrace.core.property import Property
 from ctxrace.core.system import Run, Step, System
 from ctxrace.explore.expand import expand
@@ -118,7 +119,7 @@ class Deepest:
     states: int
     transitions: int
     exhausted: bool
-    stopped: str = ""
+    stopped: Stop | None = None
 
 
 def deepest(product: Product, limits: Limits | None = None, progress: Progress | None = None) -> Deepest:
@@ -164,7 +165,7 @@ class _Deepening(Walk):
         """Return that the first way stays: what counts is how far it leads."""
         return False
 
-    def run(self) -> str:
+    def run(self) -> Stop | None:
         """Visit the states by their progress, and return the limit that ended it."""
         while self.nearest is not None and self.most < self.product.goal:
             number = self.following()
@@ -175,9 +176,9 @@ class _Deepening(Walk):
             if self.found[number][1].progress == self.most:
                 self.nodes.append(self.found[number])
             self.visit(number)
-        return ""
+        return None
 
-    def result(self, stopped: str) -> Deepest:
+    def result(self, stopped: Stop | None) -> Deepest:
         """Return how far it got. stopped: the limit that ended it, if one did."""
         run = self.trace(self.ways[self.furthest])
         exhausted = self.nearest is None and not stopped

@@ -7,13 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ctxrace.core.facts.stop import Stop
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, System
 from ctxrace.explore.possible import nearest_hopeless
 from ctxrace.explore.walk import Walk
-from ctxrace.explore.watch import INTERRUPTED, Limits, Progress, Watch, undisturbed
+from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
-__all__ = ["INTERRUPTED", "Exploration", "Limits", "Progress", "breaking", "ends", "search"]
+__all__ = ["Exploration", "Limits", "Progress", "breaking", "ends", "search"]
 
 
 _MORE = 10_000
@@ -26,7 +27,7 @@ class Exploration:
 
     states: distinct states visited, transitions: steps taken from them, until all that was wanted was decided.
     exhausted: whether every reachable state had been visited then.
-    stopped: which limit ended it; empty where it was exhausted, or all that was wanted was found broken.
+    stopped: what ended it early; None where it was exhausted, or all that was wanted was found broken.
     runs: for each broken property the shortest run found that breaks it, as steps with the state before each. Where
     something is no longer possible, its run ends in the nearest state from which no goal is reached.
     shortest: the properties whose run is known to be the shortest of all.
@@ -39,7 +40,7 @@ class Exploration:
     transitions: int
     seconds: float
     exhausted: bool
-    stopped: str = ""
+    stopped: Stop | None = None
     runs: dict[Property, Run] = field(default_factory=dict)
     shortest: frozenset[Property] = frozenset()
     witnessed: frozenset[Property] = frozenset()
@@ -97,35 +98,35 @@ class _Search(Walk):
         self.enough: Exploration | None = None  # what was known when all that was requested was decided
         self.watch = Watch(limits, progress)
 
-    def run(self) -> str:
+    def run(self) -> Stop | None:
         """Visit the states by their length, and return the limit that ended it."""
         while self.nearest is not None:
             if self.nearest != self.length:
                 self.length = self.nearest
                 if self.requested and self.enough is None and self.requested <= self.decided():
-                    self.enough = self.so_far("")
+                    self.enough = self.so_far(None)
             if self.enough is not None and (not self.goals or self.states >= self.enough.states + _MORE):
-                return ""
+                return None
             number = self.following()
             if number is None:
                 continue
             if stopped := self.watch.limit(self.states, len(self.found)):
-                return "" if self.enough is not None else stopped
+                return None if self.enough is not None else stopped
             self.visit(number)
-        return ""
+        return None
 
     def decided(self) -> frozenset[Property]:
         """Return the properties whose violation cannot be shortened any more."""
         return self.broken.until(self.length)
 
-    def so_far(self, stopped: str) -> Exploration:
+    def so_far(self, stopped: Stop | None) -> Exploration:
         """Return what is known of the invariants. stopped: the limit that ended the search, if one did."""
         runs = {prop: self.trace(last) for prop, last in self.broken.ways.items()}
         exhausted = self.nearest is None
         shortest = frozenset(runs) if exhausted else self.decided()
         return Exploration(self.states, self.transitions, self.watch.seconds(), exhausted, stopped, runs, shortest)
 
-    def result(self, stopped: str) -> Exploration:
+    def result(self, stopped: Stop | None) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
         found = self.so_far(stopped) if self.enough is None else self.enough
         runs, shortest, possible = dict(found.runs), set(found.shortest), set()

@@ -8,6 +8,7 @@ is one more step. So a nested run is not explored anew over every run that it ma
 from collections.abc import Hashable, Iterable
 from typing import Any
 
+from ctxrace.core.facts.stop import Stop
 from ctxrace.core.nested import NestedSystem
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, Step
@@ -54,7 +55,7 @@ class _Summarizing:
     def procedure(self, start: Hashable, offset: int) -> Procedure:
         return Procedure(self.system, start, offset, self.queue, keep_edges=bool(self.possible))
 
-    def run(self) -> str:
+    def run(self) -> Stop | None:
         """Visit the states of all runs by their length, and return the limit that ended it.
 
         A nested run is explored no further than its nearest caller needs it: what it comes to goes to all its callers
@@ -63,7 +64,7 @@ class _Summarizing:
         for length, waiting in self.queue.levels():
             self.length = length
             if self.wanted and self.wanted <= self.outermost.broken.until(self.length):
-                return ""
+                return None
             for one in waiting:
                 if isinstance(one, Call):
                     self.call(one)
@@ -74,7 +75,7 @@ class _Summarizing:
                         return stopped
                     self.visit(run, number)
         self.exhausted = True
-        return ""
+        return None
 
     def visit(self, run: Procedure, number: int) -> None:
         """Take every step of a state, or hand it to the callers of its run, where it is an end of that."""
@@ -138,7 +139,7 @@ class _Summarizing:
         if prop is not None:
             self.violate(caller, prop, call.length + length, call.number, call.rank, inside)
 
-    def result(self, stopped: str) -> Exploration:
+    def result(self, stopped: Stop | None) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
         found, walks = self.outermost.broken, (self.outermost, *self.nested.values())
         runs = {prop: self.trace(last) for prop, last in found.ways.items()}

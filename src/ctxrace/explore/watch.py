@@ -8,14 +8,12 @@ from enum import StrEnum
 
 from ctxrace.core import limits as budget
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
 
-__all__ = ["INTERRUPTED", "Engine", "Limits", "Progress", "Watch", "undisturbed"]
+__all__ = ["Engine", "Limits", "Progress", "Watch", "undisturbed"]
 
 Progress = Callable[[int, float], None]
 """Called now and then with the states visited and the seconds passed."""
-
-INTERRUPTED = "interrupted"
-"""Why a search ended that the user stopped."""
 
 _BETWEEN_REPORTS = 512  # which take less than a second even of states with many tasks, so that it can be ended soon
 _FOUND = 4  # times the limit: states that wait to be visited take memory, too
@@ -51,7 +49,7 @@ class Watch:
         """Return how long the search has run."""
         return time.monotonic() - self.began
 
-    def limit(self, visited: int, found: int = 0) -> str:
+    def limit(self, visited: int, found: int = 0) -> Stop | None:
         """Return which limit forbids to visit another state, if one does, and report progress now and then.
 
         visited: the states so far; found: those and the ones that wait, where they count.
@@ -59,22 +57,22 @@ class Watch:
         most = self.limits.max_states
         if most is not None:
             if visited >= most:
-                return f"the limit of {most:,} states is reached"
+                return StateLimit(most)
             if found > _FOUND * most and visited:
-                return f"the limit of {most:,} states is reached: {found:,} are found, {visited:,} of them visited"
+                return StateLimit(most, found, visited)
         if visited % _BETWEEN_REPORTS == 0:
-            if reason := budget.current().exhausted():
-                return reason
+            if limit := budget.current().exhausted():
+                return limit
             seconds = self.seconds()
             if self.limits.timeout is not None and seconds >= self.limits.timeout:
-                return f"the timeout of {self.limits.timeout:g} s is over"
+                return TimeLimit(self.limits.timeout)
             if self.progress is not None and visited:
                 self.progress(visited, seconds)
-        return ""
+        return None
 
 
-def undisturbed(run: Callable[[], str]) -> str:
-    """Run a search without the garbage collector; return the limit that ended it, `INTERRUPTED` after Ctrl-C.
+def undisturbed(run: Callable[[], Stop | None]) -> Stop | None:
+    """Run a search without the garbage collector; return what ended it early, `Interrupted` after Ctrl-C.
 
     The limit is one that `run` returns, or one of the budget in force that a step raised.
     """
@@ -83,9 +81,9 @@ def undisturbed(run: Callable[[], str]) -> str:
     try:
         return run()
     except KeyboardInterrupt:
-        return INTERRUPTED
-    except LimitReached as limit:
-        return str(limit)
+        return Interrupted()
+    except LimitReached as error:
+        return error.limit
     finally:
         if collecting:
             gc.enable()

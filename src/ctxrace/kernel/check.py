@@ -4,12 +4,35 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from ctxrace.core.errors import ScenarioError
+from ctxrace.core.errors import VacuousError
+from ctxrace.core.facts.forecast import Forecast
+from ctxrace.core.facts.reason import (
+    BodyNeverRuns,
+    EndedByViolationOf,
+    EndedByViolations,
+    NeverReturns,
+    NoCheckRuns,
+    NotKnownShortest,
+    Reason,
+    SearchEnded,
+)
+from ctxrace.core.facts.remark import (
+    AttemptsBounded,
+    NeverArrives,
+    NeverBegins,
+    Remark,
+    SequentialMemory,
+    SoftirqTasksBounded,
+    StacksShared,
+    StatisticsLeftOut,
+    TasksToldApart,
+)
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
-from ctxrace.explore.watch import INTERRUPTED, Engine, Limits, Progress
+from ctxrace.explore.watch import Engine, Limits, Progress
 from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
@@ -28,8 +51,6 @@ from ctxrace.kernel.setup import setup_of
 
 __all__ = ["check", "explore"]
 
-_ENDED_EARLY = "all other properties are violated, and the search ended there; this one needs every state"
-
 MANY_TASKS = 64
 """With more of them, how many states are to be expected is found out first, which takes little of the time."""
 
@@ -42,7 +63,7 @@ def check(
     progress: Progress | None = None,
     command: str = "",
     replay: str = "",
-    expect: Callable[[str], None] | None = None,
+    expect: Callable[[Forecast], None] | None = None,
 ) -> Result:
     """Decide every property of the scenario, None for the one that the source declares.
 
@@ -52,11 +73,11 @@ def check(
     nothing ever happens.
     """
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
-    system, exploration = _explore_many(program, scenario, limits or Limits(), progress, expect)
+    system, exploration, expected = _explore_many(program, scenario, limits or Limits(), progress, expect)
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
-    hang = _assuming(_judge_hang(system, exploration), scenario)
-    verdicts = tuple(_assuming(_judge(system, exploration, prop), scenario) for prop in wanted)
+    hang = _assuming(_judge_hang(system, exploration, expected), scenario)
+    verdicts = tuple(_assuming(_judge(system, exploration, prop, expected), scenario) for prop in wanted)
     if hang.outcome is Outcome.VIOLATED:
         verdicts = (*verdicts, hang)
     if exploration.exhausted and not exploration.runs:
@@ -107,30 +128,29 @@ def _explore_many(
     scenario: Scenario,
     limits: Limits,
     progress: Progress | None,
-    expect: Callable[[str], None] | None,
-) -> tuple[KernelSystem | SmpSystem, Exploration]:
-    """Search `scenario`; where a limit stops that, also say how many states there may be."""
+    expect: Callable[[Forecast], None] | None,
+) -> tuple[KernelSystem | SmpSystem, Exploration, Forecast | None]:
+    """Search `scenario`; where a limit stops that, also return how many states there may be."""
 
     def visit(fewer: Scenario, small: Limits) -> Exploration:
         return explore(program, fewer, small, progress, everything=True)[1]
 
-    told = ""
+    expected = None
     if scenario.task_count > MANY_TASKS:
         try:
-            told = forecast(scenario, limits, visit)
+            expected = forecast(scenario, limits, visit)
         except KeyboardInterrupt:
-            nothing = Exploration(0, 0, 0.0, exhausted=False, stopped=INTERRUPTED)
-            return system_for(program.image, scenario), nothing
-        if told and expect is not None:
-            expect(told)
+            nothing = Exploration(0, 0, 0.0, exhausted=False, stopped=Interrupted())
+            return system_for(program.image, scenario), nothing, None
+        if expected and expect is not None:
+            expect(expected)
     system, exploration = explore(program, scenario, limits, progress)
-    if not exploration.stopped:
-        return system, exploration
-    if not told and exploration.stopped != INTERRUPTED:
+    if exploration.stopped is None:
+        return system, exploration, None
+    if expected is None and not isinstance(exploration.stopped, Interrupted):
         with suppress(KeyboardInterrupt):  # what the search has found is known
-            told = forecast(scenario, limits, visit)
-    stopped = f"{exploration.stopped}; {told}" if told else exploration.stopped
-    return system, replace(exploration, stopped=stopped)
+            expected = forecast(scenario, limits, visit)
+    return system, exploration, expected
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
@@ -138,38 +158,41 @@ def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Prope
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
-def _judge(system: KernelSystem | SmpSystem, exploration: Exploration, prop: Property) -> Verdict:
+def _judge(
+    system: KernelSystem | SmpSystem, exploration: Exploration, prop: Property, expected: Forecast | None
+) -> Verdict:
     verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
     if prop in exploration.runs:
-        told = narrate(system, exploration.runs[prop])
-        reason = "" if prop in exploration.shortest else "the search ended before it was known to be the shortest"
-        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
+        run = narrate(system, exploration.runs[prop])
+        reason = None if prop in exploration.shortest else NotKnownShortest()
+        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if not exploration.exhausted:
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=exploration.stopped)
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(exploration, expected))
     for end in system.properties:
         if end in ENDS and end in exploration.runs:
-            reason = f"{end} is violated, and what happens after that is not known"
-            return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
-    reason = _why_vacuous(system.cpus[0].scenario, exploration, prop)
+            return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
+    vacuous: Reason | None = _why_vacuous(system.cpus[0].scenario, exploration, prop)
     if prop == CHECK and no_check_is_executed(system):
-        reason = "no ctxrace_check() is executed in any interleaving, and that is why none was found false"
-    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason) if reason else verdict
+        vacuous = NoCheckRuns()
+    return replace(verdict, outcome=Outcome.INCOMPLETE, reason=vacuous) if vacuous else verdict
 
 
-def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration) -> Verdict:
+def _why_ended(exploration: Exploration, expected: Forecast | None) -> Reason:
+    return EndedByViolations() if exploration.stopped is None else SearchEnded(exploration.stopped, expected)
+
+
+def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration, expected: Forecast | None) -> Verdict:
     size = (exploration.all_states, exploration.all_transitions, exploration.seconds)
     verdict = Verdict(HANG, Outcome.HOLDS, *size)
     if HANG in exploration.runs:
-        told = narrate(system, exploration.runs[HANG])
-        reason = "" if HANG in exploration.shortest else "the search ended before it was known to be the shortest"
-        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=told, reason=reason)
+        run = narrate(system, exploration.runs[HANG])
+        reason = None if HANG in exploration.shortest else NotKnownShortest()
+        return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if HANG not in exploration.possible:
-        reason = exploration.stopped or _ENDED_EARLY
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(exploration, expected))
     end = next((end for end in system.properties if end in ENDS and end in exploration.runs), None)
     if end is not None:
-        reason = f"{end} is violated, and what happens after that is not known"
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=reason)
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
     return verdict
 
 
@@ -181,54 +204,45 @@ def _assuming(verdict: Verdict, scenario: Scenario) -> Verdict:
 def _refuse_vacuous(scenario: Scenario, exploration: Exploration) -> None:
     for prop in scenario.properties:
         if reason := _why_vacuous(scenario, exploration, prop):
-            raise ScenarioError(f"{prop}: {reason}")
+            raise VacuousError(reason, str(prop))
     if reason := _why_never_idle(scenario, exploration):
-        raise ScenarioError(reason)
+        raise VacuousError(reason)
 
 
-def _why_vacuous(scenario: Scenario, exploration: Exploration, prop: Property) -> str:
-    """Return why it would say nothing that `prop` holds; empty: it says something."""
+def _why_vacuous(scenario: Scenario, exploration: Exploration, prop: Property) -> BodyNeverRuns | NeverReturns | None:
+    """Return why it would say nothing that `prop` holds; None: it says something."""
     if prop.kind != "exclusive":
-        return _why_never_idle(scenario, exploration) if prop.kind in ("balanced", "recovers", "progress") else ""
+        return _why_never_idle(scenario, exploration) if prop.kind in ("balanced", "recovers", "progress") else None
     body = prop.subjects[0]
     if runs(body) in exploration.witnessed:
-        return ""
-    return (
-        f"{body}() never runs in any interleaving, and that is why nothing was found; "
-        "was its call inlined or optimised away? declare it noinline, with a barrier() in it"
-    )
+        return None
+    return BodyNeverRuns(body)
 
 
-def _why_never_idle(scenario: Scenario, exploration: Exploration) -> str:
+def _why_never_idle(scenario: Scenario, exploration: Exploration) -> NeverReturns | None:
     endless = next((entry for entry in scenario.entries if finishes(entry) not in exploration.witnessed), None)
-    if endless is None:
-        return ""
-    return (
-        f"the entry {endless} never returns, so that the CPU is never idle again and nothing is decided; "
-        "let it return, its context runs it again and again"
-    )
+    return None if endless is None else NeverReturns(endless)
 
 
-def _notes(system: KernelSystem, exploration: Exploration) -> list[str]:
-    notes = []
+def _notes(system: KernelSystem, exploration: Exploration) -> list[Remark]:
+    notes: list[Remark] = []
     attempts = system.scenario.attempts
     if attempts is not None:
-        times = "once" if attempts == 1 else f"{attempts} times"
-        notes.append(f"each context begins its entry at most {times}; nothing is claimed beyond that")
+        notes.append(AttemptsBounded(attempts))
     arrived = {prop.subjects[0] for prop in exploration.witnessed if isinstance(prop, Arrives)}
     if exploration.exhausted:
         levels = dict.fromkeys(str(handler.level) for handler in system.handlers)
-        notes += [f"no {level} could ever arrive" for level in levels if level not in arrived]
+        notes += [NeverArrives(level) for level in levels if level not in arrived]
         begun = dict.fromkeys(group.entry for group in system.scenario.tasks)
-        notes += [f"no task ever begins {entry}" for entry in begun if begins(entry) not in exploration.witnessed]
+        notes += [NeverBegins(entry) for entry in begun if begins(entry) not in exploration.witnessed]
     if system.scenario.statistics:
-        notes.append(f"left out, as nothing hangs on it: {', '.join(system.scenario.statistics)}")
+        notes.append(StatisticsLeftOut(tuple(system.scenario.statistics)))
     if not system.contexts.folded and system.layout.tasks > 1:
-        notes.append("tasks are told apart: one's own address or pid reaches what others see")
+        notes.append(TasksToldApart())
     if system.scenario.softirq_tasks:
-        notes.append(f"of each softirq, {SOFTIRQS_AT_ONCE} tasks of a CPU are in the handler at once, not more")
+        notes.append(SoftirqTasksBounded(SOFTIRQS_AT_ONCE))
     if system.scenario.cpus > 1:
-        notes.append("between CPUs, memory is taken to be sequentially consistent")
+        notes.append(SequentialMemory())
     if system.layout.shared_stacks:
-        notes.append("stacks count as shared memory: one context reaches another one's")
+        notes.append(StacksShared())
     return notes

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.heading import tally, under_one_head
 from ctxrace.report.layout import columns, finish, wrap
+from ctxrace.report.sentences.reason import remark_sentence
 
 __all__ = ["letter", "render_grid", "violated_kinds"]
 
@@ -74,4 +75,5 @@ def _legend(results: Sequence[Result]) -> Iterator[str]:
     for note in dict.fromkeys(note for result in results for note in result.notes):
         about = list(dict.fromkeys(result.case.split(" ")[0] for result in results if note in result.notes))
         every = all(note in result.notes for result in results)
-        yield f"note: {note}" if every else f"note: {note} [{', '.join(about)}]"
+        said = f"note: {remark_sentence(note)}"
+        yield said if every else f"{said} [{', '.join(about)}]"

@@ -7,13 +7,16 @@ from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from typing import Any
 
+from ctxrace.core.facts.fact import Fact
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source, ValueKind
+from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
 from ctxrace.core.turn import Turn
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.heading import verdict_words
 from ctxrace.report.sentences.ending import ending_sentence
 from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 from ctxrace.report.sentences.turn import turn_sentence
 
 __all__ = ["SCHEMA", "fact", "interleaving_facts", "json_text", "row_fact", "setup_facts", "to_json"]
@@ -57,12 +60,13 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
         "states": verdict.states,
         "transitions": verdict.transitions,
         "seconds": round(verdict.seconds, 6),
-        "notes": list(result.notes),
+        "notes": [fact(note, remark_sentence(note)) for note in result.notes],
         "command": result.command,
         "hang": None if result.hang is None else str(result.hang.outcome),
     }
     if verdict.reason or verdict.outcome is Outcome.INCOMPLETE:
-        entry["reason"] = verdict.reason
+        why = verdict.reason
+        entry["reason"] = None if why is None else fact(why, reason_sentence(why))
     if verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None:
         entry["interleaving"] = interleaving_facts(verdict.interleaving)
     return entry
@@ -128,8 +132,11 @@ def row_fact(row: Event | Turn) -> dict[str, Any]:
 def fact(value: Any, text: str) -> dict[str, Any]:  # noqa: ANN401 - a dataclass of plain facts
     """Spell a fact: its kind, its fields, and `text`, the sentence that a report makes of it."""
     spelled = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    kind = re.sub(r"(?<!^)(?=[A-Z])", "_", type(value).__name__).lower()
-    return ({} if "kind" in spelled else {"kind": kind}) | spelled | {"text": text}
+    return ({} if "kind" in spelled else {"kind": _kind(value)}) | spelled | {"text": text}
+
+
+def _kind(value: object) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", type(value).__name__).lower()
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of a dataclass, as JSON has it
@@ -144,8 +151,11 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of a dataclass, as JSON
             return str(value)
         case tuple():
             return [_plain(one) for one in value]
+        case Property():
+            return str(value)
         case _ if is_dataclass(value):
-            return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+            kind: dict[str, Any] = {"kind": _kind(value)} if isinstance(value, Fact) else {}
+            return kind | {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         case _:
             return value
 

@@ -13,6 +13,7 @@ from ctxrace.report.layout import ascii_only, clean, typed
 from ctxrace.report.sentences.access import access_phrases
 from ctxrace.report.sentences.context import context_name, context_phrase
 from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.reason import reason_sentence
 from ctxrace.report.sentences.summary import stale_phrase, summary
 from ctxrace.report.stale import stale_writes
 
@@ -30,7 +31,7 @@ def render_result_mail(result: Result) -> str:
     for verdict in result.verdicts:
         run = verdict.interleaving
         if verdict.outcome is not Outcome.VIOLATED or run is None:
-            reason = f": {verdict.reason}" if verdict.reason else ""
+            reason = f": {reason_sentence(verdict.reason)}" if verdict.reason else ""
             lines += _wrapped(f"{verdict.property}: {verdict.outcome}{reason}")
     seen: set[Interleaving] = set()
     for verdict in result.verdicts:

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.heading import interrupts_of, rcu_of, tasks_of
 from ctxrace.report.layout import clean, columns, cut, finish, listed, typed, wrap
+from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 
 __all__ = ["render_table"]
 
@@ -146,11 +147,12 @@ def _remarks(results: Sequence[Result]) -> Iterator[str]:
     """Tell each reason and note once, with the results that it is about unless it is about all."""
     about: dict[str, list[str]] = {}
     for result in results:
-        reasons = [f"incomplete: {v.reason}" for v in result.verdicts if v.outcome is Outcome.INCOMPLETE and v.reason]
+        incomplete = (verdict for verdict in result.verdicts if verdict.outcome is Outcome.INCOMPLETE)
+        reasons = [f"incomplete: {reason_sentence(verdict.reason)}" for verdict in incomplete if verdict.reason]
         if result.hang is not None and result.hang not in result.verdicts:
-            why = f": {result.hang.reason}" if result.hang.reason else ""
+            why = f": {reason_sentence(result.hang.reason)}" if result.hang.reason else ""
             reasons.append(f"{result.hang.outcome}: {result.hang.property}{why}")
-        for remark in dict.fromkeys([*reasons, *(f"note: {note}" for note in result.notes)]):
+        for remark in dict.fromkeys([*reasons, *(f"note: {remark_sentence(note)}" for note in result.notes)]):
             about.setdefault(remark, []).append(f"{result.case} {result.setup.preemption}")
     for remark, names in about.items():
         yield remark if len(names) == len(results) else f"{remark} [{listed(names)}]"

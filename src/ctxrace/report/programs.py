@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ctxrace.core.meeting import Defect, Finding, Happening, Moment, Pair, Partner, ProgramsResult, Remedy, Touch, Use
 from ctxrace.core.verdict import Outcome
 from ctxrace.report.layout import clean, columns, finish, listed, typed, wrap
+from ctxrace.report.sentences.reason import reason_sentence
 
 __all__ = ["render_pairs", "render_programs", "render_replay", "render_rows"]
 
@@ -100,7 +101,7 @@ def _finding(finding: Finding, replay: str) -> Iterator[str]:
             "--context PROGRAM=LEVEL says where"
         )
     if finding.reason:
-        yield from _indented(finding.reason)
+        yield from _indented(reason_sentence(finding.reason))
     yield from render_rows(finding.programs, finding.rows)
     yield from _indented(f"why: {_why(finding)}")
     if finding.remedies:

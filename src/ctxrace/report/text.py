@@ -22,6 +22,7 @@ from ctxrace.report.heading import scenario_of, verdict_words
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
 from ctxrace.report.overview import render_table
+from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 
 __all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
 
@@ -76,8 +77,8 @@ def _lines(result: Result, width: int) -> Iterator[str]:
         yield ""
         yield from _verdicts(result.judged, width)
     remarks = [
-        *(f"{verdict.outcome}: {verdict.property}: {verdict.reason}" for verdict in result.judged if verdict.reason),
-        *(f"note: {note}" for note in dict.fromkeys(result.notes)),
+        *(f"{it.outcome}: {it.property}: {reason_sentence(it.reason)}" for it in result.judged if it.reason),
+        *(f"note: {remark_sentence(note)}" for note in dict.fromkeys(result.notes)),
         *filter(None, [never_executed(result.coverage)]),
     ]
     if remarks:

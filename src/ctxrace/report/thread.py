@@ -8,6 +8,7 @@ from ctxrace.report.json import fact as as_json
 from ctxrace.report.json import interleaving_facts, json_text
 from ctxrace.report.layout import ascii_only, typed
 from ctxrace.report.mail import render_interleaving_mail
+from ctxrace.report.sentences.reason import reason_sentence
 from ctxrace.report.sentences.statement import decision_phrase, evidence_phrase, missing_phrase
 
 __all__ = ["SCHEMA", "render_thread", "thread_to_json"]
@@ -59,7 +60,7 @@ def _fact_as_json(fact: Fact) -> dict[str, object]:
         "expected": as_json(fact.expected, decision_phrase(fact.expected)),
         "as_expected": None if fact.incomplete else fact.as_expected,
         "evidence": None if fact.evidence is None else as_json(fact.evidence, evidence_phrase(fact.evidence)),
-        "stopped": fact.stopped,
+        "stopped": None if fact.stopped is None else as_json(fact.stopped, reason_sentence(fact.stopped)),
         "missing_compiler": fact.missing_compiler,
         "command": fact.command,
         "interleaving": None if fact.interleaving is None else interleaving_facts(fact.interleaving),
@@ -99,6 +100,7 @@ def _fact(fact: Fact) -> Iterator[str]:
     if fact.unlike:
         yield f"!!  expected: {decision_phrase(fact.expected)}"
     if fact.stopped:
-        yield from textwrap.wrap(fact.stopped, WIDTH, initial_indent=f"{mark}  ", subsequent_indent=f"{mark}  ")
+        why = reason_sentence(fact.stopped)
+        yield from textwrap.wrap(why, WIDTH, initial_indent=f"{mark}  ", subsequent_indent=f"{mark}  ")
     for line in typed(fact.command, WIDTH - 6):
         yield f"    $ {line}" if line.startswith("ctxrace") else f"      {line}"

@@ -33,7 +33,7 @@ def test_a_reader_finds_every_result() -> None:
     assert (exclusive.ok, exclusive.directive, len(exclusive.diagnostics) > 10) == (False, None, True)
     assert (progress.ok, progress.diagnostics) == (True, [])
     assert (recovers.ok, recovers.directive) == (False, "ERROR")
-    assert recovers.data == "stopped after 1,000,000 states (--max-states)"
+    assert recovers.data == "the limit of 1,000,000 states is reached"
 
 
 def test_hostile_names_stay_within_their_lines() -> None:

@@ -14,6 +14,7 @@ from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, coar
 from ctxrace.bpf.programs.meet.prepare import Meeting, Prepared, prepare
 from ctxrace.bpf.programs.meet.system import IDLE, PairSystem, Rules
 from ctxrace.bpf.programs.rules.placement import Placement
+from ctxrace.core.facts.reason import ExtentUnknown, LargeAlone, Reason, SearchEnded
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome
@@ -45,7 +46,7 @@ class Answer:
     combination: Combination
     outcome: Outcome
     side: int = 0
-    reason: str = ""
+    reason: Reason | None = None
     states: int = 0
     transitions: int = 0
     run: Sequence[tuple[Any, Step]] = ()
@@ -88,8 +89,8 @@ class _PairCheck:
             prepared = self.prepare(key, meeting, question)
             guard = self.restored_alone((*key, question), meeting, prepared)
             if guard is None:
-                reason = f"alone already, its programs have more than {self.limits.max_states:,} states"
-                yield Answer(question, combination, Outcome.INCOMPLETE, 0, reason)
+                assert self.limits.max_states is not None
+                yield Answer(question, combination, Outcome.INCOMPLETE, 0, LargeAlone(self.limits.max_states))
             elif guard:
                 yield from _answers(system_from(meeting, prepared, combination.rules), combination, self.limits)
 
@@ -104,7 +105,7 @@ class _PairCheck:
         if not found.exhausted or found.runs:
             return None
         cells |= {(cell.region, cell.low, cell.high) for cell in prepared[0].cells}
-        return Answer(prepared[0].question, combination, Outcome.HOLDS, 0, "", found.states, found.transitions)
+        return Answer(prepared[0].question, combination, Outcome.HOLDS, 0, None, found.states, found.transitions)
 
     def prepare(self, key: tuple[bool, bool], meeting: Meeting, question: Question) -> Prepared:
         whole = (*key, question)
@@ -175,17 +176,17 @@ def _answers(system: PairSystem, combination: Combination, limits: Limits) -> It
     broken = [prop for prop in found.runs if prop.kind != "unsure"]
     for prop in broken:
         side = int(prop.subjects[0])
-        yield Answer(question, combination, Outcome.VIOLATED, side, "", *size, found.runs[prop], system)
+        yield Answer(question, combination, Outcome.VIOLATED, side, None, *size, found.runs[prop], system)
     if broken:
         return
     if found.runs:
         (run,) = found.runs.values()
-        reason = "an access of unknown extent may or may not overwrite these bytes"
-        yield Answer(question, combination, Outcome.INCOMPLETE, 0, reason, *size, run, system)
+        yield Answer(question, combination, Outcome.INCOMPLETE, 0, ExtentUnknown(), *size, run, system)
     elif not found.exhausted:
-        yield Answer(question, combination, Outcome.INCOMPLETE, 0, found.stopped, *size)
+        assert found.stopped is not None
+        yield Answer(question, combination, Outcome.INCOMPLETE, 0, SearchEnded(found.stopped), *size)
     else:
-        yield Answer(question, combination, Outcome.HOLDS, 0, "", *size)
+        yield Answer(question, combination, Outcome.HOLDS, 0, None, *size)
 
 
 def place(code: Code, function: Function, placement: Placement, callback_of: str = "") -> Placed:
@@ -213,5 +214,3 @@ def stuck(answer: Answer) -> bool:
         if len(seen) > MOST_STATES:
             return False
     return True
-
-

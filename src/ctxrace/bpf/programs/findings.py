@@ -10,6 +10,7 @@ from ctxrace.bpf.programs.meet.telling import memory_name, tell
 from ctxrace.bpf.programs.rules.meeting import Encounter, How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty
 from ctxrace.bpf.programs.schedule import fingerprint, schedule_of
+from ctxrace.core.facts.reason import Reason
 from ctxrace.core.meeting import Defect, Finding, Happening, Moment, Partner, Remedy
 from ctxrace.core.verdict import Outcome
 
@@ -131,7 +132,7 @@ class _Cause:
     rule: str
     guard: str
     sure: bool
-    reason: str
+    reason: Reason | None
 
 
 def grouped(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -20,10 +20,10 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.claims.syntax import Claim
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
+from ctxrace.core.facts.reason import NotAsked, OutcomeNotSearched, Reason, SearchEnded
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.statement import CodeCompared, Decision, Evidence, Fact, NoPath, Ruling, RunLength, Statement, States
 from ctxrace.core.verdict import Outcome, Result, worst
-from ctxrace.core.why import SearchEnded
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
@@ -66,8 +66,7 @@ def _ask(asked: tuple[Question, Limits], stop: Stop) -> Fact:
 
 
 def _not_begun(question: Question) -> Fact:
-    stopped = "interrupted before it was asked"
-    return Fact(question.about, _INCOMPLETE, question.expected, None, _command(question), stopped=stopped)
+    return Fact(question.about, _INCOMPLETE, question.expected, None, _command(question), stopped=NotAsked())
 
 
 def _command(question: Question) -> str:
@@ -107,9 +106,9 @@ def _execute(question: ClaimQuestion, limits: Limits, progress: Progress | None)
     run = result.interleaving if confirmed else None if incomplete else result.outcome_interleaving
     states = result.states + result.outcome_states
     searched = States(states) if states > 1 or incomplete else NoPath()
-    stopped = "; ".join(why.limit for why in result.reasons if isinstance(why, SearchEnded))
+    stopped: Reason | None = next((why for why in result.reasons if isinstance(why, SearchEnded)), None)
     if not incomplete and result.outcome is OutcomeFound.INCOMPLETE:
-        stopped = "the search for another way to the outcome was ended"
+        stopped = OutcomeNotSearched()
     evidence = _length(run) if run else searched
     return Fact(question.about, _claim_decision(result), question.expected, evidence, command, run, stopped=stopped)
 
@@ -162,9 +161,9 @@ def _decision(results: Sequence[Result]) -> Decision:
     return Decision(Ruling(worst(result.outcome for result in results)))
 
 
-def _stopped(results: Sequence[Result]) -> str:
+def _stopped(results: Sequence[Result]) -> Reason | None:
     """Return why not everything is decided, where nothing is violated."""
     if worst(result.outcome for result in results) is not Outcome.INCOMPLETE:
-        return ""
+        return None
     verdicts = [verdict for result in results for verdict in result.verdicts]
-    return next((verdict.reason for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE), "")
+    return next((verdict.reason for verdict in verdicts if verdict.outcome is Outcome.INCOMPLETE), None)

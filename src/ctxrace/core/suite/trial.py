@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ctxrace.core.facts.reason import NotJudged, Reason
 from ctxrace.core.source import Source
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome, Result, Verdict
@@ -34,9 +35,9 @@ class Check:
         return not self.as_expected and self.outcome is Outcome.INCOMPLETE
 
     @property
-    def reason(self) -> str:
+    def reason(self) -> Reason | None:
         """Why nothing was decided, or what is to be known about the interleaving."""
-        return self.verdict.reason if self.verdict else "no such property was judged"
+        return self.verdict.reason if self.verdict else NotJudged()
 
 
 @dataclass(frozen=True, slots=True)

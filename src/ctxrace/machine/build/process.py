@@ -17,6 +17,7 @@ from typing import Self
 
 from ctxrace.core import limits
 from ctxrace.core.errors import LimitReached, ToolchainError
+from ctxrace.core.facts.stop import MemoryLimit
 from ctxrace.machine.inputs import MOST_IMAGE
 
 __all__ = ["PASSED_ON", "Processes", "environment"]
@@ -96,7 +97,7 @@ class Processes:
             text = output.read(MOST_OUTPUT).decode(errors="replace")
         memory = limits.current().max_memory
         if status and memory is not None and any(words in text for words in _NO_MEMORY):
-            raise LimitReached(f"the limit of {memory >> 20:,} MiB of memory is reached while {what}")
+            raise LimitReached(MemoryLimit(memory, what))
         return status, text
 
     def _kill(self) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from ctxrace.core.suite.trial import Check, Trial
 from ctxrace.report.formats.story import drawn, message
 from ctxrace.report.layout import ascii_only, clean
+from ctxrace.report.sentences.reason import reason_sentence
 
 __all__ = ["render_ktap"]
 
@@ -45,7 +46,8 @@ def _subtest(number: int, check: Check, one: Trial) -> Iterator[str]:
     if not check.as_expected:
         yield from (f"# {ascii_only(line)}".rstrip() for line in drawn(check, one).splitlines())
     result = "ok" if check.as_expected else "not ok"
-    error = f" # ERROR {_data(check.reason or 'incomplete')}" if check.undecided else ""
+    why = reason_sentence(check.reason) if check.reason else "incomplete"
+    error = f" # ERROR {_data(why)}" if check.undecided else ""
     yield f"{result} {number} {_description(check.name)}{error}"
 
 

@@ -10,6 +10,7 @@ from ctxrace.core.verdict import Outcome
 from ctxrace.report.layout import clean
 from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.sentences.ending import ending_sentence
+from ctxrace.report.sentences.reason import reason_sentence
 
 __all__ = ["counts", "drawn", "message", "place"]
 
@@ -23,7 +24,8 @@ def message(check: Check) -> str:
         what[0] += ", as expected" if check.as_expected else f", and {check.expected} was expected"
     elif check.as_expected:
         return ""
-    what += [part for part in (ending, f"{run.length}" if run else "", check.reason) if part]
+    why = reason_sentence(check.reason) if check.reason else ""
+    what += [part for part in (ending, f"{run.length}" if run else "", why) if part]
     return clean("; ".join(what))
 
 

@@ -1,6 +1,7 @@
 """What is found of a claim's steps, as sentences."""
 
 from ctxrace.core.claim import AtTheEnd, Finding, FindingKind, How, InCode, Memory, NotInEntry, Standing
+from ctxrace.core.facts.reason import SearchEnded
 from ctxrace.core.interleaving import Access, Event
 from ctxrace.core.note import Note
 from ctxrace.core.turn import Turn, TurnKind
@@ -17,13 +18,13 @@ from ctxrace.core.why import (
     NeverHolds,
     NotNext,
     NotStarted,
-    SearchEnded,
     Why,
     WouldDo,
 )
 from ctxrace.report.layout import clean
 from ctxrace.report.sentences.access import access_phrase, access_phrases, number
 from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.reason import reason_sentence
 from ctxrace.report.sentences.turn import turn_reason
 
 __all__ = ["finding_phrase", "memory_phrase", "next_phrase", "standing_name", "standing_place", "why_sentence"]
@@ -103,8 +104,8 @@ def _why_not(why: Why) -> str:
             return f"{_later(later=why.later)}{why.place} is {shown}{idle}"
         case NeverHolds(later):
             return f"{_later(later=later)}it never holds"
-        case SearchEnded(limit):
-            return limit
+        case SearchEnded():
+            return reason_sentence(why)
         case _:
             raise AssertionError(why)
 

@@ -1,0 +1,88 @@
+"""What a reader must know of a result besides its verdicts: one fact each."""
+
+from dataclasses import dataclass
+
+from ctxrace.core.facts.fact import Fact
+
+__all__ = [
+    "AttemptsBounded",
+    "CompiledWith",
+    "NeverArrives",
+    "NeverBegins",
+    "Remark",
+    "SequentialMemory",
+    "SoftirqTasksBounded",
+    "StacksShared",
+    "StatisticsLeftOut",
+    "TasksToldApart",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptsBounded(Fact):
+    """Each context begins its entry at most so many times; nothing is claimed beyond that."""
+
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class NeverArrives(Fact):
+    """No interrupt of this level could ever arrive."""
+
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeverBegins(Fact):
+    """No task ever begins this entry."""
+
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsLeftOut(Fact):
+    """These variables are left out, as no branch depends on them."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TasksToldApart(Fact):
+    """Tasks are not folded into one another: a task's own address or pid reaches what others see."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftirqTasksBounded(Fact):
+    """Of each softirq, so many tasks of a CPU are in the handler at once, not more."""
+
+    tasks: int
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialMemory(Fact):
+    """Between CPUs, memory is taken to be sequentially consistent."""
+
+
+@dataclass(frozen=True, slots=True)
+class StacksShared(Fact):
+    """Stacks count as shared memory: one context reaches another one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledWith(Fact):
+    """The code is compiled with these macros defined."""
+
+    defines: tuple[str, ...]
+
+
+Remark = (
+    AttemptsBounded
+    | NeverArrives
+    | NeverBegins
+    | StatisticsLeftOut
+    | TasksToldApart
+    | SoftirqTasksBounded
+    | SequentialMemory
+    | StacksShared
+    | CompiledWith
+)
