@@ -43,10 +43,10 @@ COUNTS = {
     ("generic-irqsave", "none"): (2_709, 3_044),
     ("generic-irqsave", "full"): (5_717, 6_427),
     ("arm64-v1", "none"): (15_654, 17_583),
-    ("arm64-v1", "full"): (22_321, 33_954),
+    ("arm64-v1", "full"): (22_069, 33_475),
     ("arm64-merged", "none"): (19_754, 21_933),
     ("plain-int", "none"): (1_602, 1_983),
-    ("plain-int", "full"): (4_007, 6_323),
+    ("plain-int", "full"): (4_006, 6_318),
 }
 
 

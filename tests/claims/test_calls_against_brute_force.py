@@ -93,7 +93,7 @@ class Calls(Texts):
             notes = system.first_move(step.label.task, system.contexts.role_of_task(group)).outcome.notes
         elif isinstance(step.label, Arrive):
             who = CONTEXTS.index("nmi")
-            moves = system.arrivals(at.state.current, at.state.interrupts[-1] if at.state.interrupts else -1)
+            moves = system.arrivals(at.state.current, at.state.top)
             notes = next(move for label, _, _, move in moves if label == step.label).outcome.notes
         elif step.label == EVENT:
             who = CONTEXTS.index(self.running(at.state))

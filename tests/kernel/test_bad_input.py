@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import ctxrace.machine.flow
-from ctxrace.core.errors import CtxraceError, ExecutionError, ImageError, ScenarioError, ToolchainError
+from ctxrace.core.errors import CtxraceError, ExecutionError, ImageError, ScenarioError, ToolchainError, VacuousError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.check import check
@@ -136,7 +136,7 @@ def test_a_declaration_that_the_compiler_can_judge_does_not_compile(build: Build
 
 def test_a_body_that_never_runs_is_no_proof(build: Build) -> None:
     text = message(
-        ScenarioError,
+        VacuousError,
         lambda: check(
             build("""
         int x;

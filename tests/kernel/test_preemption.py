@@ -170,7 +170,7 @@ def test_a_task_that_has_run_before_may_pass_by_too(cases: Cases) -> None:
     text = EXCLUSIVE_STORE.replace("ctxrace_check(", "ctxrace_check(!was || ")
     assert cases.found(text + "CTXRACE_TASKS(1, count); CTXRACE_ATTEMPTS(2);") == (2, 6)
     # Once only: e: ldr z = 0, so that nothing is checked; or count is over before.
-    assert cases.found(text + "CTXRACE_TASKS(1, count); CTXRACE_ATTEMPTS(1);") is None
+    assert cases.found(text + "CTXRACE_TASKS(1, count); CTXRACE_ATTEMPTS(1);") == "incomplete"
 
 
 # PREEMPT_RT

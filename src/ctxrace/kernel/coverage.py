@@ -42,7 +42,10 @@ def _executed(system: KernelSystem | SmpSystem) -> Counter[int]:
 
 
 def _conditions(system: KernelSystem) -> Iterator[int]:
-    """Return the branches that decide whether a check fails: the last ones on the ways to the call that says so."""
+    """Return the branches that decide whether a check fails, on the ways to the call that says so.
+
+    They are the last branch, and those before it that are of the same source line: ``a || b`` is two branches.
+    """
     machine = system.flows.machine
     before: dict[int, list[int]] = {}
     for address in machine.liveness.addresses:
@@ -51,16 +54,23 @@ def _conditions(system: KernelSystem) -> Iterator[int]:
         for following in (*successors(instruction)[0], *back):
             before.setdefault(following, []).append(address)
     for check in machine.checks:
-        waiting = list(before.get(check, ()))
-        seen = set(waiting)
-        while waiting:
-            address = waiting.pop()
-            origins = before.get(address, [])
-            if not origins:
-                yield address  # an entry that fails in any case
-            for origin in origins:
-                if any(op.opcode == "CBRANCH" for op in machine.code[origin].ops):
-                    yield origin
-                elif origin not in seen:
-                    seen.add(origin)
-                    waiting.append(origin)
+        for call in before.get(check, ()):
+            yield from _branches_before(system, before, call)
+
+
+def _branches_before(system: KernelSystem, before: dict[int, list[int]], call: int) -> Iterator[int]:
+    machine, line = system.flows.machine, system.image.source(call)
+    waiting, seen = [(call, True)], {call}
+    while waiting:
+        address, last = waiting.pop()
+        origins = before.get(address, [])
+        if last and not origins:
+            yield address  # an entry that fails in any case
+        for origin in origins:
+            branches = any(op.opcode == "CBRANCH" for op in machine.code[origin].ops)
+            belongs = line is not None and system.image.source(origin) == line
+            if branches and (last or belongs):
+                yield origin
+            if origin not in seen and (belongs or not branches):
+                seen.add(origin)
+                waiting.append((origin, last and not branches))
