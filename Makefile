@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
+FUZZ_FLAGS ?=
 KERNELS ?= $(HOME)/.cache/ctxrace-kernels
 
-.PHONY: demo test lint slow kernels golden docs man benchmarks soak fuzz-bpf bpf-objects mutants clean
+.PHONY: demo test lint slow kernels golden docs man benchmarks soak fuzz fuzz-bpf bpf-objects mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -45,6 +46,10 @@ benchmarks: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -m tests.kernel.agreement 3600
+
+# One kind: make fuzz FUZZ_FLAGS='--only claim'; another seed: FUZZ_FLAGS='--seed 11'
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz.run 10000 $(FUZZ_FLAGS)
 
 fuzz-bpf: $(READY)
 	$(BIN)/python -m tests.bpf.programs.fuzz 10000

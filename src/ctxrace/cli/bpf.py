@@ -1,7 +1,6 @@
 """``ctxrace bpf``: the flagship tables, and the interleavings of what is violated."""
 
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
@@ -13,6 +12,7 @@ from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
+from ctxrace.cli.messages import say
 from ctxrace.cli.output import deliver, exit_status, explain, report_width, results_as, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.verbs import Verb, Verbs
@@ -91,7 +91,7 @@ def bpf(
         results = list(run([*chosen, *whole], jobs))
     if output.json:
         deliver(to_json(results), output)
-        sys.stderr.write(unfinished(results, len(chosen) + len(whole)))
+        say(unfinished(results, len(chosen) + len(whole)))
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, results, not_searched([*chosen, *whole], results)), output)
     else:

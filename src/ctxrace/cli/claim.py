@@ -8,12 +8,12 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
+from ctxrace.cli.messages import say
 from ctxrace.cli.output import Output, report_width, write
 from ctxrace.cli.progress import searching
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
-from ctxrace.report.layout import printable
 
 __all__ = ["replay_claim"]
 
@@ -35,7 +35,7 @@ def replay_claim(
     if guard is not None:
         claim = with_guard(claim, guard)
     program, resolved = prepare(claim)
-    sys.stderr.write(printable(program.messages))
+    say(program.messages)
     with searching(f"executing {file}") as shown:
         result = decide(program, resolved, limits=limits, progress=shown, command=command)
     if output.json:

@@ -1,10 +1,12 @@
 """The command line, and what it does where a verb cannot end as it should."""
 
+import codecs
 import errno
 import json
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from ctxrace.cli.status import Status
@@ -13,17 +15,40 @@ from ctxrace.core.errors import CtxraceError, LimitReached, OutputError, Toolcha
 __all__ = ["main"]
 
 _CANNOT_WRITE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+_STANDARD_ERROR = 2
 ERROR_SCHEMA = "ctxrace-error/1"
+
+
+_JSON_ESCAPES = "ctxrace.json"
+
+
+def _json_escapes(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return json.dumps(error.object[error.start : error.end])[1:-1], error.end
+
+
+codecs.register_error(_JSON_ESCAPES, _json_escapes)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a `Status`."""
     words = sys.argv[1:] if arguments is None else arguments
+    _open_standard_error()
     try:
         status = _status(words)
     except KeyboardInterrupt:
         status = _end(words, Status.INTERRUPTED, "interrupted")
     sys.exit(status)
+
+
+def _open_standard_error() -> None:
+    """Let standard error be /dev/null where it is closed, lest a file that is opened take its number."""
+    if sys.stderr is None:
+        handle = os.open(os.devnull, os.O_WRONLY)
+        while handle < _STANDARD_ERROR:
+            handle = os.dup(handle)
+        sys.stderr = os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace")
 
 
 def _status(words: list[str]) -> int:
@@ -52,7 +77,9 @@ def _internal(words: Sequence[str], error: Exception) -> int:
     if "--verbose" in _options(words):
         import traceback
 
-        traceback.print_exception(error)
+        from ctxrace.cli.messages import say
+
+        say("".join(traceback.format_exception(error)))
         how = "please report it with what stands above"
     else:
         how = "please report it; --verbose shows where it happened"
@@ -66,7 +93,8 @@ def _run(words: list[str]) -> int:
     """
     stdout = sys.stdout
     if hasattr(stdout, "reconfigure"):
-        stdout.reconfigure(errors="backslashreplace")  # a terminal may have no arrows
+        # A terminal may have no arrows, and JSON has no \xe9.
+        stdout.reconfigure(errors=_JSON_ESCAPES if _wants_json(words) else "backslashreplace")
     try:
         try:
             return _typed(words)
@@ -98,7 +126,8 @@ def _typed(words: list[str]) -> int:
         status = app(dispatched(words), obj=words, prog_name="ctxrace", standalone_mode=False)
     except usage_error as error:
         if not _wants_json(words):
-            error.show()
+            with suppress(OSError):  # standard error is full
+                error.show()
             return Status.BAD_INPUT
         raise CtxraceError(error.format_message()) from None
     if status == Status.INTERRUPTED:  # so typer ends a verb that Ctrl-C interrupts
@@ -117,11 +146,10 @@ def _wants_json(words: Sequence[str]) -> bool:
 def _end(words: Sequence[str], status: Status, message: str, error: Exception | None = None) -> Status:
     """Say on standard error why a command ends, and with --json on standard output, too; return `status`."""
     output = error.output if isinstance(error, ToolchainError) else ""
-    if sys.stderr is not None:
-        from ctxrace.report.layout import printable  # names and messages come from files
+    from ctxrace.cli.messages import say  # takes a while, and Ctrl-C may come meanwhile
 
-        sys.stderr.write(printable(f"{output.rstrip()}\n" if output else ""))
-        print(f"ctxrace: {printable(message)}", file=sys.stderr)
+    say(f"{output.rstrip()}\n" if output else "")
+    say(f"ctxrace: {message}\n")
     if _wants_json(words):
         kind = type(error).__name__ if error else status.name.lower()
         facts = {"schema": ERROR_SCHEMA, "status": status, "kind": kind, "message": message, "output": output}

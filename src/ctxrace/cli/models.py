@@ -1,6 +1,5 @@
 """``ctxrace bpf models``: what holds for which guard, on which kernel, for which programs."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -8,6 +7,7 @@ import typer
 from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
+from ctxrace.cli.messages import say
 from ctxrace.cli.output import deliver, exit_status, explain, results_as, unfinished, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.program import Build
@@ -46,7 +46,7 @@ def models(
         results = list(run(list(keys), jobs))
     if output.json:
         deliver(to_json(results), output)
-        sys.stderr.write(unfinished(results, len(keys)))
+        say(unfinished(results, len(keys)))
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, results, not_searched(list(keys), results)), output)
     else:

@@ -5,7 +5,6 @@ A verb has one parameter for a group of options: `Change`, `BuildOptions`, `Limi
 """
 
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -16,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_args
 import typer
 
 from ctxrace.bpf.caller import CALLER
+from ctxrace.cli.messages import say
 from ctxrace.cli.output import Color, Output
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.limits import DEFAULT_MAX_STATES, Budget, default_memory, within
@@ -26,7 +26,6 @@ from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.formats.render import Format
-from ctxrace.report.layout import printable
 
 __all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
            "LimitOptions", "OutputOptions", "ResultsOptions", "Strict", "announced", "compiled", "flag", "with_groups",
@@ -249,7 +248,7 @@ def compiled(context: typer.Context, build: Build, flags: Sequence[str] | None) 
 
 def announced(program: Program) -> Program:
     """Hand the compiler's own messages on to the user, and return `program`."""
-    sys.stderr.write(printable(program.messages))
+    say(program.messages)
     return program
 
 

@@ -15,13 +15,14 @@ from typing import NamedTuple
 
 from rich.console import Console
 
+from ctxrace.cli.messages import say
 from ctxrace.cli.status import Status, status_of
 from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.formats.render import Format, render
 from ctxrace.report.json import to_json
-from ctxrace.report.layout import printable, wrap
+from ctxrace.report.layout import wrap
 from ctxrace.report.mail import render_result_mail
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
@@ -157,10 +158,10 @@ def explain(results: Sequence[Result], output: Output) -> None:
             what = (
                 f"{result.setup.case}: {verdict.property}: {verdict.states:,} states in {verdict.seconds:.2f} s{rate}"
             )
-            print(f"ctxrace: {printable(what)}", file=sys.stderr)
+            say(f"ctxrace: {what}\n")
     users = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     largest = max(resource.getrusage(who).ru_maxrss for who in users) * (1 if sys.platform == "darwin" else 1024)
-    print(f"ctxrace: the largest process took {largest >> 20:,} MiB", file=sys.stderr)
+    say(f"ctxrace: the largest process took {largest >> 20:,} MiB\n")
 
 
 def _answer(text: str) -> str:

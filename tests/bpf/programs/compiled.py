@@ -6,9 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-__all__ = ["SOURCES", "compile_text", "compiled"]
+__all__ = ["EXAMPLES", "SOURCES", "compile_text", "compiled"]
 
 SOURCES = Path(__file__).parent / "sources"
+EXAMPLES = (("scratch",), ("guards", "-DNEST_PLAIN"), ("guards", "-DCLAIM"), ("counters", "-DPLAIN", "-DLOCKED"))
+"""Sources and flags whose objects are damaged in every way that there is."""
 _FOLDER = tempfile.TemporaryDirectory(prefix="ctxrace-bpf-")
 
 

@@ -7,38 +7,21 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from tests.fuzz.damage import damaged
+
 from ctxrace.bpf.programs.rules import Kernel
 from ctxrace.bpf.programs.whole import Request, check_object
 from ctxrace.core.errors import CtxraceError
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.rules.preemption import Preemption
 
-from .compiled import compiled
+from .compiled import EXAMPLES, compiled
 
-__all__ = ["damaged", "outcome_of"]
+__all__ = ["outcome_of"]
 
 SEED = 13
 LONGEST = 120  # seconds: more is a hang
 REQUEST = Request(Kernel((7, 2), Preemption.LAZY, True))
-EXAMPLES = (("scratch",), ("guards", "-DNEST_PLAIN"), ("guards", "-DCLAIM"), ("counters", "-DPLAIN", "-DLOCKED"))
-
-
-def damaged(data: bytes, choice: random.Random) -> bytes:
-    """`data` with some bytes changed, moved or cut off; often a few bits within the code, so that it still loads."""
-    changed = bytearray(data)
-    kind = choice.randrange(10)
-    if kind == 0:
-        return bytes(changed[: choice.randrange(len(changed))])
-    if kind == 1:
-        at, to = choice.randrange(len(changed)), choice.randrange(len(changed))
-        length = choice.randrange(1, 64)
-        changed[to : to + length] = changed[at : at + length]
-        return bytes(changed)
-    for _ in range(choice.choice((1, 1, 1, 2, 4, 16))):
-        at = choice.randrange(64, 64 + 2048) if kind < 8 else choice.randrange(len(changed))
-        at %= len(changed)
-        changed[at] = choice.choice((0, 1, 0xFF, changed[at] ^ 1 << choice.randrange(8), choice.randrange(256)))
-    return bytes(changed)
 
 
 def outcome_of(data: bytes, folder: Path) -> str:

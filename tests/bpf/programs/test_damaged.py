@@ -4,9 +4,10 @@ import random
 from pathlib import Path
 
 import pytest
+from tests.fuzz.damage import damaged
 
-from .compiled import compiled
-from .fuzz import EXAMPLES, damaged, outcome_of
+from .compiled import EXAMPLES, compiled
+from .fuzz import outcome_of
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=" ".join)
