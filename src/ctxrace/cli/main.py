@@ -93,8 +93,10 @@ def _run(words: list[str]) -> int:
     """
     stdout = sys.stdout
     if hasattr(stdout, "reconfigure"):
-        # A terminal may have no arrows, and JSON has no \xe9.
-        stdout.reconfigure(errors=_JSON_ESCAPES if _wants_json(words) else "backslashreplace")
+        if _wants_json(words) and "utf" not in stdout.encoding.lower():  # JSON is UTF-8 (RFC 8259), as ASCII is
+            stdout.reconfigure(encoding="ascii", errors=_JSON_ESCAPES)
+        else:
+            stdout.reconfigure(errors="backslashreplace")  # a terminal may have no arrows
     try:
         try:
             return _typed(words)
