@@ -12,9 +12,9 @@ from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
-from ctxrace.cli.messages import say
 from ctxrace.cli.output import deliver, exit_status, explain, report_width, results_as, unfinished, write
 from ctxrace.cli.progress import searching
+from ctxrace.cli.status import say
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.verdict import Outcome, Result

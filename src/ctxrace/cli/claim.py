@@ -8,9 +8,9 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
-from ctxrace.cli.messages import say
 from ctxrace.cli.output import Output, report_width, write
 from ctxrace.cli.progress import searching
+from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail

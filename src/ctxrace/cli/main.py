@@ -77,7 +77,7 @@ def _internal(words: Sequence[str], error: Exception) -> int:
     if "--verbose" in _options(words):
         import traceback
 
-        from ctxrace.cli.messages import say
+        from ctxrace.cli.status import say
 
         say("".join(traceback.format_exception(error)))
         how = "please report it with what stands above"
@@ -148,7 +148,7 @@ def _wants_json(words: Sequence[str]) -> bool:
 def _end(words: Sequence[str], status: Status, message: str, error: Exception | None = None) -> Status:
     """Say on standard error why a command ends, and with --json on standard output, too; return `status`."""
     output = error.output if isinstance(error, ToolchainError) else ""
-    from ctxrace.cli.messages import say  # takes a while, and Ctrl-C may come meanwhile
+    from ctxrace.cli.status import say  # takes a while, and Ctrl-C may come meanwhile
 
     say(f"{output.rstrip()}\n" if output else "")
     say(f"ctxrace: {message}\n")

@@ -7,9 +7,9 @@ import typer
 from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.messages import say
 from ctxrace.cli.output import deliver, exit_status, explain, results_as, unfinished, write
 from ctxrace.cli.progress import searching
+from ctxrace.cli.status import say
 from ctxrace.kernel.program import Build
 from ctxrace.report.formats.render import Format
 from ctxrace.report.json import to_json

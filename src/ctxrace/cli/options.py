@@ -15,8 +15,8 @@ from typing import Annotated, Any, NamedTuple, get_args
 import typer
 
 from ctxrace.bpf.caller import CALLER
-from ctxrace.cli.messages import say
 from ctxrace.cli.output import Color, Output
+from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.limits import DEFAULT_MAX_STATES, Budget, default_memory, within
 from ctxrace.core.setting import Setting

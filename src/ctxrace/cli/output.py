@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from ctxrace.cli.messages import say
-from ctxrace.cli.status import Status, status_of
+from ctxrace.cli.status import Status, say, status_of
 from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst

@@ -1,10 +1,13 @@
-"""The exit statuses. Each means one thing, for every verb."""
+"""What a command says besides its report: its exit status, and words on standard error."""
 
+import os
+import sys
 from enum import IntEnum
 
 from ctxrace.core.verdict import Outcome
+from ctxrace.report.layout import printable
 
-__all__ = ["EPILOG", "MEANINGS", "Status", "status_of"]
+__all__ = ["EPILOG", "MEANINGS", "Status", "say", "status_of"]
 
 
 class Status(IntEnum):
@@ -48,3 +51,17 @@ _OF_OUTCOME = {
 def status_of(outcome: Outcome) -> Status:
     """Return the exit status that a verdict calls for."""
     return _OF_OUTCOME[outcome]
+
+
+def say(text: str) -> None:
+    """Write `text` on standard error, without what a terminal would obey.
+
+    Where it cannot be written the command goes on: its report and its exit status do not depend on it.
+    """
+    try:
+        sys.stderr.write(printable(text))
+        sys.stderr.flush()
+    except OSError:  # a full disk, or nobody who reads it; it would fail again at the end of the process
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stderr.fileno())
+        os.close(null)
