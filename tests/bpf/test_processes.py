@@ -107,7 +107,7 @@ def test_a_process_that_is_killed_is_told_and_no_traceback() -> None:
 
 def waits(item: int, stop: Stop) -> int:
     del item, stop
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\n".encode())  # at once: another process writes its line, too
     time.sleep(600)
     return 0
 
@@ -118,9 +118,13 @@ def test_processes_die_with_their_parent(how: signal.Signals) -> None:
     code = "from tests.bpf.test_processes import *\neach(waits, [0, 1], 2)"
     root = Path(__file__).parent.parent.parent
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root) as parent:
-        assert parent.stdout is not None
-        workers = [int(parent.stdout.readline()) for _ in range(2)]
-        parent.send_signal(how)
+        try:
+            assert parent.stdout is not None
+            workers = [int(parent.stdout.readline()) for _ in range(2)]
+            parent.send_signal(how)
+            parent.wait(60)
+        finally:
+            parent.kill()
     for worker in workers:
         deadline = time.monotonic() + 60
         while alive(worker):
