@@ -1,6 +1,7 @@
 """``ctxrace check`` and ``replay`` for BPF objects: reports as they are printed, statuses, and errors."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -9,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from ctxrace.bpf.programs.request import request_of
 from ctxrace.cli.main import main
+from ctxrace.core.meeting import Defect, Finding, Partner
+from ctxrace.core.verdict import Outcome
 
 from ..bpf.programs.compiled import compiled
 
@@ -87,7 +91,7 @@ def test_every_finding_is_replayed(run: Callable[..., tuple[int, str, str]]) -> 
 def test_a_schedule_of_another_file(run: Callable[..., tuple[int, str, str]]) -> None:
     status, _, err = run("replay", example("scratch"), *FULL, "--schedule", "12345678.12345678:A+:1")
     assert status == 2
-    assert err.startswith("ctxrace: the schedule was made for another file than scratch.bpf.o: for 12345678, not ")
+    assert err.startswith("ctxrace: the schedule was made for other code than that of scratch.bpf.o: for 12345678, ")
 
 
 def test_json(run: Callable[..., tuple[int, str, str]]) -> None:
@@ -104,17 +108,27 @@ def test_json(run: Callable[..., tuple[int, str, str]]) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--kernel", "7.0"], "kernel 7.0 may boot with any preemption model; say which with --preemption MODEL"),
+        (["--kernel", "7.0"], "--kernel 7.0 may boot with any preemption model; say which with --preemption MODEL"),
         (["--kernel", "7.0", "--preemption", "lazy"], "does not say whether RCU is preemptible"),
-        (["--kernel", "seven"], "may boot with any preemption model"),
-        (["--preemption", "some"], "'some' is none of"),
+        (["--kernel", "seven"], "'seven' is no kernel version; write it as 6.12"),
+        (["--preemption", "some"], "unknown preemption model 'some' (--preemption some); ctxrace has: none, "),
+        (["--rcu", "never"], "--rcu never is neither preemptible nor non-preemptible"),
         ([*FULL, "--program", "nobody"], "scratch.bpf.o has no program nobody; its programs are on_exec, on_exit"),
-        ([*FULL, "--context", "on_exec"], "'on_exec' is not of the form PROG=LEVEL"),
-        ([*FULL, "--context", "on_exec=often"], "'often' is none of task, softirq, hardirq, nmi"),
-        ([*FULL, "--not-together", "on_exec"], "does not name two programs"),
+        ([*FULL, "--context", "on_exec"], "--context on_exec is not of the form PROGRAM=LEVEL"),
+        ([*FULL, "--context", "on_exec=often"], "the level is none of task, softirq, hardirq, nmi"),
+        ([*FULL, "--not-together", "on_exec"], "--not-together on_exec does not name two programs, like A,B"),
+        ([*FULL, "--not-together", "on_exec,on_exec"], "does not name two programs"),
+        ([*FULL, "--ignore", "lost"], "--ignore lost is none of unmixed, lost-update, missed, leaked, stuck"),
+        ([*FULL, "--max-states", "0"], "the number of states is '0' (--max-states); it must be"),
+        ([*FULL, "--timeout", "soon"], "--timeout soon is no number of seconds"),
+        ([*FULL, "--rodata", "nothing.bin"], "no file nothing.bin; is the name spelled right"),
+        (["--config", "."], ". is a directory; name a file in it"),
+        (["--config", "config", "--rcu", "preemptible"], "--config says whether RCU is preemptible; leave out --rcu"),
+        (["--config", "config", "--kernel", "debian-11"], "--kernel debian-11 and --config are two kernels"),
     ],
 )
 def test_bad_options(run: Callable[..., tuple[int, str, str]], words: list[str], message: str) -> None:
+    Path("config").write_text("# Linux/x86 6.12.0 Kernel Configuration\nCONFIG_PREEMPT=y\n", encoding="utf-8")
     status, _, err = run("check", example("scratch"), *words)
     assert status == 2
     assert message in err
@@ -125,6 +139,70 @@ def test_alternatives_are_not_together(run: Callable[..., tuple[int, str, str]])
     pairs = {(pair["first"], pair["second"]) for pair in json.loads(out)["pairs"]}
     assert ("on_exec", "on_exit") not in pairs
     assert ("on_exec", "on_packet") in pairs
+
+
+@pytest.mark.parametrize("option", ["--config", "--rodata"])
+def test_a_file_that_never_ends(run: Callable[..., tuple[int, str, str]], option: str) -> None:
+    os.mkfifo("pipe")
+    status, _, err = run("check", example("scratch"), *FULL[:-2], option, "pipe")
+    assert (status, err) == (2, "ctxrace: pipe is no regular file but a FIFO; copy what it holds into one\n")
+
+
+def test_a_configuration(run: Callable[..., tuple[int, str, str]]) -> None:
+    text = "# Linux/x86 6.12.0 Kernel Configuration\nCONFIG_PREEMPT=y\nCONFIG_PREEMPT_RCU=y\n"
+    Path("config").write_text(text, encoding="utf-8")
+    _, out, _ = run("check", example("scratch"), "--config", "config", "--pairs")
+    assert out.startswith("kernel 6.12, preemption full, RCU preemptible (by the configuration)\n")
+
+
+def test_what_is_ignored_is_counted(run: Callable[..., tuple[int, str, str]]) -> None:
+    """With the atomic flag only events that prog->active skips are left."""
+    status, out, _ = run("check", example("guards", "-DBUSY_ATOMIC"), *FULL, "--ignore", "missed", "--jobs", "1")
+    assert status == 0
+    assert out.startswith("guards.bpf.o: holds: nothing is violated but what is ignored\n")
+    assert "\nignored: missed: 1 cause\n" in out
+
+
+def test_what_is_not_ignored_is_found(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = run("check", example("scratch"), *FULL, "--ignore", "missed,lost-update", "--json")
+    facts = json.loads(out)
+    assert (status, facts["outcome"]) == (1, "violated")
+    assert [finding["defect"] for finding in facts["findings"]] == ["unmixed", "unmixed"]
+    assert facts["ignored"] == [{"defect": "lost update", "causes": 0}, {"defect": "missed", "causes": 1}]
+
+
+def test_an_open_question_about_a_guard_is_not_ignored_as_leaked() -> None:
+    """It may be about one that is stuck."""
+    programs = Partner("a", "tp_btf/a", "task"), Partner("b", "tp_btf/b", "task")
+    opened = Finding(Defect.LEAKED, Outcome.INCOMPLETE, programs)
+    leaked = Finding(Defect.LEAKED, Outcome.VIOLATED, programs)
+    request = request_of({"ignore": ["leaked"]})
+    assert [request.ignores(each) for each in (opened, leaked)] == [False, True]
+    assert request_of({"ignore": ["leaked", "stuck"]}).ignores(opened)
+
+
+def test_another_build_directory_changes_no_schedule(run: Callable[..., tuple[int, str, str]]) -> None:
+    """Debug information is none of what a verdict depends on."""
+    marks = []
+    for flags in (), ("-fdebug-compilation-dir=elsewhere",):
+        _, out, _ = run("check", example("scratch", *flags), *FULL, "--program", "on_exec,on_exit")
+        marks.append(re.findall(r"--schedule '?([0-9a-f.]+):", out))
+    assert marks[0] == marks[1] != []
+
+
+def test_the_answer_alone(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, _ = run("check", example("scratch"), *FULL, "--quiet", "--output", "report.txt")
+    assert (status, out) == (1, "")
+    report = Path("report.txt").read_text(encoding="utf-8")
+    assert report == "scratch.bpf.o: violated: unmixed, missed (3 causes)\n"
+
+
+def test_the_limit_of_memory_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> None:
+    limits = "--max-memory", "2M", "--jobs", "2"
+    status, out, err = run("check", example("scratch"), *FULL, "--ignore", "missed", *limits)
+    assert (status, err) == (3, "")
+    assert out.startswith("scratch.bpf.o: incomplete: ")
+    assert "the limit of 1 MiB of memory is reached" in out
 
 
 def test_a_timeout_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> None:

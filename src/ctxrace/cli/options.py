@@ -15,6 +15,7 @@ from typing import Annotated, Any, NamedTuple, get_args
 import typer
 
 from ctxrace.bpf.caller import CALLER
+from ctxrace.bpf.programs.request import REQUEST
 from ctxrace.cli.output import Color, Output
 from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
@@ -27,9 +28,9 @@ from ctxrace.kernel.program import BUILD, Build, Program
 from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.formats.render import Format
 
-__all__ = ["DEFAULT_MAX_STATES", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
-           "LimitOptions", "OutputOptions", "ResultsOptions", "Strict", "announced", "compiled", "flag", "with_groups",
-           "without"]  # fmt: skip
+__all__ = ["DEFAULT_MAX_STATES", "Bounds", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
+           "LimitOptions", "OutputOptions", "ResultsOptions", "Strict", "announced", "bounds_of", "compiled", "flag",
+           "with_groups", "without"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -137,12 +138,15 @@ def _bytes(text: str) -> int:
 
 _FACTORS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
+MAX_STATES = Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states)
+TIMEOUT = Option("timeout", "SECONDS", "stop after so long, whatever is being done", _seconds)
+MAX_MEMORY = Option(
+    "max_memory", "SIZE", "stop where a process uses more, as 4G; default: three quarters of what there is", _bytes
+)
 LIMITS = (
-    Option("max_states", "N", "stop after so many states; default: 3,000,000, about 2 GB", _states),
-    Option("timeout", "SECONDS", "stop after so long, whatever is being done", _seconds),
-    Option(
-        "max_memory", "SIZE", "stop where a process uses more, as 4G; default: three quarters of what there is", _bytes
-    ),
+    MAX_STATES,
+    TIMEOUT,
+    MAX_MEMORY,
     Option("engine", "NAME", "reference (default): visit every state; or summaries: sum up interrupts", _engine),
 )
 """The options of `Bounds`."""
@@ -151,7 +155,8 @@ LIMITS = (
 _SEARCH = ("max_states", "timeout", "engine")
 
 
-def _bounds(given: Mapping[str, Any]) -> Bounds:
+def bounds_of(given: Mapping[str, Any]) -> Bounds:
+    """Return the bounds that `given` spells by the names of `LIMITS`."""
     read = _read(LIMITS, given)
     timeout, memory = read.get("timeout"), read.get("max_memory") or default_memory()
     limits = Limits(**({"max_states": DEFAULT_MAX_STATES} | {name: read[name] for name in _SEARCH if name in read}))
@@ -207,7 +212,7 @@ OUTPUT = (
 """The options of `Output`."""
 STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
 
-ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT)
+ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT, *REQUEST)
 """Every option that a value is made of."""
 
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
@@ -220,7 +225,7 @@ CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER
 Change = Annotated[ScenarioChange, CHANGE_GROUP]
 BuildOptions = Annotated[Build, BUILD_GROUP]
 CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
-LimitOptions = Annotated[Limits, Group("Limits", LIMITS, _bounds)]
+LimitOptions = Annotated[Limits, Group("Limits", LIMITS, bounds_of)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
 Strict = Annotated[bool, Group("Limits", (STRICT,), lambda given: bool(given.get("strict")))]
 OutputOptions = Annotated[Output, OUTPUT_GROUP]

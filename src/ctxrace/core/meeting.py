@@ -7,7 +7,8 @@ from ctxrace.core.facts.reason import Reason
 from ctxrace.core.interleaving import Source
 from ctxrace.core.verdict import Outcome
 
-__all__ = ["Defect", "Finding", "Happening", "Moment", "Pair", "Partner", "ProgramsResult", "Remedy", "Touch", "Use"]
+__all__ = ["Defect", "Finding", "Happening", "Ignored", "Moment", "Pair", "Partner", "ProgramsResult", "Remedy",
+           "Touch", "Use"]  # fmt: skip
 
 
 class Defect(StrEnum):
@@ -127,6 +128,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Ignored:
+    """Findings that the user takes for none. causes: how many there are."""
+
+    defect: Defect
+    causes: int
+
+
+@dataclass(frozen=True, slots=True)
 class ProgramsResult:
     """Everything that a report says of an object.
 
@@ -135,7 +144,7 @@ class ProgramsResult:
     is called; inferred: those of which not every caller was read.
     programs, instructions: how many there are. pairs: which may meet; searched: how many pairs share memory so that
     they were searched. states: visited by all searches. unfollowed: what keeps a proof from being one, by program.
-    outcome: the worst of all.
+    ignored: what the user takes for no finding. outcome: the worst of all.
     """
 
     file: str
@@ -154,5 +163,6 @@ class ProgramsResult:
     distribution: str = ""
     assumed: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
+    ignored: tuple[Ignored, ...] = ()
     command: str = ""
     replay: str = ""

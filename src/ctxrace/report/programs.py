@@ -36,6 +36,7 @@ def _lines(result: ProgramsResult) -> Iterator[str]:
     yield from wrap(_kernel(result), WIDTH, "    ")
     yield from wrap(_size(result), WIDTH, "    ")
     yield from _not_read(result)
+    yield from _ignored(result)
     for finding in result.findings:
         yield ""
         yield from _finding(finding, result.replay)
@@ -51,9 +52,11 @@ def _answer(result: ProgramsResult) -> str:
         case Outcome.VIOLATED:
             causes = count[Outcome.VIOLATED]
             kinds = dict.fromkeys(each.defect.value for each in result.findings if each.outcome is Outcome.VIOLATED)
-            return f"{result.file}: violated: {', '.join(kinds)} ({causes} cause{'' if causes == 1 else 's'})"
+            return f"{result.file}: violated: {', '.join(kinds)} ({_counted(causes, 'cause')})"
         case Outcome.INCOMPLETE:
             return f"{result.file}: incomplete: nothing is known to be violated, and not everything is proved"
+        case _ if result.ignored:
+            return f"{result.file}: holds: nothing is violated but what is ignored"
         case _:
             return f"{result.file}: holds: no pair of programs mixes, loses or misses anything"
 
@@ -87,10 +90,20 @@ def _not_read(result: ProgramsResult) -> Iterator[str]:
 
 
 def _size(result: ProgramsResult) -> str:
+    shares = "pair shares" if result.searched == 1 else "pairs share"
     return (
-        f"{result.programs} programs, {result.instructions:,} instructions; {result.searched} pairs share memory and "
-        f"may meet; {result.states:,} states; two invocations at a time on one CPU"
+        f"{_counted(result.programs, 'program')}, {_counted(result.instructions, 'instruction')}; {result.searched:,} "
+        f"{shares} memory and may meet; {_counted(result.states, 'state')}; two invocations at a time on one CPU"
     )
+
+
+def _ignored(result: ProgramsResult) -> Iterator[str]:
+    for each in result.ignored:
+        yield f"ignored: {each.defect}: {_counted(each.causes, 'cause')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _finding(finding: Finding, replay: str) -> Iterator[str]:

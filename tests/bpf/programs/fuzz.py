@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.fuzz.damage import damaged
 
+from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.rules import Kernel
-from ctxrace.bpf.programs.whole import Request, check_object
+from ctxrace.bpf.programs.whole import check_object
 from ctxrace.core.errors import CtxraceError
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.rules.preemption import Preemption

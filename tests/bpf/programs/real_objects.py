@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ctxrace.bpf.programs.elf.object import load_object
+from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.rules import Kernel
-from ctxrace.bpf.programs.whole import Request, placed_programs
+from ctxrace.bpf.programs.whole import placed_programs
 from ctxrace.core.errors import CtxraceError
 from ctxrace.kernel.rules.preemption import Preemption
 

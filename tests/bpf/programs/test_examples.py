@@ -10,8 +10,9 @@ import pytest
 from ctxrace.bpf.programs.check import check_pair, stuck
 from ctxrace.bpf.programs.elf.object import load_object
 from ctxrace.bpf.programs.meet.pair import Topic
+from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.rules import meeting, placement
-from ctxrace.bpf.programs.whole import Request, placed_programs
+from ctxrace.bpf.programs.whole import placed_programs
 from ctxrace.core.verdict import Outcome
 from ctxrace.kernel.rules.contexts import Level
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ctxrace.bpf.programs.check import Answer, Placed, stuck
+from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.meet.pair import Topic
 from ctxrace.bpf.programs.meet.system import Label
 from ctxrace.bpf.programs.meet.telling import memory_name, tell
 from ctxrace.bpf.programs.rules.meeting import Encounter, How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty
-from ctxrace.bpf.programs.schedule import fingerprint, schedule_of
+from ctxrace.bpf.programs.schedule import fingerprint, region_mark, schedule_of
 from ctxrace.core.facts.reason import Reason
 from ctxrace.core.meeting import Defect, Finding, Happening, Moment, Partner, Remedy
 from ctxrace.core.verdict import Outcome
@@ -19,15 +20,16 @@ __all__ = ["finding_of", "grouped", "missed", "question_mark"]
 _DEFECTS = {Topic.UNMIXED: Defect.UNMIXED, Topic.LOST_UPDATE: Defect.LOST_UPDATE, Topic.GUARD: Defect.LEAKED}
 
 
-def question_mark(programs: tuple[Placed, Placed], answer: Answer) -> str:
+def question_mark(code: Code, programs: tuple[Placed, Placed], answer: Answer) -> str:
     """Return the fingerprint of what was asked: the programs, where they run, the bytes."""
     question, levels = answer.question, answer.combination.levels
     names = tuple(each.function.name for each in programs)
-    return fingerprint(names, tuple(map(int, levels)), question.topic.value, repr(question.region), question.ranges)
+    region = region_mark(code, question.region)
+    return fingerprint(names, tuple(map(int, levels)), question.topic.value, region, question.ranges)
 
 
-def finding_of(programs: tuple[Placed, Placed], answer: Answer, code: str) -> Finding | None:
-    """Return what an answer says; None where all is well. code: the fingerprint of the object."""
+def finding_of(code: Code, programs: tuple[Placed, Placed], answer: Answer, mark: str) -> Finding | None:
+    """Return what an answer says; None where all is well. mark: the fingerprint of the code."""
     if answer.outcome is Outcome.HOLDS:
         return None
     encounter = _encounter(answer)
@@ -41,7 +43,7 @@ def finding_of(programs: tuple[Placed, Placed], answer: Answer, code: str) -> Fi
     rows: tuple[Happening, ...] = ()
     if answer.run and answer.system is not None:
         rows = tuple(replace(row, who=row.who ^ side) for row in tell(answer.system, answer.run))
-        schedule = schedule_of(code, question_mark(programs, answer), answer.run)
+        schedule = schedule_of(mark, question_mark(code, programs, answer), answer.run)
     remedies = _remedies(defect, encounter.how)
     return Finding(
         defect,

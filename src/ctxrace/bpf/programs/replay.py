@@ -10,8 +10,9 @@ from ctxrace.bpf.programs.findings import finding_of, question_mark
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.meet.encounters import combinations
 from ctxrace.bpf.programs.meet.pair import Question, Topic, questions
-from ctxrace.bpf.programs.schedule import labels_of
-from ctxrace.bpf.programs.whole import Request, code_mark, find, placed_programs
+from ctxrace.bpf.programs.request import Request
+from ctxrace.bpf.programs.schedule import code_mark, labels_of
+from ctxrace.bpf.programs.whole import find, placed_programs
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.meeting import Finding
 from ctxrace.core.schedule import Schedule
@@ -27,15 +28,18 @@ def replay_finding(path: Path, request: Request, schedule: Schedule) -> Finding:
     Raises `ScenarioError` where the schedule was made for another object, other programs or another kernel, and
     `CtxraceError` where a step of it cannot happen.
     """
-    mark = code_mark(path)
-    if mark != schedule.code:
-        raise ScenarioError(f"the schedule was made for another file than {path}: for {schedule.code}, not {mark}")
     found = placed_programs(load_object(path), request)
+    mark = code_mark(found.code)
+    if mark != schedule.code:
+        raise ScenarioError(
+            f"the schedule was made for other code than that of {path}: for {schedule.code}, not {mark}; was it built "
+            "anew, or checked with another --rodata or --assume-harmless?"
+        )
     for first, second, memory in find(found.programs, request):
         pair = found.programs[first], found.programs[second]
         for answer in _asked(found.code, pair) if memory else ():
-            if question_mark(pair, answer) == schedule.scenario:
-                return _run(pair, answer, schedule, mark)
+            if question_mark(found.code, pair, answer) == schedule.scenario:
+                return _run(found.code, pair, answer, schedule)
     raise ScenarioError(
         "the schedule is of no two programs that meet here: was it made with other options, or for another kernel?"
     )
@@ -58,11 +62,11 @@ def _asked(code: Code, programs: tuple[Placed, Placed]) -> Iterator[Answer]:
             yield Answer(question, combination, Outcome.HOLDS, system=system_of(meeting, question, combination.rules))
 
 
-def _run(pair: tuple[Placed, Placed], answer: Answer, schedule: Schedule, mark: str) -> Finding:
+def _run(code: Code, pair: tuple[Placed, Placed], answer: Answer, schedule: Schedule) -> Finding:
     assert answer.system is not None
     run = follow(answer.system, list(labels_of(schedule)))
     broken = [prop for _, step in run for prop in step.broken if prop.kind != "unsure"]
     side = int(broken[0].subjects[0]) if broken else 0
-    shown = finding_of(pair, replace(answer, outcome=Outcome.VIOLATED, side=side, run=run), mark)
+    shown = finding_of(code, pair, replace(answer, outcome=Outcome.VIOLATED, side=side, run=run), schedule.code)
     assert shown is not None
     return shown if broken else replace(shown, outcome=Outcome.HOLDS)

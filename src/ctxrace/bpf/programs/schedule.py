@@ -2,14 +2,17 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.system import Label
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule, Stint
 from ctxrace.core.system import Step
 
-__all__ = ["fingerprint", "labels_of", "schedule_of"]
+__all__ = ["code_mark", "fingerprint", "labels_of", "region_mark", "schedule_of"]
 
 _NAMES = "AB"
 _ACTIONS = {"start": "+", "switch": "=", "step": ""}
@@ -18,6 +21,44 @@ _ACTIONS = {"start": "+", "switch": "=", "step": ""}
 def fingerprint(*parts: object) -> str:
     """Return eight digits that stand for `parts`."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:8]
+
+
+def code_mark(code: Code) -> str:
+    """Return the fingerprint of what a verdict on an object depends on: code, maps, and what is assumed of both.
+
+    Source lines and the names of types are not among it, so that another build directory changes nothing.
+    """
+    loaded = code.object
+    maps = [replace(each, value=0) for _, each in sorted(loaded.maps.items())]
+    functions = sorted((each.section, each.start, each.end, each.name) for each in loaded.functions.values())
+    adapted = [
+        (section, slot, each.kind, loaded.btf[each.type].name if loaded.btf else "", each.access)
+        for section, rows in sorted(loaded.adapted.items())
+        for slot, each in sorted(rows.items())
+    ]
+    return fingerprint(
+        sorted(loaded.code.items()), sorted(loaded.references.items()), functions, maps, adapted, code.rodata,
+        sorted(code.assumed), sorted(code.tail_calls.items()),
+    )  # fmt: skip
+
+
+def region_mark(code: Code, region: Region) -> str:
+    """Return what tells a region apart, whichever programs were followed besides."""
+    return repr(region._replace(key=_spelled(code, region.key)))
+
+
+def _spelled(code: Code, key: Any) -> Any:  # noqa: ANN401
+    """Return a key with the place of an instruction instead of its number, which depends on what came before."""
+    if not isinstance(key, tuple):
+        return key
+    if len(key) == 2 and key[0] in ("?", "in") and isinstance(key[1], int) and key[1] >= 0:
+        node = code.nodes[key[1]]
+        place, frame = [(node.section, node.slot)], code.frames[node.frame]
+        while frame.caller >= 0:
+            place.append((frame.section, frame.back))
+            frame = code.frames[frame.caller]
+        return key[0], tuple(place)
+    return tuple(_spelled(code, part) for part in key)
 
 
 def schedule_of(code: str, question: str, run: Sequence[tuple[Any, Step]]) -> str:

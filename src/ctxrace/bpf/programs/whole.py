@@ -1,49 +1,29 @@
 """Check a whole object: place and follow its programs, find who may meet on what, and search every such pair."""
 
-import hashlib
 import multiprocessing
-import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ctxrace.bpf import processes
 from ctxrace.bpf.programs.check import Placed, check_pair, place
 from ctxrace.bpf.programs.elf.object import BpfObject, Function, load_object
 from ctxrace.bpf.programs.findings import finding_of, grouped, missed
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
 from ctxrace.bpf.programs.meet.telling import memory_name
-from ctxrace.bpf.programs.rules import Kernel, meeting, placement
+from ctxrace.bpf.programs.request import Request
+from ctxrace.bpf.programs.rules import meeting, placement
 from ctxrace.bpf.programs.rules.meeting import How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty, Placement
+from ctxrace.bpf.programs.schedule import code_mark
 from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
 from ctxrace.core.limits import spend
-from ctxrace.core.meeting import Finding, Pair, ProgramsResult
+from ctxrace.core.meeting import Defect, Finding, Ignored, Pair, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
 from ctxrace.explore.watch import Limits
-from ctxrace.kernel.rules.contexts import Level
 
-__all__ = ["Request", "check_object", "code_mark", "find", "placed_programs"]
-
-Progress = Callable[[int, int], None]
-"""Called with the pairs that are done and all of them."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What to check. programs: only these; empty for all. contexts, attach: what section names do not say.
-
-    together: False for a pair of programs of which user space loads one alone. assumed: helpers and kfuncs that are to
-    be taken as touching nothing; rodata: what user space puts into .rodata.
-    """
-
-    kernel: Kernel
-    programs: tuple[str, ...] = ()
-    contexts: Mapping[str, Level] = field(default_factory=dict)
-    attach: Mapping[str, str] = field(default_factory=dict)
-    apart: frozenset[frozenset[str]] = frozenset()
-    assumed: frozenset[str] = frozenset()
-    rodata: bytes | None = None
+__all__ = ["check_object", "find", "placed_programs"]
 
 
 @dataclass
@@ -53,11 +33,6 @@ class _Found:
     code: Code
     programs: list[Placed]
     unfollowed: list[tuple[str, str]]
-
-
-def code_mark(path: Path) -> str:
-    """Return the fingerprint of a file's content."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
 
 
 def placed_programs(loaded: BpfObject, request: Request) -> _Found:
@@ -126,13 +101,7 @@ def _reached(program: Placed) -> dict[str, tuple[Region, bool]]:
 
 
 def check_object(
-    path: Path,
-    request: Request,
-    *,
-    limits: Limits,
-    jobs: int = 1,
-    pairs_only: bool = False,
-    progress: Progress | None = None,
+    path: Path, request: Request, *, limits: Limits, jobs: int = 1, pairs_only: bool = False
 ) -> ProgramsResult:
     """Check every pair of programs of an object. pairs_only: only say which may meet, and on what."""
     found = placed_programs(load_object(path), request)
@@ -140,19 +109,14 @@ def check_object(
     pairs, findings, work = _meetings(programs, request)
     states = 0
     if not pairs_only:
-        searching = _searched(found, work, code_mark(path), limits, jobs)
-        done = 0
-        try:
-            for some, visited in searching:
-                findings += some
-                states += visited
-                done += 1
-                if progress is not None:
-                    progress(done, len(work))
-                spend("searching pairs of programs")
-        except LimitReached as limit:
-            found.unfollowed.append((f"{len(work) - done} of {len(work)} pairs", str(limit)))
-    groups = grouped(findings)
+        searched = _searched(found, work, limits, jobs)
+        for one in searched:
+            findings += one.findings
+            states += one.states
+        ended = [one.ended for one in searched if one.ended]
+        if ended:
+            found.unfollowed.append((f"{len(ended)} of {len(work)} pairs", ended[0]))
+    groups = grouped(each for each in findings if not request.ignores(each))
     outcomes = [each.outcome for each in groups]
     if found.unfollowed or not programs:
         outcomes.append(Outcome.INCOMPLETE)
@@ -174,6 +138,11 @@ def check_object(
         distribution=kernel.name,
         assumed=tuple(each.function.name for each in programs if each.placement.certainty is Certainty.ASSUMED),
         inferred=tuple(each.function.name for each in programs if each.placement.inferred),
+        ignored=tuple(
+            Ignored(defect, len(grouped(each for each in findings if each.defect is defect)))
+            for defect in Defect
+            if defect in request.ignored
+        ),
     )
 
 
@@ -211,40 +180,51 @@ def _pair(first: Placed, second: Placed, rules: Meeting, memory: Sequence[Region
     )
 
 
-def _searched(
-    found: _Found, work: Sequence[tuple[int, int]], mark: str, limits: Limits, jobs: int
-) -> Iterator[tuple[list[Finding], int]]:  # fmt: skip
-    """Yield the findings of each pair, and how many states its searches visited, in the order of the pairs."""
-    searching = _Searching(found, mark, limits)
-    if jobs == 1 or len(work) < 2 or "fork" not in multiprocessing.get_all_start_methods():
-        yield from map(searching, work)
-        return
-    _SHARED.append(searching)  # which the processes inherit
+@dataclass(frozen=True)
+class _Searched:
+    """What the searches of a pair found. ended: what ended them early, empty where nothing did."""
+
+    findings: tuple[Finding, ...] = ()
+    states: int = 0
+    ended: str = ""
+
+
+_INTERRUPTED = _Searched(ended="interrupted before they were decided")
+
+
+def _searched(found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int) -> list[_Searched]:
+    """Return what the search of each pair finds, in the order of the pairs."""
+    _SHARED.append(_Searching(found, limits))  # which the processes inherit
     try:
-        quiet = signal.SIGINT, signal.SIG_IGN  # Ctrl-C ends the one that reports
-        with multiprocessing.get_context("fork").Pool(min(jobs, len(work)), signal.signal, quiet) as pool:
-            yield from pool.imap(_search_shared, work, chunksize=4)
+        forks = multiprocessing.get_start_method() == "fork"
+        return [one or _INTERRUPTED for one in processes.each(_search_shared, work, jobs if forks else 1)]
     finally:
         _SHARED.pop()
 
 
 class _Searching:
-    def __init__(self, found: _Found, mark: str, limits: Limits) -> None:
-        self.found, self.mark, self.limits = found, mark, limits
+    def __init__(self, found: _Found, limits: Limits) -> None:
+        self.found, self.limits = found, limits
+        self.mark = code_mark(found.code)
 
-    def __call__(self, pair: tuple[int, int]) -> tuple[list[Finding], int]:
+    def __call__(self, pair: tuple[int, int], stop: processes.Stop) -> _Searched:
         first, second = (self.found.programs[number] for number in pair)
-        findings, states = [], 0
-        for answer in check_pair(self.found.code, first, second, self.limits):
-            states += answer.states
-            finding = finding_of((first, second), answer, self.mark)
-            if finding is not None:
-                findings.append(finding)
-        return findings, states
+        findings, states = list[Finding](), 0
+        try:
+            for answer in check_pair(self.found.code, first, second, self.limits):
+                spend("searching pairs of programs")
+                stop.check()
+                states += answer.states
+                finding = finding_of(self.found.code, (first, second), answer, self.mark)
+                if finding is not None:
+                    findings.append(finding)
+        except LimitReached as limit:
+            return _Searched(tuple(findings), states, str(limit))
+        return _Searched(tuple(findings), states)
 
 
 _SHARED: list[_Searching] = []
 
 
-def _search_shared(pair: tuple[int, int]) -> tuple[list[Finding], int]:
-    return _SHARED[-1](pair)
+def _search_shared(pair: tuple[int, int], stop: processes.Stop) -> _Searched:
+    return _SHARED[-1](pair, stop)

@@ -8,6 +8,7 @@ from pathlib import Path
 from elftools.elf.elffile import ELFFile
 
 from ctxrace.core.errors import ImageError
+from ctxrace.machine.inputs import contents
 
 __all__ = ["Container", "Section", "Symbol", "SymbolKind", "read_container"]
 
@@ -59,11 +60,8 @@ class Container:
 
 
 def read_container(path: Path) -> Container:
-    """Read an ELF object for BPF. Raises `ImageError` where the file is none, or damaged; `OSError` if unreadable."""
-    with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise ImageError(f"{path} has more than {MOST_BYTES >> 20} MiB; a BPF object is far smaller")
+    """Read an ELF object for BPF. Raises `ImageError` where the file is none, damaged, or cannot be read."""
+    data = contents(path, MOST_BYTES, ImageError)
     if not data.startswith(b"\x7fELF") or len(data) < 64:
         raise ImageError(f"{path} is not an ELF file; name what clang -target bpf -c -g wrote")
     if data[4:6] != b"\x02\x01" or struct.unpack_from("<H", data, 18)[0] != MACHINE:
