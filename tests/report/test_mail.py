@@ -46,9 +46,9 @@ def test_a_lost_update_is_found() -> None:
     assert stale == StaleWrite(4, "A", lost.events[3].accesses[0], 1, lost.events[0].accesses[0], "B", 3)
     assert summary(lost) == (
         "",
-        "task A reads x as 0 (event 1), task B writes it (event 3), and task A overwrites that (event 4)",
+        "A reads x as 0 (event 1), B writes it (event 3), and A overwrites that (event 4)",
     )
-    assert "/* x 1 -> 1; A's value is from before B's write */" in render_interleaving_mail(lost)
+    assert "/* x 1 -> 1; A's 1 is from before B's write */" in render_interleaving_mail(lost)
 
 
 FINISH = Turn(TurnKind.FINISH, "A")

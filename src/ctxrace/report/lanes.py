@@ -17,7 +17,9 @@ from ctxrace.report.sentences.access import access_phrases, place_name, value_of
 from ctxrace.report.sentences.context import context_name
 from ctxrace.report.sentences.ending import ending_sentence
 from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.summary import stale_phrase
 from ctxrace.report.sentences.turn import turn_sentence
+from ctxrace.report.stale import stale_writes
 
 __all__ = ["render_interleaving"]
 
@@ -130,12 +132,12 @@ class _Lanes:
         lines = [where, f"    {text}"] if text else [where]
         return list(_indented([cut(line, self.width - start) for line in lines], start))
 
-    def event(self, number: int, event: Event) -> Iterator[str]:
+    def event(self, number: int, event: Event, marks: Sequence[str] = ()) -> Iterator[str]:
         """Number an event, with what it did next to its instruction, or below where that is too long."""
         start = self.start(event.context) + INDENT
         room = self.width - start
         label = f"{context_name(event.context)}: " if self.named else ""
-        instruction, effects = label + clean(event.instruction), _effects(event)
+        instruction, effects = label + clean(event.instruction), [*_effects(event), *marks]
         line = instruction + " " * max(len(label) + self.instruction - cell_len(instruction), 0)
         together = f"{line}  {'; '.join(effects)}"
         if cell_len(together.rstrip()) <= room:
@@ -163,13 +165,16 @@ def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
     lanes = _Lanes.of(interleaving, parts, width)
     yield lanes.header()
     number, known = 0, ("", "")
+    marks: dict[int, list[str]] = {}
+    for stale in stale_writes(interleaving):
+        marks.setdefault(stale.event, []).append(stale_phrase(stale))
     for index, part in enumerate(parts):
         if isinstance(part, Event):
             number += 1
             place = _place(part)
             if place != known:
                 yield from lanes.place(part)
-            yield from lanes.event(number, part)
+            yield from lanes.event(number, part, marks.get(number, ()))
             known = place
             continue
         if isinstance(part, Fold):

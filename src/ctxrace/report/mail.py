@@ -51,7 +51,7 @@ def render_interleaving_mail(run: Interleaving) -> str:
 
 
 def _interleaving(run: Interleaving) -> list[str]:
-    words = [line for sentence in summary(run) if sentence for line in _wrapped(f"{_capital(sentence)}.")]
+    words = [line for sentence in summary(run, numbered=False) if sentence for line in _wrapped(f"{_capital(sentence)}.")]
     table = [f"{' ' * _INDENT}{line}".rstrip() for line in _Table(run).lines()]
     words += [""] if words else []
     room = LINES - len(words)

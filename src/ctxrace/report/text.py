@@ -23,6 +23,7 @@ from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import SHELL_WORD, clean, columns, cut, cut_front, finish, listed, typed, wrap
 from ctxrace.report.overview import render_table
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
+from ctxrace.report.sentences.summary import summary
 
 __all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
 
@@ -178,6 +179,7 @@ def _story(story: _Story, replay: str, width: int) -> Iterator[str]:
         if verdict.property.sentence:
             about = f"{verdict.property}: " if len(story.verdicts) > 1 else ""
             yield from wrap(f"must hold: {about}{verdict.property.sentence}", width, "    ")
+    yield from _in_short(run, width)
     yield ""
     yield from render_interleaving(run, width).splitlines()
     for ending in run.endings:
@@ -187,6 +189,15 @@ def _story(story: _Story, replay: str, width: int) -> Iterator[str]:
             yield ""
     if replay and run.schedule:
         yield from _replay(replay, run.schedule, width)
+
+
+def _in_short(run: Interleaving, width: int) -> Iterator[str]:
+    """Yield what goes wrong, and how it comes about."""
+    what, how = summary(run)
+    if what:
+        yield from wrap(f"in short: {what}", width, "    ")
+    if how:
+        yield from wrap(f"how: {how}", width, "    ")
 
 
 def _replay(command: str, schedule: str, width: int) -> Iterator[str]:

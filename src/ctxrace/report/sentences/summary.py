@@ -12,28 +12,32 @@ __all__ = ["stale_phrase", "summary"]
 _SHOWN = 3  # turns
 
 
-def summary(run: Interleaving) -> tuple[str, str]:
-    """Return the first of what is true at the end of `run`, and how it comes about; either may be empty."""
+def summary(run: Interleaving, *, numbered: bool = True) -> tuple[str, str]:
+    """Return the first of what is true at the end of `run`, and how it comes about; either may be empty.
+
+    numbered: whether events are named by their numbers, which a mail does not show.
+    """
     what = ending_sentence(run.endings[0]) if run.endings else ""
     stale = next(stale_writes(run), None)
-    return what, _lost_update(stale) if stale else _turns(run)
+    return what, _lost_update(stale, numbered=numbered) if stale else _turns(run, numbered=numbered)
 
 
 def stale_phrase(stale: StaleWrite) -> str:
     """Return that a write is over a value that its context has not seen, for a mark beside it."""
-    return f"{context_name(stale.context)}'s value is from before {context_name(stale.other)}'s write"
+    value = value_of(stale.access, stale.access.value)
+    return f"{context_name(stale.context)}'s {value} is from before {context_name(stale.other)}'s write"
 
 
-def _lost_update(stale: StaleWrite) -> str:
+def _lost_update(stale: StaleWrite, *, numbered: bool) -> str:
     name, found = place_name(stale.read), value_of(stale.read, stale.read.value)
-    mine, other = context_phrase(stale.context), context_phrase(stale.other)
-    return (
-        f"{mine} reads {name} as {found} (event {stale.read_event}), {other} writes it (event {stale.other_event}), "
-        f"and {mine} overwrites that (event {stale.event})"
+    mine, other = context_name(stale.context), context_name(stale.other)
+    read, written, lost = (
+        f" (event {number})" if numbered else "" for number in (stale.read_event, stale.other_event, stale.event)
     )
+    return f"{mine} reads {name} as {found}{read}, {other} writes it{written}, and {mine} overwrites that{lost}"
 
 
-def _turns(run: Interleaving) -> str:
+def _turns(run: Interleaving, *, numbered: bool) -> str:
     """Return where contexts take the CPU from one another."""
     parts: list[str] = []
     number = 0
@@ -41,7 +45,8 @@ def _turns(run: Interleaving) -> str:
         if isinstance(row, Event):
             number += 1
         elif part := _turn(row):
-            parts.append(f"{part} {f'after event {number}' if number else 'before the first event'}")
+            when = f" after event {number}" if number else " before the first event"
+            parts.append(part + (when if numbered else ""))
     more = len(parts) - _SHOWN
     return ", ".join(parts[:_SHOWN]) + (f", and {more} more" if more > 0 else "")
 
