@@ -41,9 +41,9 @@ def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
     return finish(_draw(interleaving, max(width, 40)), width)
 
 
-def _effects(event: Event) -> list[str]:
-    """Say what an event did: its accesses, then its notes, each in a few words."""
-    return [*access_phrases(event.accesses), *map(note_phrase, event.notes)]
+def _effects(event: Event, marks: Sequence[str]) -> list[str]:
+    """Say what an event did: its accesses, what marks them, then its notes, each in a few words."""
+    return [*access_phrases(event.accesses), *marks, *map(note_phrase, event.notes)]
 
 
 def _fold_sentence(fold: Fold, number: int) -> str:
@@ -137,7 +137,7 @@ class _Lanes:
         start = self.start(event.context) + INDENT
         room = self.width - start
         label = f"{context_name(event.context)}: " if self.named else ""
-        instruction, effects = label + clean(event.instruction), [*_effects(event), *marks]
+        instruction, effects = label + clean(event.instruction), _effects(event, marks)
         line = instruction + " " * max(len(label) + self.instruction - cell_len(instruction), 0)
         together = f"{line}  {'; '.join(effects)}"
         if cell_len(together.rstrip()) <= room:
