@@ -51,7 +51,8 @@ def render_interleaving_mail(run: Interleaving) -> str:
 
 
 def _interleaving(run: Interleaving) -> list[str]:
-    words = [line for sentence in summary(run, numbered=False) if sentence for line in _wrapped(f"{_capital(sentence)}.")]
+    sentences = filter(None, summary(run, numbered=False))
+    words = [line for sentence in sentences for line in _wrapped(f"{_capital(sentence)}.")]
     table = [f"{' ' * _INDENT}{line}".rstrip() for line in _Table(run).lines()]
     words += [""] if words else []
     room = LINES - len(words)
