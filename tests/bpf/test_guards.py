@@ -85,7 +85,7 @@ def test_the_table_is_the_same_for_every_compiler(cc: str | None, optimize: str,
 @pytest.mark.parametrize("case", cases(tasks=1), ids=lambda case: f"{case.guard}-{case.preemption}")
 def test_with_one_task_only_interrupts_can_break_anything(case: Case) -> None:
     # no-exit leaks whenever an interrupt is refused. early-return refuses nobody: an interrupt's byte is not the
-    # task's. All others hold: whoever cuts in is done, and has put everything back, before the other goes on.
+    # task's. All others hold: an attempt that cuts in is done, and has put everything back, before the other goes on.
     expected = {"no-exit": "hvvv", "early-return": "vhhh"}.get(case.guard, HOLDS)
     assert letters(case.check()) == expected
 

@@ -68,7 +68,7 @@ def test_the_bounds_follow_the_law() -> None:
         if guard == "atomic":
             assert most + levels == 2**bits  # attempts of all levels in one int
         else:
-            assert most == 2**bits - (levels > 0)  # tasks only; whoever comes on top of 2**bits of them is let in
+            assert most == 2**bits - (levels > 0)  # tasks only; an interrupt on top of 2**bits of them is let in
 
 
 def test_with_2_to_the_bits_in_flight_the_merged_bytes_let_any_level_in() -> None:
@@ -81,7 +81,7 @@ def test_with_2_to_the_bits_in_flight_the_merged_bytes_let_any_level_in() -> Non
         assert run[-1][0].active[0] == 0  # all the tasks' increments together
 
 
-# At the real width of a byte, tasks folded: they hold; one more, of any level, violates. States, events.
+# At the real width of a byte, tasks symmetric: they hold; one more, of any level, violates. States, events.
 BYTE = {
     ("atomic", "nobody"): (256, 515, 257),
     ("atomic", "softirq"): (255, 1_025, 257),

@@ -90,7 +90,7 @@ def test_on_rt_a_softirq_is_no_interrupt_and_has_no_window() -> None:
 
 
 # One task or two, with softirq, hardirq and NMI, each accounted for or not: what holds without the window holds with
-# it, for whoever cuts in puts back what it found, whatever counter it takes.
+# it, for an interrupt puts back what it found, whatever counter it takes.
 NESTED = {
     ("atomic", "none", 1): 93,
     ("atomic", "full", 2): 305,

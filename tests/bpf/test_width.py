@@ -173,7 +173,7 @@ def test_256_tasks_hold_and_257_do_not(guard: str, arch: str) -> None:
         assert length(run, specified) == BYTE[specified, "nobody"][2]
 
 
-# The byte of tasks is 0 again after 256 of them, whoever comes on top. States of the proof with 255 tasks.
+# The byte of tasks is 0 again after 256 of them, with any interrupt on top. States of the proof with 255 tasks.
 OVER = {
     **{("generic-byte", level): ("atomic", "softirq", 27_246) for level in LEVELS},
     **{("arm64-merged", level): ("merged", "nmi", 53_974) for level in LEVELS},
@@ -220,7 +220,7 @@ def test_and_its_schedule_is_short_and_replays(capsys: pytest.CaptureFixture[str
     assert run(*command[1:]).partition("\n\n")[2] in told
     assert run(*command[1:], "--claim", status=0).startswith("system bpf generic-byte, trampoline bare,")
     (entry,) = json.loads(run(*words, "--json"))["results"]
-    whole = entry["interleaving"]  # nothing is folded for programs
+    whole = entry["interleaving"]  # nothing is symmetric for programs
     assert (len(whole["events"]), len(whole["contexts"]), whole["contexts"][-1]) == (257, 257, "T256")
     assert sum("event" in row for row in whole["rows"]) == 257
     assert whole["schedule"].endswith(":A..T256:1")

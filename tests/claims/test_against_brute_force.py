@@ -31,7 +31,7 @@ class Texts:
 
     def __init__(self, program: Program) -> None:
         scenario = validate(program.scenario, program.image)
-        self.system = one_cpu(program.image, scenario, Assumptions(folded=False, blind=False), everywhere=True)
+        self.system = one_cpu(program.image, scenario, Assumptions(symmetric=False, blind=False), everywhere=True)
 
     def running(self, state: KernelState) -> str:
         system = self.system

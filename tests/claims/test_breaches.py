@@ -87,7 +87,7 @@ def test_what_is_broken_stays_broken(judge: Judge) -> None:
     assert judge(LEAKS, *LEAK, *again, "outcome: x == 1 and violates balanced").failed == "outcome"
 
 
-def test_the_cpu_is_idle_after_whoever_has_finished(judge: Judge) -> None:
+def test_the_cpu_is_idle_after_the_last_return(judge: Judge) -> None:
     assert judge(LEAKS, *LEAK, "4. B finishes", "outcome: violates balanced").answer is Answer.CONFIRMED
     assert judge(LEAKS, *LEAK, "4. A finishes", "5. violates balanced").answer is Answer.CONFIRMED
     # One of them is the last, and after that no one of this attempt is left.

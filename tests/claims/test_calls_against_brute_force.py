@@ -1,7 +1,7 @@
 """Claims with calls and violations, held against a system in which every call is a step of its own.
 
 A claim may have a call later than the event before it. The search follows that without steps for calls; here they are
-steps, which whoever runs may take until its next event, and a body is active from that step on.
+steps, which the running context may take until its next event, and a body is active from that step on.
 """
 
 import random

@@ -114,7 +114,7 @@ class Counter(Toy):
     2 * 8; 1 from each of the ten with one store; none from (3,3).
 
     An increment is lost after (2, 4): without a switch only one finishes, with one switch B begins when A has stored.
-    `A load · B load, (add,) store · A (add,) store` has two, and whoever finishes both has the 4 events.
+    `A load · B load, (add,) store · A (add,) store` has two, and a run that finishes both has the 4 events.
     """
 
     properties = (ADDS_UP,)
@@ -147,12 +147,12 @@ class PetersonState(NamedTuple):
 class Peterson(Toy):
     """Peterson's mutual exclusion, for ever; waiting is a step from a state to itself. No switches are counted.
 
-    20 states. At (p, q), the places of A and B; whoever reaches 2 gives the turn to the other one:
+    20 states. At (p, q), the places of A and B; the one that reaches 2 gives the turn to the other one:
       (0..1, 0..1)  either turn                                                                      8
       (2,0) (2,1)   A gave the turn away last, or else B, having done so after it, would wait at 2    2
       (3,0) (3,1)   B did not reach 2 since A did: A's turn-giving is still the last                  2
       (0..1, 2..3)  the same with A and B exchanged                                                   4
-      (2,2)         whoever gave last                                                                2
+      (2,2)         which gave last                                                                  2
       (3,2) (2,3)   the one inside got the turn from the one that waits                              2
       (3,3)         never: the later of the two at 2 gave the turn away, and waits
     40 transitions: each always has exactly one step.

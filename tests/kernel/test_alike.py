@@ -40,7 +40,7 @@ def test_uses_of_what_is_a_tasks_own(build: Build, use: str) -> None:
     program = build(f"int x; struct task_struct *p; void e(void) {{ {use} }} CTXRACE_TASKS(30, e);")
     limits = Limits(max_states=300)  # told apart, thirty would take long
     system, _ = explore(program, validate(program.scenario, program.image), limits, everything=True)
-    assert system.cpus[0].contexts.folded is not USES[use]
+    assert system.cpus[0].contexts.symmetric is not USES[use]
 
 
 def test_the_pid_of_a_far_task(build: Build) -> None:
@@ -73,7 +73,7 @@ def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monk
         outcome, memory, alike = evaluate(self, what, identity, shared, own)
         if alike:
             tried += 1
-            monkeypatch.setattr(self, "_folded", (0, 1, 2, 3, 15, 16, 17, 100, 255))
+            monkeypatch.setattr(self, "_symmetric", (0, 1, 2, 3, 15, 16, 17, 100, 255))
             try:
                 self._compare_identities(what, identity, shared, own, outcome, memory)
             except IdentityEscapes:

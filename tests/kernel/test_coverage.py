@@ -83,7 +83,7 @@ def test_nothing_is_said_of_what_was_not_searched(build: Build) -> None:
 
 
 def test_tasks_that_never_begin(build: Build) -> None:
-    """Whoever begins first, each begins in some interleaving."""
+    """Each entry begins in some interleaving, whichever is first."""
     program = build("""
         int x;
         void urgent(void) { for (;;) WRITE_ONCE(x, 1); }

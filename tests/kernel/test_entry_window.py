@@ -55,7 +55,7 @@ def test_who_is_not_accounted_reads_the_interrupted_level(
     assert levels(cases, True, **entries) == with_window
 
 
-# Whoever is at level 0 in the count, and runs: tasks, and interrupts in the window.
+# The contexts at level 0 in the count: tasks, and interrupts in the window.
 PER_LEVEL = """
 u8 active[4];
 void e(void)

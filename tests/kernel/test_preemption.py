@@ -1,7 +1,7 @@
 """Who loses the CPU where: preemption models, PREEMPT_RT's softirqs, FIFO tasks, local_lock, the idle task.
 
 Each length, (switches, events), was worked out by hand. A call of a `Sleep` function is one event, the return of its
-empty body; whoever sleeps there gives up the CPU before it.
+empty body; a task that sleeps there gives up the CPU before it.
 """
 
 import pytest

@@ -178,9 +178,9 @@ def decide(system: KernelSystem, limits: Limits | None = None) -> tuple[int, Len
 
 def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
     """Return whether all reductions applied, and what the search says with those that do."""
-    for folded, blind in ((True, True), (True, False), (False, False)):
+    for symmetric, blind in ((True, True), (True, False), (False, False)):
         try:
-            states, lengths, _ = decide(made(Uncounted, image, scenario, Assumptions(folded, blind)))
+            states, lengths, _ = decide(made(Uncounted, image, scenario, Assumptions(symmetric, blind)))
             return blind, states, lengths
         except (IdentityEscapes, CurrentSeen):
             continue
@@ -196,7 +196,7 @@ def compare(folder: Path, seed: int, source: str, limits: Limits | None = None) 
     path.write_text(source)
     program = load(path, optimize=random.Random(seed).choice(["-O1", "-O2", "-Os"]), cache=folder)
     scenario = validate(program.scenario, program.image)
-    unreduced = made(Unreduced, program.image, scenario, Assumptions(folded=False, blind=False))
+    unreduced = made(Unreduced, program.image, scenario, Assumptions(symmetric=False, blind=False))
     plain, expected, all_seen = decide(unreduced, limits)
     all_applied, reduced, lengths = reduce(program.image, scenario)
     if all_seen:

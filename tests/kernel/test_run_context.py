@@ -58,7 +58,7 @@ def test_who_saves_it_and_puts_it_back_finds_its_own(cases: Cases) -> None:
     program = cases.program(SAVES)
     explored, _ = explore(program, validate(program.scenario, program.image))
     (system,) = explored.cpus
-    assert (system.contexts.folded, system.contexts.blind) == (True, True)
+    assert (system.contexts.symmetric, system.contexts.blind) == (True, True)
 
 
 def test_it_is_kept_while_its_task_sleeps(cases: Cases) -> None:
@@ -69,7 +69,7 @@ def test_it_is_kept_while_its_task_sleeps(cases: Cases) -> None:
 
 
 @pytest.mark.parametrize("level", ["softirq", "hardirq", "nmi"])
-def test_whoever_does_not_put_it_back_is_found(cases: Cases, level: str) -> None:
+def test_an_interrupt_that_does_not_put_it_back_is_found(cases: Cases, level: str) -> None:
     text = """
         int x, y;
         void e(void) { current->bpf_ctx = &x; WRITE_ONCE(y, 0); }

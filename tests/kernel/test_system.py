@@ -133,7 +133,7 @@ CTXRACE_BALANCED(x);
 def test_plain_up_and_down_survives_any_nesting_but_not_a_second_task(build: Build) -> None:
     program = build(UP_AND_DOWN)
     nested = handlers(softirq="up_and_down", hardirq="up_and_down", nmi="up_and_down")
-    # Whoever nests puts the value back before the interrupted one goes on.
+    # A nested context puts the value back before the interrupted one goes on.
     assert checked(program, "balanced(x)", handlers=nested) is None
     # A reads 0 | B reads 0, writes 1 | A writes 1, reads 1, writes 0, ends | B reads 0, writes -1. With two switches
     # B would run as a whole inside A, which is nesting.
@@ -701,9 +701,9 @@ def guard(name: str, cache: Path) -> Program:
     return load(GUARDS / f"{name}.c", cache=cache)
 
 
-def lengths(program: Program, scenario: Scenario, folded: bool) -> dict[str, tuple[int, int] | None]:
+def lengths(program: Program, scenario: Scenario, symmetric: bool) -> dict[str, tuple[int, int] | None]:
     """Return the length of each property's shortest violation, None where it holds, by a search of both ways."""
-    system = one_cpu(program.image, validate(scenario, program.image), Assumptions(folded))
+    system = one_cpu(program.image, validate(scenario, program.image), Assumptions(symmetric))
     exploration = search(system, frozenset(scenario.properties), Limits(max_states=200_000))
     assert not exploration.stopped
     return {
@@ -725,18 +725,18 @@ def test_folding_changes_no_verdict_and_no_length(name: str, tasks: int, interru
     program = guard(name, cache)
     found = handlers(nmi="attempt") if interrupts else NO_INTERRUPTS
     scenario = replace(program.scenario, tasks=(Tasks(tasks, "attempt"),), handlers=found)
-    assert lengths(program, scenario, folded=True) == lengths(program, scenario, folded=False)
+    assert lengths(program, scenario, symmetric=True) == lengths(program, scenario, symmetric=False)
 
 
 IDENTITIES = {
-    # The owner is somebody else only when another task has written in between: A str, B str | A ldr: with folded
+    # The owner is somebody else only when another task has written in between: A str, B str | A ldr: with symmetric
     # tasks both would be the same `current`, and the check would hold.
     "owner": ("struct task_struct *mine;",
               "WRITE_ONCE(mine, current); ctxrace_check(READ_ONCE(mine) == current);", (2, 3)),
     "pid": ("int mine;", "int pid = current->pid; WRITE_ONCE(mine, pid); ctxrace_check(READ_ONCE(mine) == pid);", None),
     "stack": ("void *mine;", "int here; barrier_data(&here); WRITE_ONCE(mine, &here); "
               "ctxrace_check(READ_ONCE(mine) == (void *)&here);", (2, 3)),
-    # Whoever comes second sees the first one's address.
+    # The second one sees the first one's address.
     "foreign": ("struct task_struct *mine;", "struct task_struct *was = READ_ONCE(mine);"
                 "ctxrace_check(!was || was == current); WRITE_ONCE(mine, current);", (0, 3)),
     "half": ("u32 mine;", "u32 me = (u32)(unsigned long)current; WRITE_ONCE(mine, me);"
@@ -775,7 +775,7 @@ def test_an_identity_that_reaches_shared_memory_is_noticed(build: Build, name: s
 
 
 def test_a_lock_by_owner_lets_one_task_in(build: Build) -> None:
-    # Wrongly folded, `owner == current` would also be true of the other task.
+    # Wrongly symmetric, `owner == current` would also be true of the other task.
     text = """
         struct task_struct *owner; int depth;
         static noinline void body(void) { barrier(); }
@@ -922,7 +922,7 @@ def test_a_register_saved_by_a_function_behind_a_pointer_stays_live(build: Build
 
 
 def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
-    # A ldxr | B begins | A stxr fails, ldr x = 0. With an event of B in between, not folded, the tool finds it.
+    # A ldxr | B begins | A stxr fails, ldr x = 0. With an event of B in between, not symmetric, the tool finds it.
     program = build(
         TRY_ONCE
         + """
@@ -930,7 +930,7 @@ def test_an_exclusive_store_fails_though_nobody_stored(build: Build) -> None:
         CTXRACE_TASKS(2, e);"""
     )
     scenario = validate(program.scenario, program.image)
-    system = one_cpu(program.image, scenario, Assumptions(folded=False))
+    system = one_cpu(program.image, scenario, Assumptions(symmetric=False))
     assert [str(prop) for prop in search(system).runs] == ["check"]
     assert checked(program) == (2, 3)
 
@@ -985,7 +985,7 @@ def test_an_entry_must_recover_at_every_level_that_runs_it(build: Build) -> None
 
 
 def test_each_task_has_its_own_attempts(build: Build) -> None:
-    # Each task begins once, and finds its own task_struct untouched. Not folded, the tool says so.
+    # Each task begins once, and finds its own task_struct untouched. Not symmetric, the tool says so.
     program = build("""
         void e(void)
         {
@@ -994,7 +994,7 @@ def test_each_task_has_its_own_attempts(build: Build) -> None:
         }
         CTXRACE_TASKS(2, e); CTXRACE_ATTEMPTS(1);""")
     scenario = validate(program.scenario, program.image)
-    assert not search(one_cpu(program.image, scenario, Assumptions(folded=False))).runs
+    assert not search(one_cpu(program.image, scenario, Assumptions(symmetric=False))).runs
     assert checked(program) is None
 
 

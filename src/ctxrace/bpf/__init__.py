@@ -1,4 +1,4 @@
-"""BPF: the recursion guards, the programs of an object, and what was said of the guards. Nothing below knows BPF.
+"""BPF: the recursion guards, the programs of an object, and the thread's statements. Nothing below knows BPF.
 
 Start with a guard's C file in guards/, then caller.py (the trampoline that calls it) and guards/case.py (one check).
 system/ and trampolines/ are the C and assembler that are compiled with a guard; specification/ is the same system as a

@@ -66,7 +66,7 @@ class Caller:
         return [] if self == ALONE else list(command_words(CALLER, self))
 
     def flags(self, guard: str) -> list[str]:
-        """Return what the compiler is told."""
+        """Return the flags of the compiler."""
         flags = [f"-D{_DEFINE_OF[self.trampoline]}={self.programs}"] if self.trampoline != "bare" else []
         flags += ["-DBPF_SLEEPABLE"] if self.sleepable else []
         flags += ScenarioChange(rcu=self.rcu).configuration if flags else ()

@@ -82,8 +82,8 @@ def model_cases(guards: Sequence[str] = (), *, build: Build | None = None, limit
 
 def cells(keys: Keys, results: Sequence[Result]) -> Mapping[str, Mapping[tuple[tuple[str, str], str], Result | None]]:
     """Return the results by part of the table, row and column; None of a case that has none, as Ctrl-C came before."""
-    told = {result.command: result for result in results}
+    by_command = {result.command: result for result in results}
     parts: dict[str, dict[tuple[tuple[str, str], str], Result | None]] = {}
     for case, (place, row, column) in keys.items():
-        parts.setdefault(place.title, {})[row, column] = told.get(case.command)
+        parts.setdefault(place.title, {})[row, column] = by_command.get(case.command)
     return parts

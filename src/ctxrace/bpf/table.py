@@ -49,8 +49,8 @@ def cells(
     found: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]] = {}
     guards = list(dict.fromkeys(guard for guards in GUARDS_OF.values() for guard in guards))
     guards.sort(key=lambda guard: not guard.startswith("generic"))
-    told = {result.command: result for result in results}
+    by_command = {result.command: result for result in results}
     for case in sorted(wanted, key=lambda case: (guards.index(case.guard), case.caller.sleepable)):
         row = (case.guard, "sleepable" if case.caller.sleepable else "")
-        found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(told.get(case.command))
+        found.setdefault((row, (case.arch, case.caller.trampoline)), []).append(by_command.get(case.command))
     return found

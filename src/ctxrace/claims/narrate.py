@@ -60,7 +60,7 @@ class _NamedNarrator(Narrator):
 class Story:
     """A run that a product has taken, as rows, and which row each claimed step is.
 
-    rows_of: for each step's index the row's index.
+    rows_of: for each claimed step's index the index of its row, if the run has one.
     """
 
     def __init__(self, observer: ClaimObserver, run: Sequence[tuple[Any, Step]]) -> None:
@@ -70,26 +70,23 @@ class Story:
         rows: list[Event | Turn] = []
         self.rows_of: dict[int, int] = {}
         progress = run[0][0][1].progress if run else 0
-        for index in range(progress):
-            self.rows_of[index] = -1
         for (state, _), step in run:
             label = step.label
             assert isinstance(label, Label)
             name = observer.actor_name(label.actor) if isinstance(label.actor, int) else ""
             narrator.next = "" if name in INTERRUPT_NAMES else name
-            told = len(narrator.rows)
+            before = len(narrator.rows)
             for pair in opened.opened(state, inner(step)):
                 narrator.add(*pair)
                 system_run.append(pair)
             first = len(rows)
-            rows += narrator.rows[told:]
+            rows += narrator.rows[before:]
             reached = min(label.observed.progress, len(observer.steps))
             self._mark(range(progress, reached), first, rows)
             progress = max(progress, reached)
         self.progress = progress
         for index, row in self.rows_of.items():
-            if row >= 0:
-                rows[row] = _noted(rows[row], observer.steps[index])
+            rows[row] = _noted(rows[row], observer.steps[index])
         self.rows = rows
         whole = narrator.interleaving(system_run)
         self.interleaving = replace(whole, rows=tuple(rows), schedule="", endings=())
@@ -97,19 +94,17 @@ class Story:
     def _mark(self, indices: range, first: int, rows: list[Event | Turn]) -> None:
         for index in indices:
             says = self.observer.steps[index].says
-            row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), -1)
-            if row < 0 and isinstance(says, Act) and says.kind in ("call", "return"):
-                # It was noted with an event that others have come after.
+            row = next((k for k in range(first, len(rows)) if _is(rows[k], says)), None)
+            if row is None and isinstance(says, Act) and says.kind in ("call", "return"):
+                # It was noted with an earlier event of its context; other contexts have run since.
                 rows.append(Turn(TurnKind.BETWEEN, says.who, notes=(_claimed_note(says),)))
-                row = len(rows) - 1
-            if row < 0:
-                row = len(rows) - 1
-            self.rows_of[index] = row
+            if row is not None or rows:
+                self.rows_of[index] = len(rows) - 1 if row is None else row
 
     def event_number(self, index: int) -> int:
         """Return the number of the event that claimed step `index` is; 0 where it is none."""
-        row = self.rows_of.get(index, -1)
-        if row < 0 or not isinstance(self.rows[row], Event) or isinstance(self.observer.steps[index].says, Condition):
+        row, says = self.rows_of.get(index), self.observer.steps[index].says
+        if row is None or not isinstance(self.rows[row], Event) or isinstance(says, Condition):
             return 0
         return sum(isinstance(other, Event) for other in self.rows[: row + 1])
 

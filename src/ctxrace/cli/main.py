@@ -52,7 +52,7 @@ def _open_standard_error() -> None:
 
 
 def _status(words: list[str]) -> int:
-    """Run the command line and return its exit status; what goes wrong is said on standard error."""
+    """Run the command line and return its exit status; what goes wrong is written on standard error."""
     try:
         if sys.stdout is None:
             raise OutputError("standard output is closed, so that no report can be written")

@@ -185,7 +185,7 @@ def _format(text: str) -> Format:
 
 
 def _file(text: str) -> str:
-    """Return the name of a file that may be written; what can be said against it is said before the search."""
+    """Return the name of a file that may be written; an error is raised before the search."""
     path = Path(text)
     if not text or path.is_dir():
         raise ScenarioError(Setting("output", text), " is a directory; name a file")

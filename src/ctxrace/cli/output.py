@@ -178,8 +178,8 @@ def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()
     missing = wanted - len(results)
     if not missing:
         return ""
-    told = f"incomplete: interrupted before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
-    return "".join(f"{line}\n" for line in wrap(told, WIDTH, "    "))
+    text = f"incomplete: interrupted before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
+    return "".join(f"{line}\n" for line in wrap(text, WIDTH, "    "))
 
 
 def exit_status(results: Sequence[Result], wanted: int | None = None) -> Status:

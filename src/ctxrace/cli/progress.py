@@ -23,8 +23,8 @@ class Display:
     def __call__(self, states: int, seconds: float) -> None:
         """Show that so many states were visited in so many seconds."""
         rate = states / seconds if seconds else 0
-        told = f"{self._what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop"
-        self._status.update(f"{told}{self._expected}")
+        text = f"{self._what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop"
+        self._status.update(f"{text}{self._expected}")
 
     def expect(self, forecast: Forecast) -> None:
         """Show from now on how many states there may be."""

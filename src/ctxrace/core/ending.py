@@ -65,7 +65,7 @@ class NotRecovered(Fact):
 class BodyNeverRan(Fact):
     """The CPU is idle again after attempts of `entry`, and `body` has not run in between.
 
-    overlapped: whether attempts overlapped, None where that is not told. several_cpus: all CPUs are idle.
+    overlapped: whether attempts overlapped, None where that is not known. several_cpus: all CPUs are idle.
     """
 
     entry: str

@@ -2,7 +2,7 @@
 
 ``1f3a90bc.5d20e1c7:A:1 B:3 A:2`` reads: for this machine code and this scenario, A takes one step, B three, A two.
 ``B:5*256`` is B:5 written 256 times: as many attempts of five steps each. ``C..T256:5`` is C:5 D:5 and so on to
-T256:5: one task after the other. What stands behind their names (``@1``, ``/0``) is said once, of the last one.
+T256:5: one task after the other. What stands behind their names (``@1``, ``/0``) is written once, after the last one.
 """
 
 import re

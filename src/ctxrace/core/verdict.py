@@ -112,6 +112,6 @@ def _doubted(verdict: Verdict) -> Verdict:
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """Return what is to be said of several outcomes at once: violated before incomplete before holds."""
+    """Return the outcome of several outcomes together: violated before incomplete before holds."""
     found = set(outcomes)
     return next((outcome for outcome in (Outcome.VIOLATED, Outcome.INCOMPLETE) if outcome in found), Outcome.HOLDS)

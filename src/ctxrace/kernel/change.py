@@ -174,8 +174,8 @@ def _refuse_two_numbers(name: str, groups: Sequence[Tasks]) -> None:
     entries = [group.entry for group in groups]
     twice = next((entry for entry in entries if entries.count(entry) > 1), None)
     if twice is not None:
-        said = ", ".join(f"{group.count}:{group.entry}" for group in groups)
-        raise ScenarioError(Setting(name), f" gives two numbers of tasks for {twice!r}: {said}; keep one")
+        numbers = ", ".join(f"{group.count}:{group.entry}" for group in groups)
+        raise ScenarioError(Setting(name), f" gives two numbers of tasks for {twice!r}: {numbers}; keep one")
 
 
 def _only(scenario: Scenario, names: Sequence[str]) -> Scenario:

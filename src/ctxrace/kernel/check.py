@@ -101,7 +101,7 @@ def explore(
     *,
     everything: bool = False,
 ) -> tuple[KernelSystem | SmpSystem, Exploration]:
-    """Search `scenario` with as much folded and private as the code allows.
+    """Search `scenario` with as much symmetry and as many private steps as the code allows.
 
     everything: go on when all properties are decided.
     """
@@ -237,7 +237,7 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[Remark]:
         notes += [NeverBegins(entry) for entry in begun if begins(entry) not in exploration.witnessed]
     if system.scenario.statistics:
         notes.append(StatisticsLeftOut(tuple(system.scenario.statistics)))
-    if not system.contexts.folded and system.layout.tasks > 1:
+    if not system.contexts.symmetric and system.layout.tasks > 1:
         notes.append(TasksToldApart())
     if system.scenario.softirq_tasks:
         notes.append(SoftirqTasksBounded(SOFTIRQS_AT_ONCE))

@@ -13,7 +13,7 @@ from ctxrace.kernel.scenario import Scenario
 __all__ = ["FEW", "SMALL", "forecast"]
 
 FEW = (2, 3, 4)
-"""As many tasks have the searches that it is told from."""
+"""The numbers of tasks of the searches that a forecast is made from."""
 
 SMALL = 200_000
 """More states they do not visit."""

@@ -193,7 +193,7 @@ def _answer(result: ClaimResult) -> str:
 
 
 def _proved(result: ClaimResult, found: dict[OutcomeFound, str]) -> str:
-    """Return what is said of the outcome, with the size of what proves it."""
+    """Return the sentence about the outcome, with the size of what proves it."""
     if result.outcome is None:
         return ""
     run = result.outcome_interleaving
@@ -208,7 +208,7 @@ def _notes(result: ClaimResult) -> Iterator[str]:
         yield "each context that the claim names makes one attempt, unless the claim says that it starts again"
     if result.setup.attempts is not None:
         times = "once" if result.setup.attempts == 1 else f"{result.setup.attempts} times"
-        yield f"each context begins its entry at most {times}; nothing is said beyond that"
+        yield f"each context begins its entry at most {times}; nothing is claimed beyond that"
 
 
 def _row(row: Event | Turn) -> str:

@@ -75,5 +75,5 @@ def _legend(results: Sequence[Result]) -> Iterator[str]:
     for note in dict.fromkeys(note for result in results for note in result.notes):
         about = list(dict.fromkeys(result.case.split(" ")[0] for result in results if note in result.notes))
         every = all(note in result.notes for result in results)
-        said = f"note: {remark_sentence(note)}"
-        yield said if every else f"{said} [{', '.join(about)}]"
+        line = f"note: {remark_sentence(note)}"
+        yield line if every else f"{line} [{', '.join(about)}]"

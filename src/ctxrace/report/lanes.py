@@ -184,7 +184,7 @@ def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
             yield from lanes.turn(
                 turn_sentence(part, _next_context(parts, index) if part.kind is TurnKind.RETURN else "")
             )
-        known = ("", "")  # whoever comes back in the middle of a line should see that line again
+        known = ("", "")  # a context that comes back in the middle of a line shows that line again
     for sentence in dict.fromkeys(map(ending_sentence, interleaving.endings)):
         yield from wrap(f"=> {sentence}", width, "   ")
 

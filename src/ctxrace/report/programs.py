@@ -158,9 +158,9 @@ def _bytes(finding: Finding) -> str:
 
 def _why(finding: Finding) -> str:
     mine, other = finding.programs
-    told = _WHY.get(finding.how, finding.how).format(by=mine.level if finding.defect is Defect.MISSED else other.level)
+    why = _WHY.get(finding.how, finding.how).format(by=mine.level if finding.defect is Defect.MISSED else other.level)
     held = f", while {finding.guard} is held" if finding.guard else ""
-    return f"{told}{held} (rule: {finding.rule})"
+    return f"{why}{held} (rule: {finding.rule})"
 
 
 def _not_closing(finding: Finding) -> Iterator[str]:
@@ -181,7 +181,7 @@ def render_rows(programs: tuple[Partner, Partner], rows: Sequence[Happening]) ->
                 table.append(("", "", "", f"... {len(stretch) - 3} more"))
             else:
                 partner = programs[row.who]
-                table.append((partner.level, clean(partner.name), _place(row), _told(row)))
+                table.append((partner.level, clean(partner.name), _place(row), _row_text(row)))
     return [f"   {line}".rstrip() for line in columns(table)]
 
 
@@ -203,7 +203,7 @@ def _place(row: Happening) -> str:
     return f"{clean(row.source.file.rsplit('/', 1)[-1])}:{row.source.line}"
 
 
-def _told(row: Happening) -> str:
+def _row_text(row: Happening) -> str:
     if row.moment is not Moment.EVENT:
         return "is skipped by the kernel" if row.moment is Moment.SKIPPED else row.moment.value
     parts = [_touch(touch) for touch in row.touches]

@@ -26,7 +26,7 @@ def _lines(one: Trial) -> Iterator[str]:
     wrong = [message(check) for check in one.checks if not check.as_expected]
     known = [message(check) for check in one.checks if check.as_expected and message(check)]
     number = len(one.checks)
-    told = "; ".join(wrong or known) or ("1 property holds" if number == 1 else f"{number} properties hold")
-    yield f"{word:<9}  {clean(one.name)}: {told}"
+    text = "; ".join(wrong or known) or ("1 property holds" if number == 1 else f"{number} properties hold")
+    yield f"{word:<9}  {clean(one.name)}: {text}"
     if wrong and one.result is not None and one.result.command:
         yield f"{'':<9}    {clean(one.result.command)}"

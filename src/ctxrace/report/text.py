@@ -158,7 +158,7 @@ def _verdicts(verdicts: Sequence[Verdict], width: int) -> list[str]:
 
 
 def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
-    """Gather the verdicts that one and the same run decides: it is told once."""
+    """Gather the verdicts that one and the same run decides: it is shown once."""
     shared: dict[tuple[object, ...], list[tuple[Verdict, Interleaving]]] = {}
     for verdict in verdicts:
         if (run := verdict.interleaving) is not None and verdict.outcome is Outcome.VIOLATED:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Test-then-set gap: whoever comes between the test and the increment tests the same 0. */
+/* Test-then-set gap: a context between the test and the increment tests the same 0. */
 #define OWN_ENTER
 #include "counter.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Exit takes off the task's byte, whoever calls. */
+/* Exit always takes off the task's byte. */
 #define OWN_EXIT
 #include "bytes.h"
 

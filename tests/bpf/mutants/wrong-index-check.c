@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Wrong context index: the check is against the task's byte, whoever asks. */
+/* Wrong context index: the check is always against the task's byte. */
 #define OWN_ENTER
 #include "bytes.h"
 

@@ -29,7 +29,7 @@ NEST_BREAKS = {BUFFERS, "lost update .bss", "leaked .bss"}
 @pytest.mark.parametrize(
     ("flags", "tasks", "softirq"),
     [
-        # Nothing: whoever comes between fills the buffer anew.
+        # Nothing: a program in between fills the buffer anew.
         ((), {BUFFERS}, {BUFFERS}),
         # A plain flag is taken by two tasks that both saw it free; a softirq that comes between is done before.
         (("-DBUSY_PLAIN",), {BUFFERS}, set()),

@@ -83,7 +83,7 @@ REMARKS = [
     (AttemptsBounded(3), "each context begins its entry at most 3 times; nothing is claimed beyond that"),
     (NeverArrives("nmi"), "no nmi could ever arrive"),
     (NeverBegins("reader"), "no task ever begins reader"),
-    (StatisticsLeftOut(("hits", "misses")), "left out, as nothing hangs on it: hits, misses"),
+    (StatisticsLeftOut(("hits", "misses")), "left out, as no branch depends on it: hits, misses"),
     (TasksToldApart(), "tasks are told apart: one's own address or pid reaches what others see"),
     (SoftirqTasksBounded(2), "of each softirq, 2 tasks of a CPU are in the handler at once, not more"),
     (SequentialMemory(), "between CPUs, memory is taken to be sequentially consistent"),

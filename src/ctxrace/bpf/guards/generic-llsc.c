@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The atomic counter, as load-exclusive and store-exclusive: whoever comes between makes the store fail.
+ * The atomic counter, as load-exclusive and store-exclusive: a context in between makes the store fail.
  * Linux v6.18 include/linux/bpf.h, on a CPU without LSE.
  */
 #define CTXRACE_LSE 0

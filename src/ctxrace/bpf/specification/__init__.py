@@ -1,9 +1,9 @@
 """BPF's recursion detection, executable: counters, enter, exit, trampoline, and who may cut in, in plain Python.
 
-A program is attached to a function. Whoever calls that function, a task or an interrupt, makes an *attempt*: the
+A program is attached to a function. A task or an interrupt that calls the function makes an *attempt*: the
 trampoline calls enter, runs the program's body if enter said ok, and calls exit in any case. Enter and exit keep
 the CPU's `active` counters. A guard is how they do that: a few lines of C, each of them one event. Between two
-events anybody may cut in whom the context rules allow to.
+events any context may cut in that the context rules allow.
 
 **Counting states.** The first line of enter begins the attempt, and the last line of exit ends it; for a handler
 they are also its arrival and its return. A switch is part of the event after it. A refused attempt goes on with exit
@@ -11,7 +11,7 @@ at once. Variables that nobody will look at again are 0. Bytes wrap. Two bits re
 was last idle: whether body was entered, and whether an attempt began while another was in flight.
 
 **Which kernel, which program.** The preemption model says where a task may lose the CPU (`rules`). What stands
-round the guard hangs on the program and on RCU (`guards.attempt`): where RCU is not preemptible, rcu_read_lock()
+round the guard depends on the program and on RCU (`guards.attempt`): where RCU is not preemptible, rcu_read_lock()
 keeps a program that must not sleep on the CPU from enter to exit; a sleepable one runs without, and blocks in its
 body. With several CPUs each has its own counters and its own interrupts; a task that has lost its CPU may go on on
 another one unless migration is disabled. `active` then points where this_cpu_ptr() was executed. Idle is when no CPU
@@ -20,7 +20,7 @@ or any more, takes the counter of whom it cut in on. Real-time tasks are not pre
 
 **How wide.** Counters of b bits keep `exclusive` while at most 2**b attempts are in flight on a CPU. The int lets in
 one more of any level. The bytes let it in only if 2**b are in flight in one byte, as tasks are: byte 0 is 0 then, and
-whoever comes next, of any level, is alone. With 8 bits 256 hold and 257 do not.
+the next attempt, of any level, is alone. With 8 bits 256 hold and 257 do not.
 
 **The second judge.** This and the C files in ``guards/`` (`COMPILED` says which) share the context rules, the
 search and nothing else. They agree on every verdict and on the length of every shortest interleaving. Their events
@@ -32,8 +32,8 @@ here                                  machine code
 ``tmp = active[rctx]``                one load, ``ldrb``, or ``ldr`` where it is an int
 ``active[rctx] = tmp + 1``            one store, ``strb`` or ``str``; the sum and the test of it are private
 ``ok = word(active) == ...``          one load, ``ldr``; the comparison is private
-``preempt_disable()``, ``_enable()``  one store, ``str`` to preempt_count; whoever changes it between its load and
-                                      that store puts it back, so that the load is private
+``preempt_disable()``, ``_enable()``  one store, ``str`` to preempt_count; an interrupt between its load and that
+                                      store puts it back, so that the load is private
 ``body()``                            ``ret``, which leaves it; what comes before the call enters it
 ``this_cpu_inc_return()``,            LSE: ``ldadd`` between the stores of a preempt_disable() and a
 ``this_cpu_dec()``                    preempt_enable(), 3 events. LL/SC: ``ldxr`` and ``stxr`` between them, 4,

@@ -84,7 +84,7 @@ def _line(
 
 
 def _put(active: Active, rctx: int, value: int) -> Active:
-    return (*active[:rctx], value, *active[rctx + 1 :])  # whoever executes the line wraps it
+    return (*active[:rctx], value, *active[rctx + 1 :])  # the caller wraps it
 
 
 # The lines that get at the counters.

@@ -38,7 +38,7 @@ def rctx_of(level: Level, model: Preemption) -> int:
 def at_once(level: Level, model: Preemption) -> int:
     """Return how many contexts of `level` there are on a CPU.
 
-    On PREEMPT_RT ksoftirqd serves softirqs, and so does whoever preempts it and turns bottom halves on.
+    On PREEMPT_RT ksoftirqd serves softirqs, and so does a task that preempts it and turns bottom halves on.
     """
     return 2 if model is Preemption.RT and level is Level.SOFTIRQ else 1
 

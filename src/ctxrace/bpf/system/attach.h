@@ -15,7 +15,7 @@
  *	-DBPF_RECURSIVE		the program calls the function that it is attached to
  *	-DBPF_STATS		kernel.bpf_stats_enabled is 1
  *	-DBPF_COUNT		what only counts up is counted: see program.h
- *	-DBPF_LEDGER		every attempt is counted on, and off again by whoever answers for it: see ledger.h
+ *	-DBPF_LEDGER		every attempt adds one, and the code that answers for it takes it off: see ledger.h
  *	-DBPF_RETURN=value	what an fmod_ret program returns
  */
 #ifndef CTXRACE_BPF_ATTACH_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * With -DBPF_LEDGER each attempt to run the program adds one, and whoever answers for it takes one off: the program
- * that runs, or recursion_detected() of one that is refused. So the ledger is balanced whenever nobody is lost.
+ * With -DBPF_LEDGER each attempt to run the program adds one. The code that answers for it takes one off: the
+ * program that runs, or recursion_detected() of one that is refused. It is balanced as long as no attempt is lost.
  * recursion_detected() is what prog->aux->recursion_detected points to (Linux v6.20 kernel/bpf/trampoline.c).
  */
 #ifndef CTXRACE_BPF_LEDGER_H

@@ -182,9 +182,9 @@ class ClaimObserver:
         walk(progress, 0, reading.memory, reading.sequence)
         return list(found)
 
-    def _claimed(self, memory: Remembered, owner: int, index: int, rest: Sequence[Claimable]) -> Remembered:
+    def _claimed(self, memory: Remembered, owner: int | None, index: int, rest: Sequence[Claimable]) -> Remembered:
         """Return the memory after the pending call `index` of `owner` has been claimed: those before it are over."""
-        if owner < 0:
+        if owner is None:
             return memory
         left = tuple(mask for mask, whose, k in rest if whose == owner and k > index)
         return memory._replace(pending=(*memory.pending[:owner], left, *memory.pending[owner + 1 :]))

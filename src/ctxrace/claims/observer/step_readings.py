@@ -18,8 +18,8 @@ from ctxrace.kernel.scenario import Handler
 
 __all__ = ["Remembered", "StepReading", "StepReadings"]
 
-Claimable = tuple[int, int, int]
-"""A mask of claimed steps, the context whose pending call it is or -1, and the index in that."""
+Claimable = tuple[int, int | None, int]
+"""A mask of claimed steps; for a pending call also its context, and its index among the context's pending calls."""
 
 
 class Remembered(NamedTuple):
@@ -110,12 +110,12 @@ class StepReadings:
         touches = [mask & mine for mask in inside.touches]
         if not silent:  # nothing but the return: what is pending stays so until then
             memory = self._with_pending(memory, actor, inside.calls)
-        sequence = [(mask, -1, 0) for mask in touches if mask]
+        sequence: list[Claimable] = [(mask, None, 0) for mask in touches if mask]
         late = len(sequence)
         sequence += self._pending(memory, actor)
         if inside.ended:
             kind = "finish" if actor < len(self.bindings.names) else "leave"
-            sequence.append((self._turn(kind, actor), -1, 0))
+            sequence.append((self._turn(kind, actor), None, 0))
             memory = memory._replace(where=self.bindings.finished(state, memory.where, actor))
             runner = self.bindings.running(step.state, memory.where)
             if runner != actor:
@@ -131,7 +131,7 @@ class StepReadings:
         reading = self._begin(actor, memory, move.outcome.notes, ("arrive",), over=below)
         if move.flow != REST:
             return reading
-        left = (self._turn("leave", actor), -1, 0)
+        left = (self._turn("leave", actor), None, 0)
         after = self._pending(reading.memory, below)
         return reading._replace(sequence=(*reading.sequence, left, *after), ended=True)
 
@@ -161,7 +161,7 @@ class StepReadings:
         """Return that `actor` runs from here on, and may now do what is pending."""
         if actor == UNNAMED:
             return StepReading(actor, memory)
-        sequence = [(mask, -1, 0) for mask in turns]
+        sequence: list[Claimable] = [(mask, None, 0) for mask in turns]
         return StepReading(actor, memory, (*sequence, *self._pending(memory, actor)), len(sequence))
 
     def _with_pending(self, memory: Remembered, actor: int, calls: tuple[int, ...]) -> Remembered:

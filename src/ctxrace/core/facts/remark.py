@@ -48,7 +48,7 @@ class StatisticsLeftOut(Fact):
 
 @dataclass(frozen=True, slots=True)
 class TasksToldApart(Fact):
-    """Tasks are not folded into one another: a task's own address or pid reaches what others see."""
+    """Tasks of an entry do not count as one another: a task's own address or pid reaches what others see."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ Found = TypeVar("Found")
 class Assumptions(NamedTuple):
     """What is taken for granted.
 
-    folded: tasks with the same entry count as one another. blind: interrupts cannot tell whom they cut in on.
+    symmetric: tasks with the same entry count as one another. blind: interrupts cannot tell whom they cut in on.
     shared_stacks: stacks are memory that all can reach, which is what remains where they are not private.
     Where the code turns out to be otherwise, a step raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes`.
     """
 
-    folded: bool = True
+    symmetric: bool = True
     blind: bool = True
     shared_stacks: bool = False
 

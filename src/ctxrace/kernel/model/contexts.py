@@ -12,7 +12,7 @@ from ctxrace.core.property import Property
 from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.flows import Flows, Outcome, Role
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
-from ctxrace.kernel.model.layout import UNTOLD, Layout
+from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
@@ -27,7 +27,7 @@ from ctxrace.machine.memory import RegionKind, Touch
 __all__ = ["NOTHING", "Announced", "Contexts"]
 
 class Announced(NamedTuple):
-    """Functions whose calls are told, and in contexts of `levels` also their returns, with what they return."""
+    """Functions whose calls are noted, and in contexts of `levels` also their returns, with what they return."""
 
     functions: tuple[str, ...] = ()
     levels: frozenset[Level] = frozenset()
@@ -41,7 +41,7 @@ class Contexts:
     """Take steps of the contexts of `scenario` on one CPU.
 
     machine: executes the image's code. numbers: what numbers in states stand for, the same for all CPUs.
-    cpu: which CPU this is. announced: of which functions calls and returns are told.
+    cpu: which CPU this is. announced: the functions whose calls and returns are noted.
     everywhere: whether tasks are preempted also before their first event and after their last.
     memory: what memory begins with, None for what the image has.
     """
@@ -58,16 +58,16 @@ class Contexts:
         everywhere: bool = False,
         memory: bytes | None = None,
     ) -> None:
-        folded, blind, shared_stacks = assumed
-        self.image, self.scenario, self.folded, self.blind = machine.image, scenario, folded, blind and folded
+        symmetric, blind, shared_stacks = assumed
+        self.image, self.scenario, self.symmetric, self.blind = machine.image, scenario, symmetric, blind and symmetric
         self.cpu, self.everywhere = cpu, everywhere
         self.handlers = scenario.interrupts
         tasks = tasks_of(scenario)
         self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu, memory)
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
-        identities = range(self.layout.tasks + 1) if folded else ()
+        identities = range(self.layout.tasks + 1) if symmetric else ()
         self.flows = Flows(machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels)
-        self.groups = groups_of(scenario, self.layout, folded)
+        self.groups = groups_of(scenario, self.layout, symmetric)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT
         self.shared, self.task_structs = numbers.shared, numbers.task_structs
@@ -113,7 +113,7 @@ class Contexts:
             return accounted, 0
         run_context = self.layout.run_context(mine)
         self.flows.hide(run_context)
-        return self.layout.with_run_context(accounted, UNTOLD), run_context
+        return self.layout.with_run_context(accounted, HIDDEN), run_context
 
     def conclude(
         self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
@@ -181,7 +181,7 @@ class Contexts:
         """Return what stands in schedules for the machine code, and for the scenario and how it is explored."""
         code = b"".join(b"%x %s" % (section.address, section.data) for section in self.image.sections)
         demands = replace(self.scenario, properties=())
-        explored = (watched(self.scenario.properties), self.folded, self.blind, self.layout.shared_stacks)
+        explored = (watched(self.scenario.properties), self.symmetric, self.blind, self.layout.shared_stacks)
         found = self.image.discovery  # which memory counts as shared decides which steps are events
         parts = (demands, explored) if found is None else (demands, explored, tuple(found.written()))
         scenario = repr(parts).encode()

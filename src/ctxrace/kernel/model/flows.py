@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from ctxrace.core.errors import ExecutionError
-from ctxrace.kernel.model.layout import UNTOLD, Layout
+from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write, wild
@@ -23,7 +23,7 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class IdentityEscapes(Exception):
-    """A task does something that another task with the same entry would do differently: they cannot be folded."""
+    """A task does something that another task with the same entry would do differently: they are not symmetric."""
 
 
 class CurrentSeen(Exception):
@@ -102,12 +102,12 @@ class Flows:
     """Step flows of control.
 
     numbers: of all CPUs.
-    folded: identities that must be indistinguishable from identity 0, if any.
-    highest: the highest level that may arrive. A context below it stands once more before it is gone, because an
-    interrupt over it then sees it in the preempt count, and sees all that it has done.
+    symmetric: identities that must be indistinguishable from identity 0, if any.
+    highest: the highest level that may arrive. A context below it has one more state, right before its return: an
+    interrupt that arrives there sees the context in the preempt count, and sees all that it has done.
     blind: whether it is an error that an interrupt looks at current's task_struct, but for the counts, and for
     bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
-    announcing: the levels at which the ends of announced functions are told, too.
+    announcing: the levels at which the ends of announced functions are notes, too.
     """
 
     def __init__(
@@ -115,19 +115,19 @@ class Flows:
         machine: Machine,
         layout: Layout,
         numbers: Interner[tuple[Role, Flow]],
-        folded: Sequence[int],
+        symmetric: Sequence[int],
         highest: Level,
         blind: bool,
         announcing: frozenset[Level] = frozenset(),
     ) -> None:
         self.machine = machine
         self.layout = layout
-        self._folded = folded
+        self._symmetric = symmetric
         self._highest = highest
         self._blind = blind
         self._saved = frozenset(layout.struct.run_context) if blind else frozenset[int]()
         self._hidden = [0]
-        self._untold: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
+        self._saw_hidden: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self._announcing = announcing
         self.numbers = numbers
         self._trees: dict[tuple[Role | int, int], _Branch | Outcome] = {}
@@ -157,11 +157,11 @@ class Flows:
         return known
 
     def hide(self, pointer: int) -> None:
-        """Take note that an interrupt finds `UNTOLD` where `pointer` is; raise `CurrentSeen` where one would notice."""
-        if pointer != UNTOLD and pointer not in self._hidden:
+        """Take note that an interrupt finds `HIDDEN` where `pointer` is; raise `CurrentSeen` where one would notice."""
+        if pointer != HIDDEN and pointer not in self._hidden:
             self._hidden.append(pointer)
-            for step in self._untold:
-                self._compare_untold(pointer, *step)
+            for step in self._saw_hidden:
+                self._compare_hidden(pointer, *step)
 
     def outcomes(self) -> Iterator[tuple[int, Outcome]]:
         """Return every outcome evaluated so far, with the identity that was current."""
@@ -191,7 +191,7 @@ class Flows:
         outcome, memory, alike = self._evaluate(what, identity, shared, task_struct)
         if self._blind:
             self._check_blindness(what, identity, shared, task_struct, outcome, memory)
-        if identity in self._folded and not alike:
+        if identity in self._symmetric and not alike:
             self._compare_identities(what, identity, shared, task_struct, outcome, memory)
         self._insert(key, memory, outcome)
         return outcome
@@ -216,10 +216,10 @@ class Flows:
     def _evaluate(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes
     ) -> tuple[Outcome, Memory, bool]:
-        """Return what a step does, in which memory, and whether all folded identities are known to do the same."""
+        """Return what a step does, in which memory, and whether all symmetric identities are known to do the same."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
-        folded = flow is not None and identity in self._folded
-        found = self._run_alike(role, flow, identity, shared, task_struct) if flow and folded else None
+        symmetric = flow is not None and identity in self._symmetric
+        found = self._run_alike(role, flow, identity, shared, task_struct) if flow and symmetric else None
         alike = found is not None
         result, memory = found or self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
@@ -332,15 +332,15 @@ class Flows:
         mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
         if mine - self.layout.struct.quiet - self._saved:
             raise CurrentSeen
-        known = flow is not None and self.layout.change_words(flow, lambda word: _told(word, 0)) != flow
-        if not known and not (self.layout.run_context(task_struct) == UNTOLD and mine & self._saved):
+        known = flow is not None and self.layout.change_words(flow, lambda word: _revealed(word, 0)) != flow
+        if not known and not (self.layout.run_context(task_struct) == HIDDEN and mine & self._saved):
             return  # it does not know what the task's bpf_ctx is
         step = (what, identity, shared, task_struct, found, seen)
-        self._untold.append(step)
+        self._saw_hidden.append(step)
         for pointer in self._hidden:
-            self._compare_untold(pointer, *step)
+            self._compare_hidden(pointer, *step)
 
-    def _compare_untold(
+    def _compare_hidden(
         self,
         pointer: int,
         what: Role | int,
@@ -350,18 +350,18 @@ class Flows:
         found: Outcome,
         seen: Memory,
     ) -> None:
-        """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `UNTOLD`."""
+        """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `HIDDEN`."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         layout = self.layout
 
-        def told(flow: Flow) -> Flow:
-            return layout.change_words(flow, lambda word: _told(word, pointer))
+        def revealed(flow: Flow) -> Flow:
+            return layout.change_words(flow, lambda word: _revealed(word, pointer))
 
-        if layout.run_context(task_struct) == UNTOLD:
+        if layout.run_context(task_struct) == HIDDEN:
             task_struct = layout.with_run_context(task_struct, pointer)
-        result, memory = self._run(role, None if flow is None else told(flow), identity, shared, task_struct)
-        expected = found.fault or told(self.numbers.values[found.flow][1])
-        hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (UNTOLD, pointer))
+        result, memory = self._run(role, None if flow is None else revealed(flow), identity, shared, task_struct)
+        expected = found.fault or revealed(self.numbers.values[found.flow][1])
+        hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (HIDDEN, pointer))
         writes = [write._replace(data=shown) if write.data == hidden else write for write in seen.writes]
         did, found_out = (memory.writes, memory.touches, memory.notes), (writes, seen.touches, seen.notes)
         if result != expected or did != found_out:
@@ -370,10 +370,10 @@ class Flows:
     def _compare_identities(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory
     ) -> None:
-        """Raise `IdentityEscapes` unless every folded identity takes this very step, up to its own addresses."""
+        """Raise `IdentityEscapes` unless every symmetric identity takes this very step, up to its own addresses."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         after = None if found.fault else self.numbers.values[found.flow][1]
-        for other in self._folded:
+        for other in self._symmetric:
             if other == identity or (other == self.layout.idle and role.level is Level.TASK):
                 continue
             moved = None if flow is None else self.layout.relocate_flow(flow, identity, other)
@@ -395,5 +395,5 @@ def _plain(flow: Flow) -> Flow:
     )
 
 
-def _told(value: int, pointer: int) -> int:
-    return pointer if value == UNTOLD else value
+def _revealed(value: int, pointer: int) -> int:
+    return pointer if value == HIDDEN else value

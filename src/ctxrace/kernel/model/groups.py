@@ -8,12 +8,12 @@ from ctxrace.kernel.scenario import Scenario
 __all__ = ["fresh_task_struct", "groups_of", "softirqs_at_once", "tasks_of"]
 
 
-def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
+def groups_of(scenario: Scenario, layout: Layout, symmetric: bool) -> list[Group]:
     """Return the groups of all tasks: the scenario's, softirqs where they are tasks, and last the idle task."""
     groups = []
     identity = 0
     for tasks in scenario.tasks:
-        if folded:
+        if symmetric:
             groups.append(Group(tasks.count, tasks.entry, 0, fifo=tasks.fifo))
         else:
             identities = range(identity, identity + tasks.count)
@@ -21,13 +21,13 @@ def groups_of(scenario: Scenario, layout: Layout, folded: bool) -> list[Group]:
         identity += tasks.count
     for softirq in scenario.softirq_tasks:
         count = softirqs_at_once(scenario)
-        if folded:
+        if symmetric:
             groups.append(Group(count, softirq.entry, 0, Level.SOFTIRQ))
         else:
             groups.extend(Group(1, softirq.entry, identity + number, Level.SOFTIRQ) for number in range(count))
         identity += count
-    # Interrupts over the idle task see its task_struct; folded, they must not be able to tell.
-    return [*groups, Group(1, "", 0 if folded else layout.idle)]
+    # Interrupts over the idle task see its task_struct; if tasks are symmetric, interrupts must not be able to tell.
+    return [*groups, Group(1, "", 0 if symmetric else layout.idle)]
 
 
 def tasks_of(scenario: Scenario) -> int:

@@ -16,7 +16,7 @@ from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
 
 __all__ = [
-    "UNTOLD",
+    "HIDDEN",
     "Layout",
     "linker_script",
 ]
@@ -42,7 +42,7 @@ _INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
 _SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
 _STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
 
-UNTOLD = 0xDEAD_0000_0000_0100
+HIDDEN = 0xDEAD_0000_0000_0100
 """What an interrupt finds in bpf_ctx, whatever is there: it may only save it and put it back."""
 _FIRST_PID = 100
 

@@ -83,10 +83,10 @@ class NestedSmp:
         """Return how the context goes on that the handler of `step` cut in on, and what is broken if all are idle."""
         number, label = _taken_on(step)
         began = self._seen(step.state, number)
-        there, *said = self._cpus[number].returned(Step(label, began), end.state)
+        there, *breaches = self._cpus[number].returned(Step(label, began), end.state)
         if isinstance(step.state, Alone):
-            return Return(Alone(number, there), *said)
-        return Return(self.system.embed(step.state, number, began, Step(label, there)).state, *said)
+            return Return(Alone(number, there), *breaches)
+        return Return(self.system.embed(step.state, number, began, Step(label, there)).state, *breaches)
 
     def outside(self, state: SmpState | Alone, prop: Property) -> Property | None:
         """Return what is broken where the handler that arrives in `state` breaks `prop`."""

@@ -10,7 +10,7 @@ __all__ = ["recovers"]
 
 
 def recovers(cpu: Contexts, state: KernelState, entry: str, body: str) -> bool:
-    """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body`, whoever begins it."""
+    """Return whether `entry`, begun on the idle CPU `state` and left alone, runs `body` for each task."""
     tasks = cpu.tasks.values
     used = [0] * len(cpu.groups)
     for task, number in state.others:

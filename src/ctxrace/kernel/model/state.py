@@ -45,7 +45,7 @@ UNLIMITED = -3
 """In the place of a task's attempts."""
 
 CRASHED = -4
-"""In the place of shared memory's number: after a fault or a wrong preempt count nothing can be said."""
+"""In the place of shared memory's number: after a fault or a wrong preempt count nothing is known."""
 
 
 Others = tuple[tuple[int, int], ...]

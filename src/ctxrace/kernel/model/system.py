@@ -171,7 +171,7 @@ class KernelSystem:
         for task, number in sorted(waiting, key=self._content) if len(waiting) > 1 else waiting:
             same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
             if task == left and (same or number == 1) or tasks[task].group == idle_group:
-                continue  # whoever runs already, or the idle task
+                continue  # the task that runs already, or the idle task
             rest = _without(waiting, task)
             if tasks[task].flow != REST:
                 if self.may_run_here(task):
@@ -297,7 +297,7 @@ class KernelSystem:
         return found
 
     def _leave(self, current: int) -> int | None:
-        # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so whoever
+        # A task that has not taken an event yet stays: to every other task it is as if it had not begun, so a task that
         # would preempt it might as well run first. One that has only to return stays, too, and does that first,
         # unless interrupts can tell whom they cut in on.
         task = self.tasks.values[current]

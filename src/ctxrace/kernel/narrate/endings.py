@@ -34,7 +34,7 @@ def endings_of(
 ) -> tuple[Ending, ...]:
     """Return what is true at the end of `run`, one fact for each property that its last step violates.
 
-    rows: what was told of the run.
+    rows: the run so far.
     """
     return tuple(dict.fromkeys(_ending(system, run, rows, broken) for broken in run[-1][1].broken))
 

@@ -35,7 +35,7 @@ class _Found(NamedTuple):
 
 
 def hang_of(system: KernelSystem | SmpSystem, state: Any, narrator: Any) -> Hang:  # noqa: ANN401 - of either system
-    """Return why nothing helps from `state` on. narrator: has told the run to it, and may go on."""
+    """Return why nothing helps from `state` on. narrator: has the rows of the run up to it, and may go on."""
     states = trap(system, state, _MOST_STATES)
     if states is None:
         return _Explained(system, narrator, state, [state]).hang(settled=False)

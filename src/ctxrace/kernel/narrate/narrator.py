@@ -35,7 +35,7 @@ _NOTES = {
 
 
 class Narrator:
-    """Tell a run step by step, and give each folded task a name that it keeps.
+    """Tell a run step by step, and give each symmetric task a name that it keeps.
 
     A context is called as in a schedule: a task by its name, with its group where there are several (``A@1``), an
     interrupt by its level, with its entry where there are several (``nmi:entry``), ``^`` before one that is not
@@ -111,12 +111,12 @@ class Narrator:
         return self.running()
 
     def interleaving(self, run: Sequence[tuple[KernelState, Step]]) -> Interleaving:
-        """Return what was told of `run`."""
+        """Return `run` as an interleaving."""
         endings = endings_of(self.system, run, self.rows) if run and run[-1][1].broken else ()
         return self.ending_in(endings, sum(step.switches for _, step in run))
 
     def ending_in(self, endings: tuple[Ending, ...], switches: int) -> Interleaving:
-        """Return what was told, of all CPUs, as a run that ends in `endings`."""
+        """Return the rows so far, of all CPUs, as an interleaving that ends in `endings`."""
         contexts = _contexts_of(self.named, self.rows)
         schedule = str(Schedule(*self.system.fingerprints(), tuple(self.stints)))
         return Interleaving(contexts, tuple(self.rows), endings, switches, schedule)
@@ -224,7 +224,7 @@ class Narrator:
         return Turn(TurnKind.SWITCH, "", Cause.PREEMPTED, self.current, str(calls) if rescheduling else "")
 
     def event(self, state: KernelState, context: str) -> Event:
-        """Return the event that whoever runs in `state` takes next, told of `context`."""
+        """Return the next event of the context that runs in `state`, under the name `context`."""
         move = self.system.move(state.current, state.top, state.shared)
         image, outcome = self.system.image, move.outcome
         function = image.function_at(outcome.address)

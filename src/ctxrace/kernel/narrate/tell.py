@@ -23,11 +23,12 @@ def narrate(system: KernelSystem | SmpSystem, run: Sequence[tuple[Any, Step]]) -
     narrator: Any = narrator_for(system)
     for state, step in run:
         narrator.add(state, step)
-    told: Interleaving = narrator.interleaving(run)
-    if Hang() in told.endings:
+    interleaving: Interleaving = narrator.interleaving(run)
+    if Hang() in interleaving.endings:
         facts = hang_of(system, run[-1][1].state, narrator)
-        told = replace(told, endings=tuple(facts if ending == Hang() else ending for ending in told.endings))
-    return told
+        endings = tuple(facts if ending == Hang() else ending for ending in interleaving.endings)
+        interleaving = replace(interleaving, endings=endings)
+    return interleaving
 
 
 def narrator_for(system: KernelSystem | SmpSystem) -> "Narrator | SmpNarrator":
@@ -59,7 +60,7 @@ class SmpNarrator:
         return self.cpus[label.cpu].taker(label.label)
 
     def interleaving(self, run: Sequence[tuple[SmpState, Step]]) -> Interleaving:
-        """Return what was told of `run`."""
+        """Return `run` as an interleaving."""
         endings: tuple[Ending, ...] = ()
         if run and run[-1][1].broken:
             state, step = run[-1]

@@ -60,11 +60,11 @@ def _suite(one: Trial) -> Xml.Element:
 def _case(check: Check, one: Trial) -> Xml.Element:
     seconds = f"{check.verdict.seconds if check.verdict else 0.0:.3f}"
     case = Xml.Element("testcase", {"classname": clean(one.name), "name": clean(check.name), "time": seconds})
-    told = message(check)
+    text = message(check)
     if not check.as_expected:
         kind = "error" if check.undecided else "failure"
-        broken = Xml.SubElement(case, kind, {"type": str(check.outcome), "message": told})
+        broken = Xml.SubElement(case, kind, {"type": str(check.outcome), "message": text})
         broken.text = printable(drawn(check, one)) or None
-    elif told:
-        Xml.SubElement(case, "system-out").text = told
+    elif text:
+        Xml.SubElement(case, "system-out").text = text
     return case

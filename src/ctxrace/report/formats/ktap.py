@@ -40,9 +40,9 @@ def _test(number: int, one: Trial) -> Iterator[str]:
 
 
 def _subtest(number: int, check: Check, one: Trial) -> Iterator[str]:
-    told = message(check)
-    if told:
-        yield f"# {_data(told)}"
+    text = message(check)
+    if text:
+        yield f"# {_data(text)}"
     if not check.as_expected:
         yield from (f"# {ascii_only(line)}".rstrip() for line in drawn(check, one).splitlines())
     result = "ok" if check.as_expected else "not ok"

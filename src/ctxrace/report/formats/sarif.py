@@ -54,12 +54,12 @@ def _results(one: Trial) -> Iterator[dict[str, Any]]:
 
 def _result(check: Check, one: Trial) -> dict[str, Any]:
     undecided = check.undecided
-    told = printable(f"{message(check)}\n\n{drawn(check, one)}").rstrip()
+    text = printable(f"{message(check)}\n\n{drawn(check, one)}").rstrip()
     result: dict[str, Any] = {
         "ruleId": check.verdict.property.kind if check.verdict else check.name.partition("(")[0],
         "kind": "open" if undecided else "fail",
         "level": "none" if undecided else "error",
-        "message": {"text": told},
+        "message": {"text": text},
         "locations": [_location(place(check), one)],
         "properties": {"property": clean(check.name), "verdict": str(check.outcome), "expected": str(check.expected)},
     }
@@ -98,7 +98,7 @@ def _uri(file: str) -> str:
 def _steps(run: Interleaving) -> Iterator[dict[str, Any]]:
     """Yield the rows in their order: one flow, as readers show one at a time, which names the context in each step."""
     for order, row in enumerate(run.rows, 1):
-        text = _told(row) if isinstance(row, Event) else turn_sentence(row)
+        text = _event_text(row) if isinstance(row, Event) else turn_sentence(row)
         location: dict[str, Any] = {"message": {"text": text or clean(row.context)}}
         step: dict[str, Any] = {"location": location, "executionOrder": order, "nestingLevel": _level(row.context)}
         if isinstance(row, Event):
@@ -116,6 +116,6 @@ def _level(context: str) -> int:
     return next((level for level, name in enumerate(_LEVELS, 1) if context.startswith(name)), 0)
 
 
-def _told(event: Event) -> str:
+def _event_text(event: Event) -> str:
     effects = "; ".join([*access_phrases(event.accesses), *map(note_phrase, event.notes)])
     return clean(f"{context_name(event.context)}: {event.instruction}") + (f"  [{effects}]" if effects else "")

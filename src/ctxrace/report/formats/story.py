@@ -16,7 +16,7 @@ __all__ = ["counts", "drawn", "message", "place"]
 
 
 def message(check: Check) -> str:
-    """Return in one line what is to be said of `check`; empty: it holds, as was expected."""
+    """Return a line about `check`, empty where it holds and was expected to."""
     run = check.verdict.interleaving if check.verdict else None
     ending = ending_sentence(run.endings[0]) if run and run.endings else ""
     what = [f"{check.name}: {check.outcome}"]

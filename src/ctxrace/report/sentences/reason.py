@@ -89,7 +89,7 @@ def _remark(remark: Remark) -> str:
         case NeverBegins(entry):
             return f"no task ever begins {entry}"
         case StatisticsLeftOut(names):
-            return f"left out, as nothing hangs on it: {', '.join(names)}"
+            return f"left out, as no branch depends on it: {', '.join(names)}"
         case TasksToldApart():
             return "tasks are told apart: one's own address or pid reaches what others see"
         case SoftirqTasksBounded(tasks):

@@ -32,15 +32,15 @@ def forecast_phrase(forecast: Forecast) -> str:
         others = "".join(f"{it.tasks} tasks{of_each} have {_size(it)} states, " for it in seen[:-1])
         return f"{others}{last.tasks}{'' if others else f' tasks{of_each} have'} {_size(last)}: far more for {tasks}"
     if forecast.bound is Bound.ABOUT:
-        said = (
+        sentence = (
             f"{first.tasks} tasks have {_size(first)} states, each further one {last.states - seen[-2].states:,} more"
         )
-        return f"{said}: about {roughly(forecast.states)} for {tasks}"
-    said = f"{_all_but_last(seen, lambda it: str(it.tasks))} and {last.tasks} tasks{of_each} have "
-    said += f"{_all_but_last(seen, _size)} and {_size(last)} states"
+        return f"{sentence}: about {roughly(forecast.states)} for {tasks}"
+    sentence = f"{_all_but_last(seen, lambda it: str(it.tasks))} and {last.tasks} tasks{of_each} have "
+    sentence += f"{_all_but_last(seen, _size)} and {_size(last)} states"
     if forecast.bound is Bound.AT_MOST:
-        return f"{said}, each further one less: no more than {roughly(forecast.states)} for {tasks}"
-    return f"{said}: more than {roughly(forecast.states)} for {tasks}"
+        return f"{sentence}, each further one less: no more than {roughly(forecast.states)} for {tasks}"
+    return f"{sentence}: more than {roughly(forecast.states)} for {tasks}"
 
 
 def _size(seen: Seen) -> str:

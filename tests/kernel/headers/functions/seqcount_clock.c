@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The same with a seqcount: whoever reads waits for the writer, which interrupts must then not cut in on. */
+/* The same with a seqcount: a reader waits for the writer, so interrupts must not cut in on the writer. */
 #include <linux/irqflags.h>
 #include <linux/seqlock.h>
 

@@ -342,7 +342,7 @@ class _Fixpoint:
         return found
 
     def note_callback(self, node: Node, env: Env) -> None:
-        """Note the function that a timer or a workqueue is told to call."""
+        """Note the function that a timer or a workqueue will call."""
         x = self.code.instruction(node)
         if x.form.kind is not Kind.CALL:
             return

@@ -102,7 +102,7 @@ _LEVELS_ALONE = frozenset({Rule.LOWER_LEVEL, Rule.SAME_LEVEL})
 
 
 class _Circumstances(NamedTuple):
-    """What of a placement and its kernel decides who comes over whom: the same for many programs of an object."""
+    """Which program can interrupt which follows from this: a part of a placement and its kernel."""
 
     contexts: tuple[Level, ...]
     possible: tuple[Level, ...]

@@ -25,7 +25,7 @@
 # define CTXRACE_RCU_GRACE_PERIODS 0
 #endif
 #if CTXRACE_RCU_GRACE_PERIODS && CTXRACE_SMP
-# error "CTXRACE_RCU_GRACE_PERIODS is for one CPU: whoever has preemption off on another one is not counted as a reader"
+# error "CTXRACE_RCU_GRACE_PERIODS is for one CPU: readers of another CPU do not count"
 #endif
 #if CTXRACE_PREEMPT_RT && !CTXRACE_PREEMPT_RCU
 # error "PREEMPT_RT has preemptible RCU only (kernel/rcu/Kconfig)"

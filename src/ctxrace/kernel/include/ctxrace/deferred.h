@@ -4,7 +4,7 @@
  * scenario says which context that is by one line for each, at file scope, with any expression that is it in that
  * context: CTXRACE_IRQ_WORK(wakeup_work); a hardirq (linux/irq_work.h) CTXRACE_TIMER(*this_cpu_ptr(&poll_timer)); a
  * softirq (linux/timer.h) CTXRACE_TASKLET(rx_tasklet); a softirq (linux/interrupt.h) CTXRACE_WORK(cleanup_work); a
- * task (linux/workqueue.h) Whoever queues one and has no such line is told by the linker that it is missing:
+ * task (linux/workqueue.h) Where a file queues one and has no such line, the linker says that it is missing:
  * no_context_runs_it_see_CTXRACE_TIMER.
  */
 #ifndef CTXRACE_CTXRACE_DEFERRED_H

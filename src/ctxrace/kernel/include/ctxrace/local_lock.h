@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stands for Linux v7.2 include/linux/local_lock.h and local_lock_internal.h: on PREEMPT_RT a lock for each CPU that
- * a task sleeps for, elsewhere no lock but preemption off. A local_trylock_t says besides whether it is taken, to who
- * interrupts its owner. Whose turn it is next, and priority inheritance, are not modelled: whoever runs next takes it.
+ * a task sleeps for, elsewhere no lock but preemption off. A local_trylock_t also says whether it is taken, for an
+ * interrupt over its owner. Whose turn is next, and priority inheritance, are not modelled.
  */
 #ifndef CTXRACE_LOCAL_LOCK_H
 #define CTXRACE_LOCAL_LOCK_H

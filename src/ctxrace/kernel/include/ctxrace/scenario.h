@@ -45,8 +45,8 @@
 #define CTXRACE_ENTRY_WINDOW()	CTXRACE_RECORD("entry_window")
 
 /*
- * A variable that only counts, or a member of one, so that nothing hangs on its value: it is left out, and reads as at
- * the start.
+ * A variable that only counts, or a member of one. No branch depends on its value: it is left out, and reads as at the
+ * start.
  */
 #define CTXRACE_STATISTIC(variable)	CTXRACE_PLACE(variable); CTXRACE_RECORD("statistic " CTXRACE_TEXT(variable))
 

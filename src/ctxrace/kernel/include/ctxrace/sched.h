@@ -34,7 +34,7 @@ static_assert(sizeof(struct task_struct) <= 128);
 /*
  * Where a task may give up the CPU. The tool notices the program counter at each of them: schedule() lets others run
  * under every preemption model, for as long as they like; cond_resched() where nothing else would, and might_sleep()
- * if preemption is voluntary. It also notices whoever may not sleep.
+ * if preemption is voluntary. It also notices a context that must not sleep.
  */
 #define CTXRACE_SLEEP(name, number)							\
 static noinline __maybe_unused void name(void)						\
@@ -44,8 +44,8 @@ static noinline __maybe_unused void name(void)						\
 CTXRACE_SLEEP(schedule, 1)
 CTXRACE_SLEEP(cond_resched, 2)
 CTXRACE_SLEEP(might_sleep, 3)
-CTXRACE_SLEEP(schedule_rtlock, 4) /* schedule() of whoever waits for a lock of PREEMPT_RT, also with bottom halves off */
-CTXRACE_SLEEP(rtlock_might_resched, 5) /* and might_sleep() of whoever takes one */
+CTXRACE_SLEEP(schedule_rtlock, 4) /* schedule() of a task that waits for an RT lock, even with bottom halves off */
+CTXRACE_SLEEP(rtlock_might_resched, 5) /* and might_sleep() of a task that takes one */
 
 #define might_fault()		might_sleep()
 

@@ -6,7 +6,7 @@
  * for a lock that is held below it spins for ever. (Without CONFIG_SMP a kernel's spin_lock() is preempt_disable()
  * alone. That is not here.) On PREEMPT_RT a raw_spinlock_t is the same, and a spinlock_t is a lock that a task sleeps
  * for: it leaves preemption and interrupts on, also as _irq and _irqsave, and nobody in a hardirq may take it. Whose
- * turn it is next, and priority inheritance, are not modelled: whoever runs next takes it.
+ * turn it is next, and priority inheritance, are not modelled: the context that runs next takes it.
  */
 #ifndef CTXRACE_LINUX_SPINLOCK_H
 #define CTXRACE_LINUX_SPINLOCK_H
