@@ -14,6 +14,7 @@ from ctxrace.core.setting import Setting
 from ctxrace.core.source import Source
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome
+from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.properties.demands import Balanced, Exclusive, Progress, Recovers
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
@@ -320,6 +321,11 @@ def _validate_preemption(scenario: Scenario, image: Image) -> None:
             f"the preemption model is rt, and {image.name} was not compiled for it; pass ",
             Setting("preemption", str(Preemption.RT)),
             ", or write #define CTXRACE_PREEMPT_RT 1 before the include",
+        )
+    if not task_struct(image).softirq_disable_count:
+        raise ScenarioError(
+            f"the preemption model is rt, and {image.name} has no task_struct with softirq_disable_cnt, which "
+            "PREEMPT_RT has; build it with CONFIG_PREEMPT_RT and -g, or take another model (full)"
         )
     if scenario.task_count + len(scenario.softirq_tasks) == 1:
         raise ScenarioError(

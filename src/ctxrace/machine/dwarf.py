@@ -97,6 +97,12 @@ class DebugInformation:
         with reading(self._path, DAMAGED):
             return variable.name, self._layouts.of(variable.die)
 
+    def structs(self, name: str) -> list[Layout]:
+        """Return the layout of ``struct name`` in each file that defines it: they may differ. Raises as `line_at`."""
+        _, units = self._units
+        with reading(self._path, DAMAGED):
+            return [self._layouts.of_type(die) for unit in units for die in _unit_structs(unit, name)]
+
     @cached_property
     def _units(self) -> tuple[DWARFInfo, list[CompileUnit]]:
         with reading(self._path, DAMAGED):
@@ -170,7 +176,10 @@ class _Layouts:
         """Return the layout of the type of `die`; an entry without a type is void."""
         if "DW_AT_type" not in die.attributes:
             return Layout(0)
-        kind = die.get_DIE_from_attribute("DW_AT_type")
+        return self.of_type(die.get_DIE_from_attribute("DW_AT_type"))
+
+    def of_type(self, kind: DIE) -> Layout:
+        """Return the layout of the type that the entry `kind` describes."""
         if kind.offset not in self._known:
             self._known[kind.offset] = None
             self._known[kind.offset] = self._layout(kind)
@@ -289,6 +298,15 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
         else:
             start = 0 if entry.is_absolute else base
             yield start + entry.begin_offset, start + entry.end_offset
+
+
+def _unit_structs(unit: CompileUnit, name: str) -> Iterator[DIE]:
+    """Yield the definitions of ``struct name`` at file scope."""
+    for die in unit.get_top_DIE().iter_children():
+        spend(READING)
+        known = die.tag == "DW_TAG_structure_type" and "DW_AT_declaration" not in die.attributes
+        if known and _text(die, "DW_AT_name") == name:
+            yield die
 
 
 def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, Signature]]:

@@ -92,7 +92,9 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         bias = load_bias(linked, arch)
         sections = relocated(elf, linked, arch, bias, path)
         symbols = tuple(_sized(_symbols(elf, bias), sections))
-        return Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)), bias)
+        image = Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)), bias)
+        image.files = _files(elf)
+        return image
 
 
 class Image:
@@ -120,6 +122,7 @@ class Image:
         self.discovery: Discovery | None = None  # of an image that is looked at only where it runs
         self.path = path
         self.name = path.name
+        self.files = 0  # how many source files its symbol table names
         self.sections = sections
         self.headers = headers
         self.notes = notes
@@ -300,6 +303,11 @@ def _notes(elf: ELFFile) -> Iterator[tuple[str, bytes]]:
     for section in elf.iter_sections():
         if section["sh_type"] == "SHT_PROGBITS" and not section["sh_flags"] & 2 and section.name[:6] != ".debug":
             yield section.name, bytes(section.data())
+
+
+def _files(elf: ELFFile) -> int:
+    tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
+    return sum(symbol["st_info"]["type"] == "STT_FILE" for table in tables for symbol in table.iter_symbols())
 
 
 def _symbols(elf: ELFFile, bias: int) -> list[Symbol]:

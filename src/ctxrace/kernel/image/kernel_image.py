@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
-from ctxrace.kernel.image.task_struct import TaskStruct
+from ctxrace.kernel.image.task_struct import MEMBERS, NOT_RESCHEDULED, TaskStruct
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
 from ctxrace.machine.discovery import Discovery
@@ -20,11 +20,7 @@ _LEFT_OUT = (".hyp", ".init", ".exit", ".rela", ".relr", ".altinst", ".BTF", "ru
              ".orc", ".data..percpu")  # fmt: skip
 """Sections that the code of a running kernel does not use, by how their names begin; the last has its own place."""
 
-_MEMBERS = {"preempt_count": "thread_info.preempt_count", "pid": "pid", "migration_disabled": "migration_disabled",
-            "run_context": "bpf_ctx", "softirq_disable_count": "softirq_disable_cnt"}  # fmt: skip
 _NEEDED = ("preempt_count", "pid")
-_NOT_RESCHEDULED = {"EM_AARCH64": 1 << 32, "EM_X86_64": 1 << 31}
-"""The bit that says that no reschedule is needed, inverted (asm/preempt.h of arm64 and x86, Linux v6.12)."""
 
 
 class KernelImage(Image):
@@ -110,15 +106,15 @@ class KernelImage(Image):
 
 def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
     """Return where the kernel's task_struct has its members; raise `ImageError` where its BTF does not say."""
-    places = {name: types.member("task_struct", path) or range(0) for name, path in _MEMBERS.items()}
+    places = {name: types.member("task_struct", path) or range(0) for name, path in MEMBERS.items()}
     number = types.named("task_struct", TypeKind.STRUCT)
     size = types.size(number) if number is not None else 0
     if kernel.arch.preempt_count_variable is not None:
-        places["preempt_count"] = range(size + 8, size + 16)  # a per-CPU variable: it is kept behind `current`
+        places["preempt_count"] = range(0)  # it is a per-CPU variable
     for name in _NEEDED:
-        if not places[name]:
+        if not places[name] and (name != "preempt_count" or kernel.arch.preempt_count_variable is None):
             raise ImageError(
-                f"the BTF of {kernel.path} has no task_struct.{_MEMBERS[name]}; the layout of tasks cannot be known: "
+                f"the BTF of {kernel.path} has no task_struct.{MEMBERS[name]}; the layout of tasks cannot be known: "
                 "take a vmlinux with CONFIG_DEBUG_INFO_BTF"
             )
     assert number is not None
@@ -130,8 +126,9 @@ def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
     def member(offset: int, length: int) -> str:
         return types.field(number, offset, length).lstrip(".")
 
-    flag = _NOT_RESCHEDULED[kernel.arch.elf_machine]
-    return TaskStruct(size, **places, not_rescheduled=flag, fresh=fresh, address=address, member=member)
+    flag = NOT_RESCHEDULED[kernel.arch.elf_machine]
+    found = TaskStruct.of(size, places)
+    return replace(found, not_rescheduled=flag, fresh=fresh, address=address, member=member)
 
 
 def _sections(kernel: Vmlinux, patches: Mapping[int, bytes]) -> list[Section]:

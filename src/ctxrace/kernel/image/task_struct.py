@@ -3,13 +3,20 @@
 A C file that includes our headers has the layout of ``include/ctxrace/sched.h``. A kernel says its own, in BTF.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-__all__ = ["HEADERS", "TaskStruct"]
+__all__ = ["HEADERS", "MEMBERS", "NOT_RESCHEDULED", "UNKNOWN", "TaskStruct"]
 
 _NOWHERE = range(0)
+
+MEMBERS = {"preempt_count": "thread_info.preempt_count", "pid": "pid", "migration_disabled": "migration_disabled",
+           "run_context": "bpf_ctx", "softirq_disable_count": "softirq_disable_cnt"}  # fmt: skip
+"""What the kernel calls the members of its task_struct that the model must know."""
+
+NOT_RESCHEDULED = {"EM_AARCH64": 1 << 32, "EM_X86_64": 1 << 31}
+"""The bit that says that no reschedule is needed, inverted (asm/preempt.h of arm64 and x86, Linux v6.12)."""
 
 
 def _unnamed(_offset: int, _size: int) -> str:
@@ -20,9 +27,10 @@ def _unnamed(_offset: int, _size: int) -> str:
 class TaskStruct:
     """Say where members are, as ranges of bytes; an empty range is a member that this kernel does not have.
 
-    size: of the whole, in bytes. preempt_count: thread_info.preempt_count, 8 bytes, of which the lower half is the
-    count. run_context: bpf_ctx. softirq_disable_count: softirq_disable_cnt, which PREEMPT_RT has.
-    not_rescheduled: the bit of those 8 bytes that is set while the task need not be rescheduled; 0: there is none.
+    size: of the whole, in bytes; 0: not known, and nothing of it may be accessed. preempt_count:
+    thread_info.preempt_count, 4 bytes, or 8 of which the lower half is the count. run_context: bpf_ctx.
+    softirq_disable_count: softirq_disable_cnt, which PREEMPT_RT has.
+    not_rescheduled: the bit of those bytes that is set while the task need not be rescheduled; 0: there is none.
     fresh: the bytes of a task that has not run; empty: zeros. address: where `fresh` lies, for pointers into itself.
     member: how C spells the bytes at an offset, empty where that is not known.
     """
@@ -40,13 +48,25 @@ class TaskStruct:
 
     @property
     def count_mask(self) -> int:
-        """The bits of those 8 bytes that are the count."""
+        """The bits of those bytes that are the count."""
         return 0xFFFF_FFFF & ~self.not_rescheduled
+
+    @classmethod
+    def of(cls, size: int, places: Mapping[str, range]) -> "TaskStruct":
+        """Return the layout of a task_struct of `size` bytes with `places`, a range for each name of `MEMBERS`.
+
+        What the model keeps of a task, and this task_struct has not, is kept behind it, where code does not see it.
+        """
+        behind = {"preempt_count": range(size + 8, size + 16), "run_context": range(size + 16, size + 24),
+                  "pid": range(size + 24, size + 28)}  # fmt: skip
+        found = {name: places.get(name) or behind.get(name, _NOWHERE) for name in MEMBERS}
+        return cls(size, found["preempt_count"], found["pid"], found["migration_disabled"], found["run_context"],
+                   found["softirq_disable_count"])  # fmt: skip
 
     @property
     def stop(self) -> int:
         """How many bytes are kept of a task: the struct, and what per-CPU variables hold of it while it is current."""
-        return max(self.current.stop, self.preempt_count.stop)
+        return max(self.current.stop, self.preempt_count.stop, self.pid.stop, self.run_context.stop)
 
     @property
     def current(self) -> range:
@@ -88,3 +108,6 @@ HEADERS = TaskStruct(
     softirq_disable_count=range(32, 36),
 )
 """The layout of our own headers (ctxrace/sched.h)."""
+
+UNKNOWN = TaskStruct.of(0, {})
+"""The layout of a program that does not say where its tasks have what."""

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
-from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes, StackEscapes
+from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes
+from ctxrace.kernel.model.foreign import StackEscapes
 from ctxrace.machine.discovery import Discovered
 
 __all__ = ["EVERYTHING", "Assumptions", "every_way", "without_wrong_ones"]

@@ -7,14 +7,14 @@ outcome of a step is kept in a tree that branches on the values read, and the se
 from collections.abc import Hashable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
-from ctxrace.core.errors import ExecutionError
+from ctxrace.kernel.model.foreign import reached
 from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.flow import EXIT, Flow, Machine
-from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write, wild
+from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write
 from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
 
-__all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role", "StackEscapes"]
+__all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role"]
 
 NO_FLOW = -1
 """In the place of a flow's number: a fault has ended it."""
@@ -28,10 +28,6 @@ class IdentityEscapes(Exception):
 
 class CurrentSeen(Exception):
     """An interrupt looks at more of the task that it cut in on than its counts, or does not only save its bpf_ctx."""
-
-
-class StackEscapes(Exception):
-    """A context reaches another one's stack: stacks are not private."""
 
 
 class Interner(Generic[Item]):
@@ -308,18 +304,7 @@ class Flows:
             layout.image.discovery.write(layout.symbol_address(write.address)[0], write.size)
             raise
         except ForeignAccess as access:
-            return self._reach(role, access), memory
-
-    def _reach(self, role: Role, access: ForeignAccess) -> str:
-        match self.layout.foreign(access.address):
-            case "stack":
-                raise StackEscapes
-            case "task_struct":
-                raise ExecutionError(
-                    f"{role.entry} ({role.level}) reaches into another task's task_struct; the model knows only "
-                    "current's. Keep what tasks share in a variable of its own"
-                )
-        return f"{access.instruction} {wild(access.address, access.size)}"
+            return reached(layout, role.entry, str(role.level), access), memory
 
     def _check_blindness(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory

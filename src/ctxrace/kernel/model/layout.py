@@ -8,7 +8,7 @@ from itertools import product
 
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.kernel_image import KernelImage
-from ctxrace.kernel.image.task_struct import HEADERS
+from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import EXIT, Flow
@@ -84,7 +84,7 @@ class Layout:
         memory: bytes | None = None,
     ) -> None:
         self.image = image
-        self.struct = image.task_struct if isinstance(image, KernelImage) else HEADERS
+        self.struct = task_struct(image)
         self.tasks = tasks
         self.idle = tasks
         self.shared_stacks = shared_stacks
@@ -231,7 +231,7 @@ class Layout:
         place, mask = self.struct.preempt_count, self.struct.count_mask
         whole = self._number(task_struct, place)
         whole += (count & mask) - (whole & mask)
-        return task_struct[: place.start] + whole.to_bytes(8, self._order) + task_struct[place.stop :]
+        return task_struct[: place.start] + whole.to_bytes(len(place), self._order) + task_struct[place.stop :]
 
     def may_migrate(self, task_struct: bytes) -> bool:
         """Return whether the task whose task_struct this is may go on on another CPU."""
@@ -285,7 +285,8 @@ class Layout:
             is_stack = identity < self.tasks and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
         if is_stack:
             return "stack"
-        return "task_struct" if address < _INTERRUPT_STACKS and offset < self.struct.size else ""
+        size = self.struct.size or _STACK_TOP - _STACK_SIZE
+        return "task_struct" if address < _INTERRUPT_STACKS and offset < size else ""
 
     def _own_regions(self, identity: int) -> list[Region]:
         regions = [Region(self.task_address(identity), self.struct.size, RegionKind.OWN, 0, "task_struct")]

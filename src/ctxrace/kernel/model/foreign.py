@@ -1,0 +1,33 @@
+"""What it means that a context reaches memory that is another one's own, or that is not known."""
+
+from ctxrace.core.errors import ExecutionError
+from ctxrace.kernel.model.layout import Layout
+from ctxrace.machine.memory import ForeignAccess, wild
+
+__all__ = ["StackEscapes", "reached"]
+
+
+class StackEscapes(Exception):
+    """A context reaches another one's stack: stacks are not private."""
+
+
+def reached(layout: Layout, entry: str, level: str, access: ForeignAccess) -> str:
+    """Return the fault that `access` is, by `entry` at `level`.
+
+    Raises `StackEscapes`: it reaches a stack; `ExecutionError`: it reaches what the model does not know.
+    """
+    match layout.foreign(access.address):
+        case "stack":
+            raise StackEscapes
+        case "task_struct" if not layout.struct.size:
+            raise ExecutionError(
+                f"{access.instruction} accesses current's task_struct, and nothing says where that has its members: "
+                f"{layout.image.name} has neither debug information (DWARF) with a struct task_struct, nor was it "
+                "compiled with ctxrace's headers; compile it with -g, or include <ctxrace/kernel.h>"
+            )
+        case "task_struct":
+            raise ExecutionError(
+                f"{entry} ({level}) reaches into another task's task_struct; the model knows only current's. Keep what "
+                "tasks share in a variable of its own"
+            )
+    return f"{access.instruction} {wild(access.address, access.size)}"
