@@ -36,7 +36,7 @@ def test_a_claim_takes_no_option_of_its_system(options: list[str], named: str, r
     assert err.startswith(f"ctxrace: {named} says nothing to a claim")
 
 
-@pytest.mark.parametrize("option", [["--guard", "arm64-merged"], ["--json"]])
+@pytest.mark.parametrize("option", [["--guard", "arm64-merged"], ["--trust"]])
 def test_a_schedule_takes_no_option_of_a_claim(option: list[str], run: Run) -> None:
     status, out, err = run("replay", "arm64-v1", "--schedule", "1a2b3c4d.1a2b3c4d:A:1", *option)
     assert (status, "violated" in out) == (2, False)

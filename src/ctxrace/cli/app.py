@@ -38,9 +38,15 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _options(
     version: bool = typer.Option(False, "--version", help="print the version and exit", is_eager=True),
+    schema: bool = typer.Option(False, "--schema", help="print the JSON Schema of what --json prints and exit"),
 ) -> None:
     if version:
         from importlib.metadata import version as installed
 
         print(f"ctxrace {installed('ctxrace')}")
+        raise typer.Exit
+    if schema:
+        from importlib.resources import files
+
+        print(files("ctxrace.report").joinpath("schema.json").read_text(encoding="utf-8"), end="")
         raise typer.Exit

@@ -13,20 +13,21 @@ from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import caller_of
 from ctxrace.cli.claim import replay_claim
-from ctxrace.cli.output import report_width, write
+from ctxrace.cli.output import deliver, report_width, write
 from ctxrace.cli.status import Status
 from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.replay import replay as run_again
+from ctxrace.report.json import replay_to_json
 from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.text import render_interleaving
 
 __all__ = ["replay"]
 
-_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "quiet", "verbose", "color")
-_OF_CLAIMS = ("guard", "json", "max_states", "engine", "trust")
+_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "json", "quiet", "verbose", "color")
+_OF_CLAIMS = ("guard", "max_states", "engine", "trust")
 
 
 @opt.with_groups
@@ -76,6 +77,9 @@ def replay(
         sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
         raise typer.Exit
     run, broken = run_again(program, Schedule.parse(schedule), scenario)
+    if output.json:
+        deliver(replay_to_json(program.name, run, broken), output)
+        raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
     answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
     drawn = render_interleaving_mail(run) if mail else render_interleaving(run, report_width())
     write(f"{answer}\n\n{drawn}", output)

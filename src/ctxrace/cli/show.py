@@ -6,12 +6,12 @@ from typing import Annotated
 import typer
 
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import Output, write
+from ctxrace.cli.output import Output, deliver, write
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.check import explore
 from ctxrace.kernel.narrate.listing import listing
 from ctxrace.kernel.scenario import validate
-from ctxrace.report.listing import render_listing
+from ctxrace.report.listing import listing_to_json, render_listing
 from ctxrace.report.sentences.stop import stop_phrase
 
 __all__ = ["show"]
@@ -26,7 +26,7 @@ def show(
     change: opt.Change,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
-    output: Annotated[Output, opt.OUTPUT_GROUP.but("json", "quiet", "verbose")],
+    output: Annotated[Output, opt.OUTPUT_GROUP.but("quiet", "verbose")],
     flags: opt.Flags = None,
 ) -> None:
     """Show the instructions that FILE's contexts can reach, which are events, and why.
@@ -39,6 +39,9 @@ def show(
         limits = replace(limits, max_states=_ENOUGH)
     with searching(f"exploring {file}") as shown:
         system, exploration = explore(program, scenario, limits, shown, everything=True)
-    stopped = exploration.stopped
+    stopped, lines = exploration.stopped, listing(system.cpus[0])
+    if output.json:
+        deliver(listing_to_json(program.name, program.compiler, lines, stopped), output)
+        return
     remark = f"as seen in a part of all states only: {stop_phrase(stopped)}" if stopped else ""
-    write(render_listing(program.name, program.compiler, listing(system.cpus[0]), remark), output)
+    write(render_listing(program.name, program.compiler, lines, remark), output)

@@ -20,7 +20,7 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.option import command_words
 from ctxrace.kernel.program import BUILD, Build
 from ctxrace.report.formats.render import Format
-from ctxrace.report.suite import render_suite
+from ctxrace.report.suite import render_suite, suite_to_json
 
 __all__ = ["PATTERN", "test"]
 
@@ -34,7 +34,7 @@ def test(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    output: Annotated[Output, opt.RESULTS_GROUP.but("json", "verbose")],
+    output: Annotated[Output, opt.RESULTS_GROUP.but("verbose")],
 ) -> None:
     """Check files, and say where their properties are not what CTXRACE_EXPECT says, or do not hold where it is silent.
 
@@ -45,7 +45,9 @@ def test(
         done = each(partial(_try, build, limits), files, jobs)
     late = "interrupted before it was searched"
     found = [one or Trial(file, error=late) for file, one in zip(files, done, strict=True)]
-    if output.format is Format.TEXT:
+    if output.json:
+        deliver(suite_to_json(found), output)
+    elif output.format is Format.TEXT:
         write(render_suite(found), output)
     else:
         deliver(tests_as(output.format, found), output)

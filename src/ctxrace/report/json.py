@@ -19,9 +19,11 @@ from ctxrace.report.sentences.note import note_phrase
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 from ctxrace.report.sentences.turn import turn_sentence
 
-__all__ = ["SCHEMA", "fact", "interleaving_facts", "json_text", "row_fact", "setup_facts", "to_json"]
+__all__ = ["REPLAY_SCHEMA", "SCHEMA", "fact", "interleaving_facts", "json_text", "replay_to_json", "row_fact",
+           "setup_facts", "source_facts", "to_json"]  # fmt: skip
 
 SCHEMA = "ctxrace-result/2"
+REPLAY_SCHEMA = "ctxrace-replay/1"
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\n]+")
 
 
@@ -32,6 +34,12 @@ def to_json(results: Sequence[Result]) -> str:
     """
     entries = [_entry(result, verdict) for result in results for verdict in result.verdicts]
     return json_text({"schema": SCHEMA, "results": entries})
+
+
+def replay_to_json(case: str, run: Interleaving, violated: Sequence[Property]) -> str:
+    """Write a run that was replayed as JSON, schema ``ctxrace-replay/1``; violated: by its last step."""
+    facts = {"case": case, "violated": [str(one) for one in violated], "interleaving": interleaving_facts(run)}
+    return json_text({"schema": REPLAY_SCHEMA, **facts})
 
 
 def json_text(facts: dict[str, Any]) -> str:
@@ -118,7 +126,7 @@ def row_fact(row: Event | Turn) -> dict[str, Any]:
             "address": f"{row.address:#x}",
             "instruction": row.instruction,
             "function": row.function,
-            "source": _source(row.source),
+            "source": source_facts(row.source),
             "accesses": [_access(access) for access in row.accesses],
             "notes": notes,
         }
@@ -144,7 +152,7 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of a dataclass, as JSON
         case Event() | Turn():
             return row_fact(value)
         case Source():
-            return _source(value)
+            return source_facts(value)
         case Access():
             return _access(value)
         case StrEnum():
@@ -160,7 +168,8 @@ def _plain(value: Any) -> Any:  # noqa: ANN401 - a field of a dataclass, as JSON
             return value
 
 
-def _source(source: Source | None) -> dict[str, Any] | None:
+def source_facts(source: Source | None) -> dict[str, Any] | None:
+    """Spell a place in a source file; None where it is not known."""
     return None if source is None else {"file": source.file, "line": source.line, "text": source.text}
 
 

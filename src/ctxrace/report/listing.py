@@ -1,17 +1,21 @@
-"""A program's instructions as text: which are events, and why."""
+"""A program's instructions as text and as JSON: which are events, and why."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.cells import cell_len
 
+from ctxrace.core.facts.stop import Stop
 from ctxrace.core.interleaving import Event, Source
 from ctxrace.core.note import Note, NoteKind
+from ctxrace.report.json import fact, json_text, row_fact
 from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
 from ctxrace.report.sentences.note import note_phrase
+from ctxrace.report.sentences.stop import stop_phrase
 
-__all__ = ["render_listing"]
+__all__ = ["SCHEMA", "listing_to_json", "render_listing"]
 
+SCHEMA = "ctxrace-listing/1"
 WIDTH = 100
 INSTRUCTION = 40  # columns; a longer one has its reasons on lines of their own
 FILE = 40
@@ -25,6 +29,19 @@ def render_listing(name: str, compiler: str, lines: Sequence[Event], remark: str
     Returns the text, with a newline at its end; no line exceeds 100 columns.
     """
     return finish(_lines(name, compiler, lines, remark), WIDTH)
+
+
+def listing_to_json(name: str, compiler: str, lines: Sequence[Event], stopped: Stop | None = None) -> str:
+    """Write the same facts as JSON, schema ``ctxrace-listing/1``; stopped: why not all states were visited."""
+    kept = ("address", "instruction", "function", "source", "notes")
+    facts = {
+        "schema": SCHEMA,
+        "case": name,
+        "compiler": compiler,
+        "stopped": None if stopped is None else fact(stopped, stop_phrase(stopped)),
+        "instructions": [{key: row_fact(line)[key] for key in kept} for line in lines],
+    }
+    return json_text(facts)
 
 
 def _lines(name: str, compiler: str, lines: Sequence[Event], remark: str) -> Iterator[str]:

@@ -1,12 +1,17 @@
-"""A suite as plain text: how many files are as expected, then one line for each."""
+"""A suite: how many files are as expected, then one line for each; and the same facts as JSON."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
-from ctxrace.core.suite.trial import Trial
+from ctxrace.core.suite.trial import Check, Trial
 from ctxrace.report.formats.story import message
+from ctxrace.report.json import fact, interleaving_facts, json_text, source_facts
 from ctxrace.report.layout import clean
+from ctxrace.report.sentences.reason import reason_sentence
 
-__all__ = ["render_suite"]
+__all__ = ["SCHEMA", "render_suite", "suite_to_json"]
+
+SCHEMA = "ctxrace-suite/1"
 
 
 def render_suite(found: Sequence[Trial]) -> str:
@@ -30,3 +35,32 @@ def _lines(one: Trial) -> Iterator[str]:
     yield f"{word:<9}  {clean(one.name)}: {text}"
     if wrong and one.result is not None and one.result.command:
         yield f"{'':<9}    {clean(one.result.command)}"
+
+
+def suite_to_json(found: Sequence[Trial]) -> str:
+    """Write the same facts as JSON, schema ``ctxrace-suite/1``."""
+    return json_text({"schema": SCHEMA, "files": [_file(one) for one in found]})
+
+
+def _file(one: Trial) -> dict[str, Any]:
+    return {
+        "file": one.name,
+        "as_expected": None if one.undecided else one.as_expected,
+        "error": one.error,
+        "bad_input": one.bad_input,
+        "properties": [_check(check) for check in one.checks],
+        "command": "" if one.result is None else one.result.command,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    why, run = check.reason, None if check.verdict is None else check.verdict.interleaving
+    return {
+        "property": check.name,
+        "verdict": str(check.outcome),
+        "expected": str(check.expected),
+        "as_expected": None if check.undecided else check.as_expected,
+        "declared": source_facts(check.source),
+        "reason": None if why is None else fact(why, reason_sentence(why)),
+        "interleaving": None if run is None else interleaving_facts(run),
+    }

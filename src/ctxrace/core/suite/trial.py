@@ -64,6 +64,11 @@ class Trial:
         """Whether something contradicts what was expected."""
         return any(not check.as_expected and not check.undecided for check in self.checks)
 
+    @property
+    def undecided(self) -> bool:
+        """Whether too little was found out to say whether it is as expected."""
+        return not (self.as_expected or self.unlike or self.bad_input)
+
 
 def trial_of(name: str, result: Result, expected: Sequence[Expected] = ()) -> Trial:
     """Return `result` as a trial of `name`. What is `expected` of no property of its own holds.
