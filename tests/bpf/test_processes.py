@@ -46,7 +46,7 @@ def presses_while_two_run(item: int, stop: Stop) -> str:
 
 def fails(item: int, stop: Stop) -> int:
     if item == 1:
-        raise ToolchainError("no compiler", "its words")
+        raise ToolchainError("no compiler", output="its words")
     while item > 1:  # until the failure ends it
         time.sleep(0.01)
         stop.check()
@@ -101,7 +101,7 @@ def test_a_failure_ends_everything_and_comes_whole(jobs: int) -> None:
 
 
 def test_a_process_that_is_killed_is_told_and_no_traceback() -> None:
-    with pytest.raises(CtxraceError, match="a process that searched was killed; where memory is short, pass --jobs 1"):
+    with pytest.raises(CtxraceError, match="a process that searched was killed; where memory is short, set jobs=1"):
         each(dies, range(4), 2)
 
 

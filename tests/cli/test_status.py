@@ -35,7 +35,7 @@ def fail(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
 
 ERRORS = {
     ExecutionError("it loops"): (2, "ctxrace: it loops\n"),
-    ToolchainError("it does not compile", "x.c:1: error\n"): (2, "x.c:1: error\nctxrace: it does not compile\n"),
+    ToolchainError("it does not compile", output="x.c:1: error\n"): (2, "x.c:1: error\nctxrace: it does not compile\n"),
     LimitReached(TimeLimit(2)): (3, "ctxrace: incomplete: the timeout of 2 s is over\n"),
     KeyError("place"): (70, "ctxrace: internal error: KeyError: 'place'; please report it; --verbose shows where it"),
     RecursionError("too deep"): (70, "ctxrace: internal error: RecursionError: too deep; please report it"),

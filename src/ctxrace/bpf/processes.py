@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.limits import Budget, current, put_in_force
+from ctxrace.core.setting import Setting
 
 __all__ = ["Stop", "each"]
 
@@ -97,8 +98,9 @@ def _in_processes(
         return [None if future.cancelled() else future.result() for future in futures]
     except BrokenProcessPool:
         raise CtxraceError(
-            f"a process that searched was killed; where memory is short, pass --jobs 1 (it was {jobs}) or --max-states"
-        ) from None
+            "a process that searched was killed; where memory is short, set ", Setting("jobs", 1), f" (not {jobs}), ",
+            "or ", Setting("max_states")
+        ) from None  # fmt: skip
 
 
 def _pool(jobs: int, stop: Stop) -> ProcessPoolExecutor:

@@ -45,12 +45,9 @@ class ToolchainError(CtxraceError):
     `output` is what the compiler printed, unchanged.
     """
 
-    def __init__(self, message: str, output: str = "") -> None:
-        super().__init__(message)
+    def __init__(self, *parts: str | Setting, output: str = "") -> None:
+        super().__init__(*parts)
         self.output = output
-
-    def __reduce__(self) -> tuple[type["ToolchainError"], tuple[str, str]]:
-        return type(self), (str(self), self.output)  # whole, also from another process
 
 
 class ImageError(CtxraceError):

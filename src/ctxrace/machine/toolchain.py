@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ctxrace.core.errors import ToolchainError
+from ctxrace.core.setting import Setting
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.build.cache import Built, digest, load, opened, remembered, store
 from ctxrace.machine.build.flags import names_files
@@ -66,7 +67,7 @@ class UndefinedError(ToolchainError):
     """What is linked uses names that nothing defines; missing: where each is used."""
 
     def __init__(self, message: str, output: str, missing: Mapping[str, str]) -> None:
-        super().__init__(message, output)
+        super().__init__(message, output=output)
         self.missing = missing
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -113,10 +114,10 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
     if program is None:
         raise ToolchainError(
             f"no compiler {command[0]!r} in PATH; install it (for {arch.name}: clang, {', '.join(arch.gcc)}), "
-            "or leave out --cc to use the clang that comes with ctxrace"
-        )
+            "or leave out ", Setting("cc"), " to use the clang that comes with ctxrace"
+        )  # fmt: skip
     if Path(program).stem in ("zig", "python-zig"):
-        raise ToolchainError(f"--cc {cc!r}: zig changes optimisation levels; leave out --cc to use zig's clang")
+        raise ToolchainError(Setting("cc", cc), " changes optimisation levels; leave it out to use zig's clang itself")
     stat = Path(program).stat()
     stamp = f"{Path(program).resolve()} {stat.st_size} {stat.st_mtime_ns}"
     key = [stamp, *command]
@@ -129,7 +130,9 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
         _check_gcc(cc, machine, arch)
     else:
         first = version.strip().partition("\n")[0]
-        raise ToolchainError(f"--cc {cc!r} is neither clang nor gcc (--version says {first!r}); name one of those")
+        raise ToolchainError(
+            Setting("cc", cc), f" is neither clang nor gcc (--version says {first!r}); name one of those"
+        )
     identity = "\0".join([stamp, version, *command, *flags])
     return Compiler(command, family, f"{family} {number}", identity, flags, "Configuration file:" in version)
 
@@ -228,9 +231,9 @@ def _split(cc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     try:
         words = shlex.split(cc)
     except ValueError as error:
-        raise ToolchainError(f"--cc {cc!r} is not a command line ({error}); quote it as in a shell") from None
+        raise ToolchainError(Setting("cc", cc), f" is not a command line ({error}); quote it as in a shell") from None
     if not words:
-        raise ToolchainError("--cc is empty; name a compiler, or leave out --cc")
+        raise ToolchainError(Setting("cc"), " is empty; name a compiler, or leave it out")
     flags = next((index for index, word in enumerate(words) if index and word.startswith("-")), len(words))
     return tuple(words[:flags]), tuple(words[flags:])
 
@@ -246,9 +249,9 @@ def _machine(command: Sequence[str], key: Sequence[str], cache: Path) -> str:
 def _check_gcc(cc: str, machine: str, arch: Architecture) -> None:
     if machine.partition("-")[0] not in {name.partition("-")[0] for name in arch.gcc}:
         raise ToolchainError(
-            f"--cc {cc!r} compiles for {machine}, not for {arch.name}; "
-            f"use {' or '.join(arch.gcc)}, or leave out --cc to use the clang that comes with ctxrace"
-        )
+            Setting("cc", cc), f" compiles for {machine}, not for {arch.name}; "
+            f"use {' or '.join(arch.gcc)}, or leave it out to use the clang that comes with ctxrace"
+        )  # fmt: skip
 
 
 def _number(pattern: str, version: str) -> str:
@@ -271,7 +274,8 @@ def _ask(command: Sequence[str], question: str) -> str:
     with Processes() as processes:
         status, output = processes.run([*command, question], f"asking {command[0]} {question}", more={"LC_ALL": "C"})
     if status:
-        raise ToolchainError(f"{shlex.join([*command, question])} fails ({_ended(status)}); is it a compiler?", output)
+        asked = shlex.join([*command, question])
+        raise ToolchainError(f"{asked} fails ({_ended(status)}); is it a compiler?", output=output)
     return output
 
 
@@ -296,7 +300,9 @@ def _compile(
     wanted = ["-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), _spelled(source)]
     status, messages = processes.run([*compiler.command, *quiet, *options, *wanted], f"compiling {source}")
     if status:
-        raise ToolchainError(f"{source} does not compile with {compiler.description} ({_ended(status)})", messages)
+        raise ToolchainError(
+            f"{source} does not compile with {compiler.description} ({_ended(status)})", output=messages
+        )
     return messages, list(_dependencies(makefile))
 
 
@@ -316,7 +322,7 @@ def _link(
         return messages
     missing = _undefined(messages)
     if not missing:
-        raise ToolchainError(f"{names[0]} does not link ({_ended(status)})", messages)
+        raise ToolchainError(f"{names[0]} does not link ({_ended(status)})", output=messages)
     uses = ", ".join(f"{name} (referenced by {where})" for name, where in missing.items())
     them = "it" if len(missing) == 1 else "them"
     hint = f"define {them} in {source}"
@@ -349,7 +355,10 @@ def _source(path: Path) -> bytes:
     text = contents(path, MOST_SOURCE, ToolchainError)
     if text.startswith(ELF_MAGIC):
         how = "rename it to end in .elf (.o for an object file), and " if path.suffix in SUFFIXES else ""
-        raise ToolchainError(f"{path} is an ELF image, not C; {how}leave out --cc and -O to check it as an image")
+        raise ToolchainError(
+            f"{path} is an ELF image, not C; {how}leave out ", Setting("cc"), " and ", Setting("optimize"),
+            " to check it as an image"
+        )  # fmt: skip
     if path.suffix not in SUFFIXES:
         raise ToolchainError(f"{path} is not C: its name must end in one of {' '.join(SUFFIXES)}; rename it")
     if not text.strip():

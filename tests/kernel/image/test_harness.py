@@ -155,7 +155,7 @@ def test_the_image_says_how_the_kernel_was_built(kernel: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cpu": ("sve",)}, "no such CPU feature; ctxrace has: lse"),
+        ({"cpu": ("sve",)}, "is no CPU feature that ctxrace knows: lse"),
         ({"static_key": (("no_key", True),)}, "has no symbol 'no_key'"),
         ({"static_key": (("counter", True),)}, "the kernel tests no static key of that name"),
         ({"patch": ((0x10, b"\0\0\0\0"),)}, "the kernel has nothing there"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ctxrace.core.errors import ImageError, ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.image.alternatives import ARM64_FEATURES, arm64_capabilities, arm64_patches
 from ctxrace.kernel.image.jump_labels import JumpLabel, jump_labels, key_on
 from ctxrace.kernel.image.vmlinux import Vmlinux
@@ -55,7 +56,7 @@ def booted(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], d
         patches.update(_switched(kernel, name, on))
     for address, data in boot.edits:
         if kernel.read(address, len(data)) is None:
-            raise ScenarioError(f"--patch {address:#x}: the kernel has nothing there")
+            raise ScenarioError(Setting("patch"), f" changes {address:#x}, and the kernel has nothing there")
         patches.pop(address, None)  # the last one wins
         patches[address] = data
     return patches, refused
@@ -70,7 +71,9 @@ def _arm64(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], d
     present = set()
     for name in boot.features:
         if ARM64_FEATURES.get(name) not in numbers:
-            raise ScenarioError(f"--cpu {name}: no such CPU feature; ctxrace has: {', '.join(ARM64_FEATURES)}")
+            raise ScenarioError(
+                Setting("cpu", name), f" is no CPU feature that ctxrace knows: {', '.join(ARM64_FEATURES)}"
+            )
         present.add(numbers[ARM64_FEATURES[name]])
     new, computed = arm64_patches(kernel, frozenset(present))
     refused = {}
@@ -100,7 +103,7 @@ def _switched(kernel: Vmlinux, name: str, on: bool) -> dict[int, bytes]:
     key = kernel.elf.address(name)
     sites = [site for site in jump_labels(kernel) if site.key == key]
     if not sites:
-        raise ScenarioError(f"--static-key {name}: the kernel tests no static key of that name")
+        raise ScenarioError(Setting("static_key", name), ": the kernel tests no static key of that name")
     if key_on(kernel, key) == on:
         return {}
     return {site.code: _site(kernel, site, on) for site in sites}

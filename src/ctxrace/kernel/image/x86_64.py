@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ctxrace.core.errors import ImageError, ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
 
@@ -39,7 +40,9 @@ def x86_features(kernel: Vmlinux, names: tuple[str, ...]) -> frozenset[int]:
         known = {kernel.string(kernel.number(at, 8)): number for number, at in enumerate(pointers)}
     for name in names:
         if not name or name not in known:
-            raise ScenarioError(f"--cpu {name}: {kernel.path} knows no such CPU feature; /proc/cpuinfo lists some")
+            raise ScenarioError(
+                Setting("cpu", name), f" is no CPU feature that {kernel.path} knows; /proc/cpuinfo lists some"
+            )
         present.add(known[name])
     return frozenset(present)
 
