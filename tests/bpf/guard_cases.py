@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.bpf.guards import case as module
 from ctxrace.bpf.guards.case import MODELS, Case
+from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.program import Build
 from ctxrace.kernel.rules.preemption import Preemption
@@ -26,11 +27,12 @@ def guard_case(
     cpus: int | None = None,
     entry_window: bool | None = None,
     fifo_tasks: int | None = None,
+    engine: Engine = Engine.SUMMARIES,
 ) -> Case:
     """Return one case; only: the kinds of property to decide."""
     change = ScenarioChange.of(preemption=preemption, tasks=tasks, only=only, attempts=attempts, cpus=cpus,
                                entry_window=entry_window, fifo_tasks=fifo_tasks or None)  # fmt: skip
-    return Case(guard, change, caller, Build(arch, cc, optimize))
+    return Case(guard, change, caller, Build(arch, cc, optimize), Limits(engine=engine))
 
 
 def cases(

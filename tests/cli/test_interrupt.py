@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-LONG = ["bpf", "--guard", "generic-llsc", "--tasks", "30", "--max-states", "1000000000"]
+LONG = ["bpf", "--guard", "generic-llsc", "--tasks", "30", "--max-states", "1000000000", "--engine", "reference"]
 
 
 def interrupted(words: list[str], *, group: bool, seconds: float = 3) -> tuple[int, str, str]:

@@ -215,8 +215,8 @@ def test_many_tasks_are_searched_up_to_the_limit_with_how_many_states_there_may_
     words = ["bpf", "--guard", "generic-byte", "--tasks", "100000", "--preemption", "full", "--interrupts", "nmi"]
     status, out, _ = run(*words, "--max-states", "1000", "--json")
     results = json.loads(out)["results"]
-    told = "the limit of 1,000 states is reached; 2 tasks have 190 states, each further one 107 more: "
-    told += "about 10.7 million for 100,000"
+    told = "the limit of 1,000 states is reached; 2 tasks have 74 states, each further one 29 more: "
+    told += "about 2.9 million for 100,000"
     assert {result["reason"]["text"] for result in results} == {told}
     assert (status, {result["verdict"] for result in results}) == (3, {"incomplete"})
 

@@ -31,7 +31,7 @@ def test_what_it_took_is_said_beside_the_report(run: Run) -> None:
     status, out, err = run("check", GUARD, "--verbose")
     assert (status, out) == run("check", GUARD)[:2]
     *searches, memory = err.splitlines()
-    assert [f"{name}: 320 states in " in line for name, line in zip(["(body)", "(active)"], searches, strict=True)] == [
+    assert [f"{name}: 113 states in " in line for name, line in zip(["(body)", "(active)"], searches, strict=True)] == [
         True, True,
     ]  # fmt: skip
     assert memory.startswith("ctxrace: the largest process took ")

@@ -1,7 +1,7 @@
 """Nested runs summed up: the plain search is the reference, and brute force is the reference of both."""
 
 import random
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Mapping
 from heapq import heappop, heappush
 from typing import Any
 
@@ -15,7 +15,7 @@ from ctxrace.explore.shortest import cost
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import Limits
 
-from .nested_toys import AT_REST, ENDS, EXCLUSIVE, Act, Handlers, Program, random_handlers
+from .nested_toys import AT_REST, ENDS, EXCLUSIVE, WRONG, Act, Handlers, Program, random_handlers
 
 EVERYTHING: frozenset[Property] = frozenset()
 
@@ -41,15 +41,21 @@ def by_brute_force(system: Handlers) -> dict[Property, tuple[int, tuple[int, ...
                 found[prop] = min(found.get(prop, on), on)
             heappush(queue, (*on, step.state))
             before.setdefault(step.state, set()).add(state)
-    waiting = [state for state in ways if state.stack == AT_REST]  # type: ignore[attr-defined]
+    hopeful = leading_to_rest(ways, before)
+    hopeless = [way for state, way in ways.items() if state not in hopeful]
+    return {**found, ENDS: min(hopeless)} if hopeless else found
+
+
+def leading_to_rest(states: Iterable[Any], before: Mapping[Hashable, set[Hashable]]) -> set[Hashable]:
+    """Return the states from which the task can come to rest. before: the states one step before each."""
+    waiting: list[Any] = [state for state in states if state.stack == AT_REST]
     hopeful: set[Hashable] = set()
     while waiting:
         state = waiting.pop()
         if state not in hopeful:
             hopeful.add(state)
             waiting.extend(before.get(state, ()))
-    hopeless = [way for state, way in ways.items() if state not in hopeful]
-    return {**found, ENDS: min(hopeless)} if hopeless else found
+    return hopeful
 
 
 def ranks(system: Handlers, run: list[tuple[Any, Step]]) -> tuple[int, tuple[int, ...]]:
@@ -130,3 +136,43 @@ def test_random_systems(seed: int) -> None:
         assert_agree(system)
         found = summarized(system, EVERYTHING)
         assert {prop: ranks(system, run) for prop, run in found.runs.items()} == by_brute_force(system)
+
+
+def graph(system: Handlers) -> dict[Hashable, set[Hashable]]:
+    """Return the states of the plain system, each with those one step before it."""
+    before: dict[Hashable, set[Hashable]] = {system.initial(): set()}
+    waiting = [system.initial()]
+    for state in waiting:
+        for step in system.steps(state):
+            if step.state not in before:
+                before[step.state] = set()
+                waiting.append(step.state)
+            before[step.state].add(state)
+    return before
+
+
+def test_what_a_search_that_stopped_early_calls_hopeless_is() -> None:
+    rng, found = random.Random(11), 0
+    for _ in range(40):
+        system = random_handlers(rng)
+        whole = summarized(system, EVERYTHING)
+        hopeful = leading_to_rest(before := graph(system), before)
+        for most in range(1, whole.states, 4):
+            early = summarized(system, EVERYTHING, Limits(max_states=most))
+            assert not early.exhausted and not early.possible
+            if ENDS in early.runs:
+                found += 1
+                assert ENDS not in early.shortest
+                assert early.runs[ENDS][-1][1].state not in hopeful
+    assert found > 50
+
+
+def test_more_is_visited_to_decide_hangs_after_all_that_was_wanted_is_decided() -> None:
+    """The task breaks an invariant with its first step, (0, 1); the handler of `chooses` lets it wait for ever."""
+    wrong = Program({(0, 0): [Act(None, 0, wrong=True)]})
+    system = Handlers([wrong, chooses(1).programs[1]])
+    for engine in (search, summarized):
+        found = engine(system, frozenset({WRONG}))
+        assert (len(found.runs[WRONG]), len(found.runs[ENDS])) == (2, 4)
+        assert found.states < found.all_states
+        assert not found.exhausted

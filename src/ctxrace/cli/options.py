@@ -147,7 +147,7 @@ LIMITS = (
     MAX_STATES,
     TIMEOUT,
     MAX_MEMORY,
-    Option("engine", "NAME", "reference (default): visit every state; or summaries: sum up interrupts", _engine),
+    Option("engine", "NAME", "summaries (default): sum up interrupts; or reference: visit every state", _engine),
 )
 """The options of `Bounds`."""
 

@@ -2,9 +2,12 @@
 
 A state of a nested run is hopeless where all the ends that it can still come to are. Which ends are, hangs on the run
 that it cut in on: so the nearest hopeless state of a nested run is asked for by the ends that are hopeful there.
+
+Where a search has not come to its end, what is found is hopeless for certain, but may not be the nearest: a state that
+was not visited may lead anywhere, and so may one that calls a nested run of which not all ends are known.
 """
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +40,9 @@ class Hopeless:
     ) -> None:
         self.system, self.outermost, self.nested, self.prop = system, outermost, nested, prop
         self._known: dict[tuple[int, frozenset[Hashable]], Nearest | None] = {}
+        runs = (outermost, *nested.values())
+        self._visited = {id(run): run.known() for run in runs}
+        self._undecided = self._find_undecided(runs)
 
     def nearest(self) -> Nearest | None:
         """Return the nearest hopeless states of the outermost run; None where every state is hopeful."""
@@ -44,10 +50,25 @@ class Hopeless:
             return None  # then all ends of all nested runs are hopeful, wherever they were called from
         return self._nearest(self.outermost, frozenset())
 
+    def _find_undecided(self, runs: Sequence[Procedure]) -> dict[int, set[int]]:
+        """Return of each run, by its id, the states of which it is not known where all their steps lead."""
+        undecided = {
+            id(run): set(range(len(run.found))) - self._visited[id(run)] - {run.numbers[end] for end in run.ends}
+            for run in runs
+        }
+        waiting = [run for run in runs if undecided[id(run)]]
+        while waiting:
+            for call in waiting.pop().callers:
+                calling = undecided[id(call.caller)]
+                if not calling:
+                    waiting.append(call.caller)
+                calling.add(call.number)
+        return undecided
+
     def _hopeful(self, run: Procedure, ends: frozenset[Hashable]) -> bytearray:
-        numbers = [run.numbers[end] for end in ends]
+        goals = [*(run.numbers[end] for end in ends), *run.goals[self.prop], *self._undecided[id(run)]]
         assert run.edges is not None
-        return reaching(len(run.found), run.origins, run.edges, [*numbers, *run.goals[self.prop]])
+        return reaching(len(run.found), run.origins, run.edges, goals)
 
     def _nearest(self, run: Procedure, ends: frozenset[Hashable]) -> Nearest | None:
         """Return the nearest hopeless states within `run`, of whose ends `ends` are hopeful."""
@@ -80,7 +101,7 @@ class Hopeless:
     def _within(self, run: Procedure, number: int, hopeful: bytearray) -> Iterable[tuple[int, Way]]:
         """Return the nearest hopeless states in the nested runs that are called from state `number`."""
         state = run.found[number]
-        if state in run.ends:
+        if number not in self._visited[id(run)]:
             return
         for rank, step in enumerate(expand(self.system, state)):
             start = self.system.called(state, step)

@@ -1,6 +1,7 @@
 """All ways through a nested run, of which a summary is made, and the queue in which those of many runs wait."""
 
 from array import array
+from collections import Counter
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -69,6 +70,7 @@ class Procedure(Walk):
     ends: to which a nested run comes, each with its shortest length; with `broken`, they are its summary.
     callers: the calls that lead to it. shown: the run to show to each end, violation or hopeless state asked for.
     edges, origins: to where each edge leads, and from where, if they are kept.
+    waiting_calls: of each state, how many of the nested runs that it begins have not been asked for what they come to.
     """
 
     def __init__(self, system: System[Any], start: Hashable, offset: int, queue: Queue, *, keep_edges: bool) -> None:
@@ -77,6 +79,7 @@ class Procedure(Walk):
         self.callers: list[Call] = []
         self.shown: dict[Hashable, Opened] = {}
         self.origins = array("I")
+        self.waiting_calls = Counter[int]()
         self._begin(system, start, keep_edges)
 
     def wait(self, number: int, key: int) -> None:
@@ -88,3 +91,7 @@ class Procedure(Walk):
         if self.edges is not None:
             self.origins.append(origin)  # edges to where nested runs return come late, in no order
         return super().reach(state, length, origin, rank, inside)
+
+    def known(self) -> set[int]:
+        """Return the states of which all steps were taken, and all nested runs asked that they begin."""
+        return {number for number in self.visited[: self.complete] if not self.waiting_calls[number]}

@@ -14,10 +14,10 @@ from ctxrace.explore.possible import nearest_hopeless
 from ctxrace.explore.walk import Walk
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
-__all__ = ["Exploration", "Limits", "Progress", "breaking", "ends", "search"]
+__all__ = ["MORE", "Exploration", "Limits", "Progress", "breaking", "ends", "search"]
 
 
-_MORE = 10_000
+MORE = 2_000
 """States visited after all invariants are decided, in order to decide what must always be possible, too."""
 
 
@@ -34,6 +34,7 @@ class Exploration:
     witnessed: the properties of which some step was a witness.
     possible: those that must always be possible and are.
     all_states, all_transitions: visited and taken until that was decided, too, or given up.
+    summed_up: whether nested runs were summed up, and count once.
     """
 
     states: int
@@ -47,6 +48,7 @@ class Exploration:
     possible: frozenset[Property] = frozenset()
     all_states: int = 0
     all_transitions: int = 0
+    summed_up: bool = False
 
 
 def search(
@@ -105,7 +107,7 @@ class _Search(Walk):
                 self.length = self.nearest
                 if self.requested and self.enough is None and self.requested <= self.decided():
                     self.enough = self.so_far(None)
-            if self.enough is not None and (not self.goals or self.states >= self.enough.states + _MORE):
+            if self.enough is not None and (not self.goals or self.states >= self.enough.states + MORE):
                 return None
             number = self.following()
             if number is None:

@@ -6,6 +6,7 @@ is one more step. So a nested run is not explored anew over every run that it ma
 """
 
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from ctxrace.core.facts.stop import Stop
@@ -15,7 +16,7 @@ from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand, follow
 from ctxrace.explore.hopeless import Hopeless, Nearest
 from ctxrace.explore.procedure import Call, Opened, Procedure, Queue
-from ctxrace.explore.search import Exploration, breaking
+from ctxrace.explore.search import MORE, Exploration, breaking
 from ctxrace.explore.shortest import Way, cost, first_run
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
@@ -49,7 +50,8 @@ class _Summarizing:
         self.outermost = self.procedure(system.initial(), 0)
         self.outermost.witness(self.possible, 0)
         self.length = self.states = 0
-        self.exhausted = False
+        self.exhausted = self.interrupted = False
+        self.enough: Exploration | None = None  # what was known when all that was wanted was decided
         self.watch = Watch(limits, progress)
 
     def procedure(self, start: Hashable, offset: int) -> Procedure:
@@ -63,17 +65,20 @@ class _Summarizing:
         """
         for length, waiting in self.queue.levels():
             self.length = length
-            if self.wanted and self.wanted <= self.outermost.broken.until(self.length):
+            if self.wanted and self.enough is None and self.wanted <= self.outermost.broken.until(self.length):
+                self.enough = self.so_far(None)
+            if self.enough is not None and (not self.possible or self.states >= self.enough.states + MORE):
                 return None
             for one in waiting:
+                self.interrupted = True
                 if isinstance(one, Call):
                     self.call(one)
-                    continue
-                run, number = one
-                if run.offset + run.lengths[number] == length:  # no shorter way was found meanwhile
+                elif one[0].offset + one[0].lengths[one[1]] == length:  # no shorter way was found meanwhile
                     if stopped := self.watch.limit(self.states, self.queue.taken):
-                        return stopped
-                    self.visit(run, number)
+                        self.interrupted = False
+                        return None if self.enough is not None else stopped
+                    self.visit(*one)
+                self.interrupted = False
         self.exhausted = True
         return None
 
@@ -94,11 +99,13 @@ class _Summarizing:
                 self.violate(run, prop, after, number, rank)
             start = system.called(state, step)
             if start is not None:
+                run.waiting_calls[number] += 1
                 self.queue.put(run.offset + after, Call(run, number, rank, step, after, start))
                 continue
             to = reach(step.state, after, number, rank)
             if step.witnessed:
                 run.witness(step.witnessed, to)
+        run.complete = len(run.visited)
 
     def call(self, call: Call) -> None:
         """Hand to a new caller of a nested run what that is known to come to."""
@@ -106,6 +113,7 @@ class _Summarizing:
         if run is None:
             run = self.nested[call.start] = self.procedure(call.start, self.length)
         run.callers.append(call)
+        call.caller.waiting_calls[call.number] -= 1
         if call.step.witnessed:
             run.witness(call.step.witnessed, 0)
         for prop, inside in tuple(run.broken.lengths.items()):
@@ -139,26 +147,38 @@ class _Summarizing:
         if prop is not None:
             self.violate(caller, prop, call.length + length, call.number, call.rank, inside)
 
+    def so_far(self, stopped: Stop | None) -> Exploration:
+        """Return what is known of the invariants. stopped: the limit that ended the search, if one did."""
+        found, (states, transitions) = self.outermost.broken, self.size()
+        runs = {prop: self.trace(last) for prop, last in found.ways.items()}
+        shortest = frozenset(runs) if self.exhausted else found.until(self.length)
+        return Exploration(states, transitions, self.watch.seconds(), self.exhausted, stopped, runs, shortest)
+
+    def size(self) -> tuple[int, int]:
+        """Return how many states were visited, and how many steps were taken from them."""
+        return self.states, sum(walk.transitions for walk in (self.outermost, *self.nested.values()))
+
     def result(self, stopped: Stop | None) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
-        found, walks = self.outermost.broken, (self.outermost, *self.nested.values())
-        runs = {prop: self.trace(last) for prop, last in found.ways.items()}
-        for prop in self.possible if self.exhausted else ():
+        found = self.so_far(stopped) if self.enough is None else self.enough
+        runs, shortest, possible = dict(found.runs), set(found.shortest), set()
+        for prop in () if self.interrupted else self.possible:
             nearest = Hopeless(self.system, self.outermost, self.nested, prop).nearest()
             if nearest is not None:
                 runs[prop] = breaking(self.trace(nearest.ways), prop)
-        return Exploration(
-            self.states,
-            sum(walk.transitions for walk in walks),
-            self.watch.seconds(),
-            self.exhausted,
-            stopped,
-            runs,
-            frozenset(runs) if self.exhausted else found.until(self.length),
-            frozenset().union(*(walk.witnessed for walk in walks)),
-            frozenset(self.possible).difference(runs) if self.exhausted else frozenset(),
-            self.states,
-            sum(walk.transitions for walk in walks),
+                shortest |= {prop} if self.exhausted else set()
+            elif self.exhausted:
+                possible.add(prop)
+        states, transitions = self.size()
+        return replace(
+            found,
+            runs=runs,
+            shortest=frozenset(shortest),
+            witnessed=frozenset().union(*(walk.witnessed for walk in (self.outermost, *self.nested.values()))),
+            possible=frozenset(possible),
+            all_states=states,
+            all_transitions=transitions,
+            summed_up=True,
         )
 
     def trace(self, last: Iterable[Way]) -> Run:

@@ -35,7 +35,7 @@ class Limits:
 
     max_states: int | None = None
     timeout: float | None = None
-    engine: Engine = Engine.REFERENCE
+    engine: Engine = Engine.SUMMARIES
 
 
 class Watch:

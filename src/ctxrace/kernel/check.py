@@ -18,6 +18,7 @@ from ctxrace.core.facts.reason import (
 )
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
+    HandlersInterleaved,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -72,8 +73,9 @@ def check(
     Raises `CtxraceError` where scenario and program do not fit, and where a property would hold only because
     nothing ever happens.
     """
+    limits = limits or Limits()
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
-    system, exploration, expected = _explore_many(program, scenario, limits or Limits(), progress, expect)
+    system, exploration, expected = _explore_many(program, scenario, limits, progress, expect)
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
     hang = _assuming(_judge_hang(system, exploration, expected), scenario)
@@ -86,7 +88,7 @@ def check(
         setup_of(program, scenario),
         verdicts,
         command,
-        tuple(_notes(system.cpus[0], exploration)),
+        tuple(_notes(system.cpus[0], exploration, limits.engine)),
         replay,
         hang,
         coverage_of(system, complete=exploration.exhausted),
@@ -117,7 +119,7 @@ def explore(
                 # Handlers that are not interleaved come to no other verdict, but may come to where it hangs later.
                 nearer = search(system, wanted, limits, progress)
                 longer = replace(found, shortest=found.shortest - {HANG})
-                return system, nearer if HANG in nearer.runs else longer
+                return system, replace(nearer, summed_up=True) if HANG in nearer.runs else longer
         return system, search(system, wanted, limits, progress)
 
     return without_wrong_ones(attempt)
@@ -224,7 +226,7 @@ def _why_never_idle(scenario: Scenario, exploration: Exploration) -> NeverReturn
     return None if endless is None else NeverReturns(endless)
 
 
-def _notes(system: KernelSystem, exploration: Exploration) -> list[Remark]:
+def _notes(system: KernelSystem, exploration: Exploration, engine: Engine) -> list[Remark]:
     notes: list[Remark] = []
     attempts = system.scenario.attempts
     if attempts is not None:
@@ -243,6 +245,8 @@ def _notes(system: KernelSystem, exploration: Exploration) -> list[Remark]:
         notes.append(SoftirqTasksBounded(SOFTIRQS_AT_ONCE))
     if system.scenario.cpus > 1:
         notes.append(SequentialMemory())
+        if system.handlers and engine is Engine.SUMMARIES and not exploration.summed_up:
+            notes.append(HandlersInterleaved())
     if system.layout.shared_stacks:
         notes.append(StacksShared())
     return notes

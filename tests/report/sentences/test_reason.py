@@ -26,6 +26,7 @@ from ctxrace.core.facts.reason import (
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
     CompiledWith,
+    HandlersInterleaved,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -87,6 +88,8 @@ REMARKS = [
     (TasksToldApart(), "tasks are told apart: one's own address or pid reaches what others see"),
     (SoftirqTasksBounded(2), "of each softirq, 2 tasks of a CPU are in the handler at once, not more"),
     (SequentialMemory(), "between CPUs, memory is taken to be sequentially consistent"),
+    (HandlersInterleaved(), "handlers touch memory that another CPU touches: they are interleaved step by step, not "
+     "summed up"),
     (StacksShared(), "stacks count as shared memory: one context reaches another one's"),
     (CompiledWith(("A", "B=1")), "compiled with A, B=1"),
 ]

@@ -7,6 +7,7 @@ from ctxrace.core.facts.fact import Fact
 __all__ = [
     "AttemptsBounded",
     "CompiledWith",
+    "HandlersInterleaved",
     "NeverArrives",
     "NeverBegins",
     "Remark",
@@ -64,6 +65,11 @@ class SequentialMemory(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class HandlersInterleaved(Fact):
+    """Handlers are not summed up, but interleaved with other CPUs: they touch memory that another CPU touches."""
+
+
+@dataclass(frozen=True, slots=True)
 class StacksShared(Fact):
     """Stacks count as shared memory: one context reaches another one's."""
 
@@ -83,6 +89,7 @@ Remark = (
     | TasksToldApart
     | SoftirqTasksBounded
     | SequentialMemory
+    | HandlersInterleaved
     | StacksShared
     | CompiledWith
 )

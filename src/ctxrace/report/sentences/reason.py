@@ -20,6 +20,7 @@ from ctxrace.core.facts.reason import (
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
     CompiledWith,
+    HandlersInterleaved,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -96,6 +97,8 @@ def _remark(remark: Remark) -> str:
             return f"of each softirq, {tasks} tasks of a CPU are in the handler at once, not more"
         case SequentialMemory():
             return "between CPUs, memory is taken to be sequentially consistent"
+        case HandlersInterleaved():
+            return "handlers touch memory that another CPU touches: they are interleaved step by step, not summed up"
         case StacksShared():
             return "stacks count as shared memory: one context reaches another one's"
         case CompiledWith(defines):
