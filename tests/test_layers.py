@@ -29,13 +29,15 @@ BELOW = {
     "top": {"core", "explore", "machine", "kernel", "claims", "bpf", "report"},
 }
 """What each layer may import besides itself."""
-TOP = {"cli", "api", "__init__", "__main__"}
+TOP = {"cli", "api", "pytest_plugin", "__init__", "__main__"}
 
 LIBRARIES = {
     "pypcode": {"machine/lift.py"},
     "elftools": {
         *("machine/image.py", "machine/dwarf.py", "machine/sections.py", "machine/relocation.py"),
         "bpf/programs/elf/container.py", "machine/large_dwarf.py"},
+    "distributed": {"explore/cluster.py"},
+    "pytest": {"pytest_plugin.py"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
 }

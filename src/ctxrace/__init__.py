@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Result,
         Statement,
         TaskCount,
+        Trial,
         Verdict,
         balanced,
         check,
@@ -41,13 +42,14 @@ if TYPE_CHECKING:
         recovers,
         replay,
         show,
+        suite,
         thread,
     )
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Verdict", "balanced",
-           "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay", "show",
-           "thread"]  # fmt: skip
+           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial", "Verdict",
+           "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay",
+           "show", "suite", "thread"]  # fmt: skip
 
 if not TYPE_CHECKING:
 

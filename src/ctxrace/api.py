@@ -7,6 +7,7 @@ shorter forms that `Changes` lists.
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -25,7 +26,9 @@ from ctxrace.core.limits import DEFAULT_MAX_STATES
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Statement
+from ctxrace.core.suite.trial import Trial
 from ctxrace.core.verdict import Outcome, Result, Verdict
+from ctxrace.explore.processes import Stop, each
 from ctxrace.explore.search import Limits
 from ctxrace.kernel.change import SCENARIO, Changes, ScenarioChange, TaskCount
 from ctxrace.kernel.check import check as _check
@@ -36,11 +39,13 @@ from ctxrace.kernel.program import BUILD, DEFAULT_ARCH, Build, Program
 from ctxrace.kernel.replay import replay as _replay
 from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import balanced, exclusive, progress, recovers, validate
+from ctxrace.kernel.suite.check import check_loaded, load_file
+from ctxrace.kernel.suite.files import suite_files
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Verdict", "balanced",
-           "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay", "show",
-           "thread"]  # fmt: skip
+           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial", "Verdict",
+           "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay",
+           "show", "suite", "thread"]  # fmt: skip
 
 
 LIMITS = Limits(DEFAULT_MAX_STATES)
@@ -134,6 +139,25 @@ def models(
     wanted = list(model_cases(names, build=_build(DEFAULT_ARCH, cc, optimize, ()), limits=limits))
     results = {result.command: result for result in run(wanted, jobs)}
     return {case: results[case.command] for case in wanted if case.command in results}
+
+
+def suite(
+    *paths: str, arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
+    limits: Limits = LIMITS, jobs: int = 1,
+) -> list[Trial]:  # fmt: skip
+    """Check files against what CTXRACE_EXPECT says in them; of a directory, those called ``*_race.c``.
+
+    jobs: how many at a time, in processes of their own. A file that cannot be checked is a trial that says why. Raises
+    `CtxraceError` for a directory without such a file.
+    """
+    files = suite_files(paths)
+    found = each(partial(_try, _build(arch, cc, optimize, ()), limits), files, jobs)
+    late = "interrupted before it was searched"
+    return [one or Trial(file, error=late) for file, one in zip(files, found, strict=True)]
+
+
+def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:
+    return check_loaded(load_file(file, build), limits, stop)
 
 
 def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:

@@ -1,8 +1,12 @@
 """Suites: what files expect of themselves, one line for each, and the exit status."""
 
+import os
+import re
 from pathlib import Path
 
+import junitparser
 import pytest
+import yaml
 
 from ..report.formats.ktap_reader import read_ktap
 from .conftest import Run
@@ -91,3 +95,41 @@ def test_an_empty_directory(run: Run, suite: Path) -> None:
     del suite
     status, _, err = run("test", ".")
     assert (status, err) == (2, "ctxrace: the directory . has no file *_race.c; name files to test those\n")
+
+
+def test_expectations_are_brought_up_to_what_was_found(run: Run, suite: Path) -> None:
+    large = SAFE + "CTXRACE_BALANCED(active);\nCTXRACE_TASKS(6, attempt);\n"
+    write(suite, new=RACY, known=KNOWN, broken="no C", open=large)
+    before = {path.name: path.read_text() for path in suite.iterdir()}
+    status, out, err = run("test", ".", "--update", "--max-states", "100", "--jobs", "1")
+    assert (status, err) == (2, "ctxrace: updated new_race.c\n")  # as one is no C
+    assert out.splitlines()[0] == "4 files: 2 as expected, 1 not, 1 not decided"
+    after = {path.name: path.read_text() for path in suite.iterdir()}
+    assert after == before | {"new_race.c": KNOWN}
+    assert run("test", "new_race.c", "--update", "--jobs", "1")[::2] == (0, "")
+
+
+def test_what_may_not_be_written_is_as_it_was(run: Run, suite: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(suite, new=RACY)
+    monkeypatch.setattr(os, "access", lambda *_: False)  # root may write everything
+    status, _, err = run("test", ".", "--update", "--jobs", "1")
+    assert (status, err) == (74, "ctxrace: cannot update new_race.c: it may not be written; it is as it was\n")
+    assert (suite / "new_race.c").read_text() == RACY
+
+
+def test_junit_is_written_besides(run: Run, suite: Path) -> None:
+    write(suite, known=KNOWN)
+    status, out, _ = run("test", ".", "--junit", "found.xml", "--jobs", "1")
+    assert (status, out.splitlines()[0]) == (0, "1 file: 1 as expected")
+    assert junitparser.JUnitXml.fromfile(str(suite / "found.xml")).tests == 1
+    assert run("test", ".", "--junit", ".")[2] == "ctxrace: --junit . is a directory; name a file\n"
+
+
+def test_the_hook_for_pre_commit_is_a_command(run: Run, suite: Path) -> None:
+    """https://pre-commit.com/#creating-new-hooks: the names of files that match are added to the entry."""
+    (hook,) = yaml.safe_load((Path(__file__).parent.parent.parent / ".pre-commit-hooks.yaml").read_text())
+    assert {"id", "name", "entry", "language", "files"} <= set(hook)
+    assert re.search(hook["files"], "tests/known_race.c") and not re.search(hook["files"], "known.c")
+    write(suite, known=KNOWN)
+    program, *words = hook["entry"].split()
+    assert (program, run(*words, "known_race.c")[0]) == ("ctxrace", 0)

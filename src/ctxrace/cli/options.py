@@ -184,14 +184,18 @@ def _format(text: str) -> Format:
         raise ScenarioError(Setting("format", text), f" is none of {', '.join(Format)}") from None
 
 
-def _file(text: str) -> str:
-    """Return the name of a file that may be written; an error is raised before the search."""
+def writable(text: str, setting: Setting) -> str:
+    """Return the name of a file that may be written; what can be said against it is said before the search."""
     path = Path(text)
     if not text or path.is_dir():
-        raise ScenarioError(Setting("output", text), " is a directory; name a file")
+        raise ScenarioError(setting, " is a directory; name a file")
     if not path.parent.is_dir():
-        raise ScenarioError(Setting("output", text), f": there is no directory {path.parent}; make it first")
+        raise ScenarioError(setting, f": there is no directory {path.parent}; make it first")
     return text
+
+
+def _file(text: str) -> str:
+    return writable(text, Setting("output", text))
 
 
 def _output(given: Mapping[str, Any]) -> Output:

@@ -25,8 +25,8 @@ from ctxrace.report.layout import wrap
 from ctxrace.report.mail import render_result_mail
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
-__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "print_result", "report_width",
-           "results_as", "tests_as", "unfinished", "write"]  # fmt: skip
+__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "print_result", "replace_file",
+           "report_width", "results_as", "tests_as", "unfinished", "write"]  # fmt: skip
 
 
 _WIDEST = 200  # columns of a report
@@ -112,13 +112,13 @@ def deliver(text: str, output: Output) -> None:
         if path.exists() and not path.is_file():  # a terminal, a pipe: nothing in it can be destroyed
             path.write_text(text, encoding="utf-8", errors="backslashreplace")
         else:
-            _replace(Path(os.path.realpath(path)), text.encode("utf-8", "backslashreplace"))
+            replace_file(Path(os.path.realpath(path)), text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise OutputError(f"cannot write the report to {path}: {error.strerror}; what was there is as it was") from None
 
 
-def _replace(path: Path, data: bytes) -> None:
-    """Let `path` hold `data` from one moment to the next, with the permissions that it had."""
+def replace_file(path: Path, data: bytes) -> None:
+    """Let `path` hold `data` from one moment to the next, with the permissions that it had; raise OSError if not."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as opened:

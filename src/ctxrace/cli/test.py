@@ -1,31 +1,34 @@
 """``ctxrace test``: check files that say what is expected of them, some at a time."""
 
-import shlex
+import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ctxrace.bpf.processes import Stop, each
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import Output, deliver, tests_as, write
+from ctxrace.cli.output import Output, deliver, replace_file, tests_as, write
 from ctxrace.cli.progress import searching
-from ctxrace.cli.status import Status
-from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
-from ctxrace.core.suite.trial import Trial, trial_of
+from ctxrace.cli.status import Status, say
+from ctxrace.core.errors import OutputError, ScenarioError
+from ctxrace.core.setting import Setting
+from ctxrace.core.suite.trial import Trial
+from ctxrace.explore.cluster import each_on_cluster
+from ctxrace.explore.processes import Stop, each
 from ctxrace.explore.watch import Limits
-from ctxrace.kernel.check import check
-from ctxrace.kernel.option import command_words
-from ctxrace.kernel.program import BUILD, Build
+from ctxrace.kernel.program import Build, Program
+from ctxrace.kernel.suite.check import check_loaded, load_file
+from ctxrace.kernel.suite.files import PATTERN, suite_files
+from ctxrace.kernel.suite.update import updated
 from ctxrace.report.formats.render import Format
 from ctxrace.report.suite import render_suite, suite_to_json
 
-__all__ = ["PATTERN", "test"]
+__all__ = ["test"]
 
-PATTERN = "*_race.c"
-"""The files of a directory that are tested."""
+_LATE = "interrupted before it was searched"
 
 
 @opt.with_groups
@@ -35,16 +38,30 @@ def test(
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
     output: Annotated[Output, opt.RESULTS_GROUP.but("verbose")],
+    update: Annotated[
+        bool, typer.Option("--update", help="let CTXRACE_EXPECT in the C files say what was found")
+    ] = False,
+    junit: Annotated[
+        str | None,
+        typer.Option("--junit", metavar="FILE", help="also write JUnit XML to FILE", rich_help_panel="Output"),
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option("--dask", metavar="ADDRESS", help="search on this Dask cluster", rich_help_panel="Limits"),
+    ] = None,
 ) -> None:
     """Check files, and say where their properties are not what CTXRACE_EXPECT says, or do not hold where it is silent.
 
-    Example: ctxrace test tests/ --format junit --output report.xml
+    Example: ctxrace test tests/ --junit report.xml
     """
-    files = _files(paths)
+    extra = None if junit is None else Output(format=Format.JUNIT, file=opt.writable(junit, Setting("junit", junit)))
+    files = suite_files(paths)
     with searching(f"testing {len(files)} files"):
-        done = each(partial(_try, build, limits), files, jobs)
-    late = "interrupted before it was searched"
-    found = [one or Trial(file, error=late) for file, one in zip(files, done, strict=True)]
+        found = _tested(files, build, limits, jobs, dask)
+    if update:
+        found = [_updated(one, build) for one in found]
+    if extra:
+        deliver(tests_as(extra.format, found), extra)
     if output.json:
         deliver(suite_to_json(found), output)
     elif output.format is Format.TEXT:
@@ -54,31 +71,49 @@ def test(
     raise typer.Exit(_status(found))
 
 
-def _files(paths: Sequence[str]) -> list[str]:
-    """Return the files to test, those of a directory in the order of their names; raise `ScenarioError` for none."""
-    found: list[str] = []
-    for path in paths:
-        if not Path(path).is_dir():
-            found.append(path)
-            continue
-        inside = sorted(str(file) for file in Path(path).rglob(PATTERN) if file.is_file())
-        if not inside:
-            raise ScenarioError(f"the directory {path} has no file {PATTERN}; name files to test those")
-        found += inside
-    return list(dict.fromkeys(found))
+def _tested(files: Sequence[str], build: Build, limits: Limits, jobs: int, dask: str | None) -> list[Trial]:
+    if dask is None:
+        done = each(partial(_try, build, limits), files, jobs)
+    else:
+        loaded = each(partial(_load, build), files, jobs)
+        begun = [Trial(file, error=_LATE) if one is None else one for file, one in zip(files, loaded, strict=True)]
+        done = each_on_cluster(partial(_check, limits), begun, dask, lost=_lost)
+    return [one or Trial(file, error=_LATE) for file, one in zip(files, done, strict=True)]
 
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:
-    words = [file, *command_words(BUILD, build)]
-    command, replay = shlex.join(["ctxrace", "check", *words]), shlex.join(["ctxrace", "replay", *words])
+    return _check(limits, _load(build, file, stop), stop)
+
+
+def _load(build: Build, file: str, stop: Stop) -> Program | Trial:
+    stop.check()
+    return load_file(file, build, opt.flag)
+
+
+def _check(limits: Limits, loaded: Program | Trial, stop: Stop) -> Trial:
+    return check_loaded(loaded, limits, stop, opt.flag)
+
+
+def _lost(loaded: Program | Trial, why: str) -> Trial:
+    return Trial(loaded.name, error=f"incomplete: {why}; where memory is short, pass --max-states or --max-memory")
+
+
+def _updated(trial: Trial, build: Build) -> Trial:
+    """Write what was found into the trial's file, and return the trial as it is with that."""
     try:
-        program = build.load(file)
-        result = check(program, limits=limits, progress=stop, command=command, replay=replay)
-        return trial_of(file, result, program.scenario.expected)
-    except LimitReached as limit:
-        return Trial(file, error=f"incomplete: {limit}")
-    except CtxraceError as error:
-        return Trial(file, error=error.spelled(opt.flag), bad_input=True)
+        text = updated(trial, build)
+        if text is None:
+            return trial
+        if not os.access(trial.name, os.W_OK):
+            raise OutputError(f"cannot update {trial.name}: it may not be written; it is as it was")
+        replace_file(Path(os.path.realpath(trial.name)), text)
+    except ScenarioError as error:
+        return replace(trial, error=error.spelled(opt.flag), bad_input=True)
+    except OSError as error:
+        raise OutputError(f"cannot update {trial.name}: {error.strerror}; it is as it was") from None
+    say(f"ctxrace: updated {trial.name}\n")
+    met = tuple(one if one.undecided else replace(one, expected=one.outcome) for one in trial.checks)
+    return replace(trial, checks=met)
 
 
 def _status(found: Sequence[Trial]) -> Status:

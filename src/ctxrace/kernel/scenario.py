@@ -4,6 +4,7 @@ C sources declare it with the CTXRACE_* macros of ctxrace/scenario.h, which leav
 section `.ctxrace`: the kind, its words, then file:line.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -142,6 +143,7 @@ _PROPERTIES: dict[str, Callable[..., Property]] = {
 }
 _ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced", "statistic")
 _TWO_WORDS = ("tasks", "fifo_tasks", "recovers", "progress", "compiled", "expect")
+_EXPECTATION = re.compile(r"expect (\w+) ?\(([^()]*)\) (.*)")
 _WORDS = {"entry_window": 0, **dict.fromkeys(_ONE_WORD, 1), **dict.fromkeys(_TWO_WORDS, 2)}
 
 
@@ -154,7 +156,7 @@ def declared_scenario(image: Image) -> Scenario:
     preemption_at = cpus_at = ""
     lines = image.contents(".ctxrace").decode("utf-8", "replace").split("\0")
     for line in sorted(filter(None, lines), key=_line_number):  # GCC emits them last to first
-        kind, *words = line.split(" ")
+        kind, *words = _words(line)
         count = _WORDS.get(kind)
         if count is None or len(words) <= count:
             raise ScenarioError(f"unknown declaration {line!r} in section .ctxrace; was it made by another ctxrace?")
@@ -195,6 +197,16 @@ def declared_scenario(image: Image) -> Scenario:
             if handler not in scenario.handlers:
                 scenario = replace(scenario, handlers=(*scenario.handlers, handler))
     return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
+
+
+def _words(line: str) -> list[str]:
+    """Return the words of a declaration; of an expectation, a property with its subjects is one."""
+    found = _EXPECTATION.fullmatch(line)
+    return line.split(" ") if found is None else ["expect", _named(found[1], found[2]), *found[3].split(" ")]
+
+
+def _named(kind: str, subjects: str) -> str:
+    return f"{kind}({', '.join(one.strip() for one in subjects.split(','))})"
 
 
 def _expected(name: str, outcome: str, where: str, before: Sequence[Expected]) -> Expected:

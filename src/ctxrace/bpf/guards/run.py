@@ -6,9 +6,9 @@ from itertools import groupby
 
 from ctxrace.bpf.caller import ALONE
 from ctxrace.bpf.guards.case import Case
-from ctxrace.bpf.processes import Stop, each
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.processes import Stop, each
 
 __all__ = ["not_searched", "run"]
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctxrace.bpf.claims import prepare, with_guard
-from ctxrace.bpf.processes import Stop, each
 from ctxrace.bpf.thread.statements import (
     THREAD,
     BarrierQuestion,
@@ -24,6 +23,7 @@ from ctxrace.core.facts.reason import NotAsked, OutcomeNotSearched, Reason, Sear
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.statement import CodeCompared, Decision, Evidence, Fact, NoPath, Ruling, RunLength, Statement, States
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.explore.processes import Stop, each
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load

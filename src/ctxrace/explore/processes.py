@@ -21,7 +21,7 @@ from ctxrace.core.errors import CtxraceError
 from ctxrace.core.limits import Budget, current, put_in_force
 from ctxrace.core.setting import Setting
 
-__all__ = ["Stop", "each"]
+__all__ = ["Stop", "each", "noticed", "unless_stopped"]
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -73,9 +73,9 @@ def each(decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int
 def _here(decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop) -> list[Found | None]:
     found: list[Found | None] = []
     try:
-        with _noticed(stop, at_once=True):
+        with noticed(stop, at_once=True):
             for item in items:
-                found.append(_unless_stopped(decide, item, stop))  # noqa: PERF401 - what is found so far is kept
+                found.append(unless_stopped(decide, item, stop))  # noqa: PERF401 - what is found so far is kept
     except KeyboardInterrupt:
         pass
     return [*found, *[None] * (len(items) - len(found))]
@@ -84,7 +84,7 @@ def _here(decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: St
 def _in_processes(
     decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop
 ) -> list[Found | None]:
-    with _noticed(stop, at_once=False), _pool(jobs, stop) as pool:
+    with noticed(stop, at_once=False), _pool(jobs, stop) as pool:
         with _blocked():
             futures: list[Future[Found | None]] = [pool.submit(_serve, decide, item) for item in items]
         waiting = True
@@ -114,7 +114,8 @@ def _failed(future: Future[Found | None]) -> bool:
     return future.done() and future.exception() is not None
 
 
-def _unless_stopped(decide: Callable[[Item, Stop], Found], item: Item, stop: Stop) -> Found | None:
+def unless_stopped(decide: Callable[[Item, Stop], Found], item: Item, stop: Stop) -> Found | None:
+    """Return what `decide` finds of `item`; None where the user ended everything before."""
     try:
         stop.check()
         return decide(item, stop)
@@ -143,14 +144,14 @@ def _die_with(parent: int) -> None:
 
 
 def _serve(decide: Callable[[Item, Stop], Found], item: Item) -> Found | None:
-    return _unless_stopped(decide, item, _stops[-1])
+    return unless_stopped(decide, item, _stops[-1])
 
 
 # Ctrl-C
 
 
 @contextmanager
-def _noticed(stop: Stop, *, at_once: bool) -> Iterator[None]:
+def noticed(stop: Stop, *, at_once: bool) -> Iterator[None]:
     """Let Ctrl-C set `stop` while the block runs.
 
     at_once: whether it also interrupts this process; if not, it does so where it comes a second time.

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.bpf.processes import Stop, each
 from ctxrace.core.errors import CtxraceError, ToolchainError
+from ctxrace.explore.processes import Stop, each
 
 BOTH = pytest.mark.parametrize("jobs", [1, 2])
 
@@ -115,7 +115,7 @@ def waits(item: int, stop: Stop) -> int:
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a process die with its parent")
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_processes_die_with_their_parent(how: signal.Signals) -> None:
-    code = "from tests.bpf.test_processes import *\neach(waits, [0, 1], 2)"
+    code = "from tests.explore.test_processes import *\neach(waits, [0, 1], 2)"
     root = Path(__file__).parent.parent.parent
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root) as parent:
         try:

@@ -1,0 +1,44 @@
+"""Check one file of a suite, in two parts: one needs the file and a compiler, the other only time and memory."""
+
+import shlex
+from collections.abc import Callable
+
+from ctxrace.core.errors import CtxraceError, LimitReached
+from ctxrace.core.setting import Setting
+from ctxrace.core.suite.trial import Trial, trial_of
+from ctxrace.explore.watch import Limits, Progress
+from ctxrace.kernel.check import check
+from ctxrace.kernel.option import command_words
+from ctxrace.kernel.program import BUILD, Build, Program
+
+__all__ = ["check_loaded", "load_file"]
+
+Spell = Callable[[Setting], str]
+"""How an error spells a setting: as an option of a command line, or as a parameter of a function."""
+
+
+def load_file(file: str, build: Build, spell: Spell = str) -> Program | Trial:
+    """Return the program that `file` is, or the trial that says why there is none."""
+    try:
+        return build.load(file)
+    except LimitReached as limit:
+        return Trial(file, error=f"incomplete: {limit}")
+    except CtxraceError as error:
+        return Trial(file, error=error.spelled(spell), bad_input=True)
+
+
+def check_loaded(
+    loaded: Program | Trial, limits: Limits, progress: Progress | None = None, spell: Spell = str
+) -> Trial:
+    """Check a program against what its file expects; a trial is returned as it is."""
+    if isinstance(loaded, Trial):
+        return loaded
+    words = [loaded.name, *command_words(BUILD, loaded.build or Build())]
+    command, replay = shlex.join(["ctxrace", "check", *words]), shlex.join(["ctxrace", "replay", *words])
+    try:
+        result = check(loaded, limits=limits, progress=progress, command=command, replay=replay)
+        return trial_of(loaded.name, result, loaded.scenario.expected)
+    except LimitReached as limit:
+        return Trial(loaded.name, error=f"incomplete: {limit}")
+    except CtxraceError as error:
+        return Trial(loaded.name, error=error.spelled(spell), bad_input=True)
