@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctxrace.bpf import processes
 from ctxrace.bpf.programs.check import Placed, check_pair, place
 from ctxrace.bpf.programs.elf.object import BpfObject, Function, load_object
 from ctxrace.bpf.programs.findings import finding_of, grouped, missed
@@ -21,6 +20,7 @@ from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
 from ctxrace.core.limits import spend
 from ctxrace.core.meeting import Defect, Finding, Ignored, Pair, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
+from ctxrace.explore import processes
 from ctxrace.explore.watch import Limits
 
 __all__ = ["check_object", "find", "placed_programs"]
