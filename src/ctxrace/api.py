@@ -55,7 +55,7 @@ _ENOUGH = Limits(100_000)  # what is an event is seen early
 
 
 def compile(
-    path: str | Path, *, arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
+    path: str | Path, *, arch: str | None = None, cc: str | None = None, optimize: str | None = None,
     flags: Sequence[str] = (), preemption: Preemption | str | None = None, rcu: Rcu | str | None = None,
     cpus: int | None = None,
 ) -> Program:  # fmt: skip
@@ -165,7 +165,7 @@ def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:
     return decide_thread(jobs, limits)
 
 
-def _build(arch: str, cc: str | None, optimize: str | None, flags: Sequence[str]) -> Build:
+def _build(arch: str | None, cc: str | None, optimize: str | None, flags: Sequence[str]) -> Build:
     given = {"arch": arch, "cc": cc, "optimize": optimize}
     read = {one.name: one.read(value) for one in BUILD if (value := given.get(one.name)) is not None}
     return Build(**read, flags=tuple(flags))
@@ -177,4 +177,4 @@ def _words(program: Program, change: ScenarioChange) -> list[str]:
     flags = ["--", *build.flags] if build.flags else []
     both = {name: value for name in ScenarioChange.__slots__ if (value := getattr(change, name)) is not None}
     changed = replace(program.change, **both)
-    return [program.name, *command_words(SCENARIO, changed), *command_words(BUILD, build), *flags]
+    return [program.name, *build.objects, *command_words(SCENARIO, changed), *command_words(BUILD, build), *flags]

@@ -89,7 +89,7 @@ def test_bad_input_is_json_where_json_is_asked_for(run: Run, good: Path, words: 
 def test_a_second_file_is_no_flag(run: Run, good: Path) -> None:
     status, out, err = run("check", good, good)
     assert (status, out) == (2, "")
-    assert "is a second file, and one is taken at a time" in err
+    assert "is a second file, and only objects and modules" in err
     assert run("check", good, "--", "-g")[0] == 0
 
 

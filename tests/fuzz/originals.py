@@ -15,7 +15,7 @@ from ctxrace.core.errors import CtxraceError
 from ctxrace.core.verdict import Verdict
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.check import check
-from ctxrace.kernel.model.layout import linker_script
+from ctxrace.kernel.image.linker_script import linker_script
 from ctxrace.kernel.program import INCLUDE, load
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.toolchain import FLAGS, MACHINE_FLAGS, compile_c, find_compiler

@@ -50,7 +50,7 @@ def prepare(claim: Claim) -> tuple[Program, Resolved]:
 
 def _caller(claim: Claim, words: list[str], options: Options) -> Caller:
     given = read_words(claim, words, _OPTIONS, _KNOWN)
-    given.setdefault("trampoline", "fentry" if trampolines_of(options.build.arch) else "bare")
+    given.setdefault("trampoline", "fentry" if trampolines_of(options.build.architecture) else "bare")
     try:
         read = {option.field or option.name: option.read(given[option.name])
                 for option in _OPTIONS.values() if option.name in given}  # fmt: skip

@@ -78,14 +78,14 @@ def bpf(
     if context.invoked_subcommand:
         _no_options_before(context)
         return
-    callers = callers_of(caller, trampolines, change, build.arch)
+    callers = callers_of(caller, trampolines, change, build.architecture)
     narrowed = guard or models or trampolines or caller or replace(change, tasks=None)
     change = replace(change, rcu=None)  # which is the callers' now
     chosen = cases(guard or (), models or MODELS, change, callers=callers, build=build, limits=limits)
     whole: list[Case] = []
     if not narrowed:
         source = context.get_parameter_source("arch")
-        archs = [build.arch] if source is not None and source.name == "COMMANDLINE" else []
+        archs = [build.architecture] if source is not None and source.name == "COMMANDLINE" else []
         whole = system_cases(archs, change=change, build=build, limits=limits)
     with searching(f"exploring {len(chosen) + len(whole)} cases"):
         results = list(run([*chosen, *whole], jobs))

@@ -24,7 +24,7 @@ from ctxrace.core.setting import Setting
 from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_flag
-from ctxrace.kernel.program import BUILD, Build, Program
+from ctxrace.kernel.program import BUILD, OBJECTS, Build, Program
 from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.formats.render import Format
 
@@ -243,16 +243,21 @@ Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG", help="after -
 
 
 def compiled(context: typer.Context, build: Build, flags: Sequence[str] | None) -> Build:
-    """Return `build` with the flags that stand after ``--``; raise `ScenarioError` for words that stand before it."""
+    """Return `build` with the objects that stand before ``--``, and the flags that stand after it.
+
+    Raises `ScenarioError` for another kind of file.
+    """
     flags = flags or ()
     words: Sequence[str] = context.obj
     behind = words[words.index("--") + 1 :] if "--" in words else []
-    if len(flags) > len(behind):
-        raise ScenarioError(
-            f"{flags[0]!r} is a second file, and one is taken at a time; run the command once for each, or write flags "
-            "for the compiler after --"
-        )
-    return replace(build, flags=tuple(flags))
+    objects = tuple(flags[: max(len(flags) - len(behind), 0)])
+    for name in objects:
+        if not name.endswith(OBJECTS):
+            raise ScenarioError(
+                f"{name!r} is a second file, and only objects and modules (.o, .ko) may follow the first; run the "
+                "command once for each file, or write flags for the compiler after --"
+            )
+    return replace(build, objects=objects, flags=tuple(flags[len(objects) :]))
 
 
 def announced(program: Program) -> Program:

@@ -12,12 +12,14 @@ from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.image.boot import Boot
 from ctxrace.kernel.image.harness import load_harness
+from ctxrace.kernel.image.linker_script import linker_script
+from ctxrace.kernel.image.objects import Sources, load_objects, needs_linking
 from ctxrace.kernel.image.uncalled import refuse_uncalled
-from ctxrace.kernel.model.layout import linker_script
 from ctxrace.kernel.option import Option
 from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
-from ctxrace.machine.arch import architecture
+from ctxrace.machine.arch import Architecture, architecture
 from ctxrace.machine.image import Image, load_image
+from ctxrace.machine.objects.relocatable import architecture_of
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
 
 __all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "Build", "Program", "is_source", "load"]
@@ -26,6 +28,8 @@ DEFAULT_ARCH = "arm64"
 _SOURCES = (".c", ".i", ".S", ".s")
 _PANEL = "Kernel image"
 _NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
+OBJECTS = (".o", ".ko")
+MOST_ARGUMENTS = 6  # that x86-64 passes in registers
 _LEVELS = ("0", "1", "2", "3", "s", "z", "g")
 
 INCLUDE = Path(__file__).parent / "include"
@@ -54,14 +58,17 @@ class Program:
 class Build:
     """Say how machine code is made.
 
-    arch: the architecture. cc: a compiler's command line, None for the clang that comes with ctxrace.
+    arch: the architecture, None for that of the first object or image, or arm64.
+    cc: a compiler's command line, None for the clang that comes with ctxrace.
     optimize: ``-O0`` to ``-Os``, None for ``-O2``. flags: more for the compiler.
     kernel: the vmlinux that the C file is a harness for. cpu: features of the CPU on which it was booted; static_key:
     static keys that are on or off; patch: bytes that take the place of the kernel's, by address; stub: functions of
     which all that matters is the number that they return. source: the kernel's source tree, whose lines are shown.
+    objects: more object files and modules, which are linked with the file. arg: what entries that take arguments are
+    given, by name.
     """
 
-    arch: str = DEFAULT_ARCH
+    arch: str | None = None
     cc: str | None = None
     optimize: str | None = None
     flags: tuple[str, ...] = ()
@@ -71,6 +78,13 @@ class Build:
     patch: tuple[tuple[int, bytes], ...] | None = None
     stub: tuple[tuple[str, int], ...] | None = None
     source: str | None = None
+    arg: tuple[tuple[str, tuple[str, ...]], ...] | None = None
+    objects: tuple[str, ...] = ()
+
+    @property
+    def architecture(self) -> str:
+        """The architecture of C files that stand alone."""
+        return self.arch or DEFAULT_ARCH
 
     def load(self, path: str | Path, change: ScenarioChange = UNCHANGED, *, cache: Path | None = None) -> Program:
         """Compile and load `path` as `load` does, its headers configured as `change` says.
@@ -85,6 +99,8 @@ class Build:
             )
         if self.kernel is not None:
             return self._load_harness(Path(path), change, cache)
+        if self._is_linked(Path(path)):
+            return self._load_objects(Path(path), change, cache)
         program = self._load(path, [*change.configuration, *self.flags], cache)
         unused = [name for name in change.entries if name not in program.image.symbols and _NAME.fullmatch(name)]
         if unused and Path(path).suffix == ".c":
@@ -96,7 +112,42 @@ class Build:
         return replace(program, build=self)
 
     def _load(self, path: str | Path, flags: Sequence[str], cache: Path | None) -> Program:
-        return load(path, arch=self.arch, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
+        return load(path, arch=self._target(path).name, cc=self.cc, optimize=self.optimize, flags=flags, cache=cache)
+
+    def _target(self, *files: str | Path) -> Architecture:
+        """Return the architecture to build for: the one that was asked for, or that of the first of `files` in ELF."""
+        if self.arch is not None:
+            return architecture(self.arch)
+        known = (architecture_of(Path(file)) for file in (*files, *self.objects))
+        return next((arch for arch in known if arch is not None), architecture(DEFAULT_ARCH))
+
+    def _is_linked(self, path: Path) -> bool:
+        """Return whether `path` is more than one object or image that stands for itself."""
+        if self.objects or self.arg or self.stub:
+            return True
+        return path.suffix in OBJECTS and needs_linking(path, self._target(path))
+
+    def _load_objects(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
+        harness = path if is_source(path) else None
+        paths = [*([] if harness else [path]), *map(Path, self.objects)]
+        if not paths or any(one.suffix not in OBJECTS for one in paths):
+            wrong = next((one for one in paths if one.suffix not in OBJECTS), path)
+            given = next((name for name in ("stub", "arg") if getattr(self, name)), None)
+            how = f"{wrong} is none; name a .o or .ko, before it one C file if it needs a harness, and after -- flags"
+            raise ScenarioError(Setting(given), " is for objects, and ", how) if given else ScenarioError(how)
+        if harness is None:
+            _refuse_compiling(path, self.cc, self.optimize, self.flags)
+        sources = Sources(
+            harness, self.cc, self.optimize or "-O2", (*change.configuration, *self.flags), [INCLUDE],
+            dict(self.stub or ()), dict(self.arg or ()),
+        )  # fmt: skip
+        boot = Boot(self.cpu or (), self.static_key or (), self.patch or ())
+        made = load_objects(paths, self._target(*paths), sources, boot=boot, cache=cache)
+        declared = declared_scenario(made.image)
+        if made.preemption is not None and not declares_preemption(made.image):
+            declared = replace(declared, preemption=made.preemption)
+        made.image.entries = change.apply(declared).entries
+        return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
 
     def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
         assert self.kernel is not None
@@ -113,7 +164,7 @@ class Build:
         made = load_harness(
             path,
             kernel,
-            architecture(self.arch),
+            self._target(kernel),
             cc=self.cc,
             optimize=self.optimize or "-O2",
             flags=self.flags,
@@ -179,6 +230,17 @@ def _level(value: object) -> str:
     return f"-O{level}"
 
 
+def _arg(value: object) -> tuple[str, tuple[str, ...]]:
+    """Return an entry and its arguments, from ``name=1,&table``."""
+    entry, given, values = str(value).partition("=")
+    words = tuple(word.strip() for word in values.split(","))
+    if not _NAME.fullmatch(entry) or not given or not all(words) or len(words) > MOST_ARGUMENTS:
+        raise ScenarioError(
+            Setting("arg", str(value)), f" is not ENTRY=VALUE[,VALUE], with at most {MOST_ARGUMENTS} values"
+        )
+    return entry, words
+
+
 BUILD = (
     Option("arch", "NAME", "the architecture; default: arm64", str,
            lambda arch: [] if arch == DEFAULT_ARCH else [arch]),
@@ -198,6 +260,9 @@ BUILD = (
     Option("stub", "NAME[=VALUE]", "a function that only returns VALUE; default: 0",
            lambda words: tuple(map(_stub, words)), lambda stubs: [f"{name}={value:#x}" for name, value in stubs],
            repeated=True, in_claims=False, panel=_PANEL),
+    Option("arg", "ENTRY=VALUE[,VALUE]", "what ENTRY of an object is given: numbers, or variables' names",
+           lambda words: tuple(map(_arg, words)), lambda args: [f"{name}={','.join(values)}" for name, values in args],
+           repeated=True, in_claims=False, panel=_PANEL),
     Option("source", "DIR", "the kernel's source tree, whose lines are shown", _tree, in_claims=False, panel=_PANEL),
 )  # fmt: skip
 """The options of `Build`, but for the flags, which stand at the end of a command line."""
@@ -206,6 +271,12 @@ BUILD = (
 def is_source(path: str | Path) -> bool:
     """Return whether `path` is compiled; what is not is taken as machine code."""
     return Path(path).suffix in _SOURCES
+
+
+def _refuse_compiling(path: Path, cc: str | None, optimize: str | None, flags: Sequence[str]) -> None:
+    if cc or optimize or flags:
+        given = Setting("cc", cc) if cc else Setting("optimize", optimize) if optimize else flags[0]
+        raise ScenarioError(given, f" is for C files, and {path} is taken as machine code; leave it out")
 
 
 def load(
@@ -242,9 +313,7 @@ def load(
         )
         made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
     else:
-        if cc or optimize or flags or more:
-            given = Setting("cc", cc) if cc else Setting("optimize", optimize) if optimize else str((*flags, *more)[0])
-            raise ScenarioError(given, f" is for C files, and {path} is taken as machine code; leave it out")
+        _refuse_compiling(path, cc, optimize, (*flags, *map(str, more)))
         made_by, messages, linked = "not known", "", path
         if path.suffix == ".o":
             build = link_object(path, target, linker_script(target), cache)

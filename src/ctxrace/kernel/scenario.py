@@ -15,6 +15,7 @@ from ctxrace.core.setting import Setting
 from ctxrace.core.source import Source
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome
+from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.properties.demands import Balanced, Exclusive, Progress, Recovers
 from ctxrace.kernel.properties.hang import HANG
@@ -286,7 +287,8 @@ def validate(scenario: Scenario, image: Image) -> Scenario:
         if count := image.parameters(entry):
             raise ScenarioError(
                 f"the entry {entry} takes {count} argument{'' if count == 1 else 's'}, which nobody passes; "
-                "declare a function without any, that calls it"
+                "declare a function without any, that calls it",
+                *((", or pass ", Setting("arg", f"{entry}=VALUE")) if isinstance(image, BootedImage) else ()),
             )
     for wanted in scenario.properties:
         for subject in wanted.subjects:
@@ -351,6 +353,7 @@ def _need(image: Image, name: str, kind: str) -> None:
     word = {"function": "function", "object": "variable"}[kind]
     if symbol is None:
         known = sorted(s.name for s in image.symbols.values() if s.kind == kind and not s.name.startswith("ctxrace_"))
+        known = [made for made in known if made.startswith(f"{name}.")] or known  # a compiler's copy, as f.constprop.0
         close = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "") if known else "none"
         raise ScenarioError(
             f"{image.name} has no {word} {name!r}; was it inlined or dropped by the compiler? its {word}s are: {close}"

@@ -21,10 +21,12 @@ class Discovered(Exception):
 class Discovery:
     """Know what runs have found.
 
-    function_at: return the start of the function that holds an address. refused: why an address is not executed.
+    def __init__(
+        self, function_at: Callable[[int], int], refused: Mapping[int, object] = MappingProxyType({})
+    ) -> None:
     """
 
-    def __init__(self, function_at: Callable[[int], int], refused: Mapping[int, str] = MappingProxyType({})) -> None:
+    def __init__(self, function_at: Callable[[int], int], refused: Mapping[int, object] = MappingProxyType({})) -> None:
         self.refused = refused
         self._function_at = function_at
         self._functions: set[int] = set()

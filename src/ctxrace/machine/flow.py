@@ -5,6 +5,7 @@ run at once after the event before them. What is left is a `Flow` that stands be
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
@@ -63,7 +64,8 @@ class Machine:
 
     entries: functions that contexts run. watched: functions whose activations are tracked.
     check: the function that the code calls when a condition is false, with the text of the condition.
-    sleeping: functions whose first instruction is an event, because a task may give up the CPU there.
+    sleeping: functions whose first instruction is an event, because a task may give up the CPU there, and what each
+    stands for.
     announced: more functions whose beginning is noted, and in flows that announce them also their end and result.
     results: whether results that no caller reads are noted, too.
     migrates: whether flows go on on other CPUs. Then it is an event to ask on which CPU one is: the answer is another
@@ -76,7 +78,7 @@ class Machine:
         entries: Iterable[str],
         watched: Iterable[str],
         check: str,
-        sleeping: Iterable[str] = (),
+        sleeping: Mapping[str, str] = MappingProxyType({}),
         announced: Iterable[str] = (),
         results: bool = False,
         *,
@@ -87,14 +89,14 @@ class Machine:
         self.code = Lifter(image)
         self.tracked = frozenset(watched)
         self.result_sizes = {name: image.result_size(name) for name in announced}
-        starts = [image.symbols[name].address for name in entries]
+        starts = [image.start_of(name) for name in entries]
         self.liveness = Liveness(self.code, starts, results=results)
         noted = (*self.tracked, *self.result_sizes)
         self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # Static functions of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
-        names = frozenset(sleeping)
-        self.sleeping = {symbol.address: symbol.name for symbol in image.all_symbols if symbol.name in names}
+        named = (symbol for symbol in image.all_symbols if symbol.name in sleeping)
+        self.sleeping = {symbol.address: sleeping[symbol.name] for symbol in named}
         self.stack_pointer = self.code.register(self.arch.stack_pointer)
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
@@ -125,7 +127,7 @@ class Machine:
         registers.write(self.mask.offset, self.mask.size, self.arch.masked if masked else self.arch.unmasked)
         self._load_system(registers, system)
         run = _Run(self, registers, memory, stack, announcing)
-        address = self.image.symbols[entry].address
+        address = self.image.start_of(entry)
         run.arrive(None, address)
         return run.to_next_event(address)
 
@@ -298,7 +300,7 @@ class _Run:
         if known is not None:
             if reason := known.refused.get(instruction.address):
                 place = self.image.where(instruction.address)
-                raise ExecutionError(f"{place}: {reason}, and ctxrace does not know what is there after boot")
+                raise ExecutionError(f"{place}: {reason}")
             if not self.machine.liveness.reaches(instruction.address):
                 known.enter(instruction.address)
         before = int(self.stack_pointer())

@@ -122,6 +122,7 @@ class Image:
         self.discovery: Discovery | None = None  # of an image that is looked at only where it runs
         self.path = path
         self.name = path.name
+        self.starts: dict[str, int] = {}  # what passes arguments to entries that take some
         self.files = 0  # how many source files its symbol table names
         self.sections = sections
         self.headers = headers
@@ -138,6 +139,10 @@ class Image:
         self._spelled: dict[tuple[str | Symbol, int, int], str] = {}
         self._texts: dict[Path, list[str]] = {}
         self._in_headers: dict[Path, bool] = {}
+
+    def start_of(self, entry: str) -> int:
+        """Return where a context begins `entry`: at the function, or at what passes its arguments to it."""
+        return self.starts.get(entry, self.symbols[entry].address)
 
     def function_at(self, address: int) -> Symbol | None:
         """Return the function whose code contains `address`, or None."""
@@ -234,9 +239,9 @@ class Image:
         return self.arch.word if known is None else min(known.result, self.arch.word)
 
     def parameters(self, function: str) -> int:
-        """Return how many arguments `function` takes, 0 where debug information does not say."""
+        """Return how many arguments `function` takes that nobody passes, 0 where debug information does not say."""
         known = self.debug.signature_at(self.symbols[function].address - self._bias)
-        return 0 if known is None else known.parameters
+        return 0 if known is None or function in self.starts else known.parameters
 
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol

@@ -18,7 +18,8 @@ MAX_LOADED = 1 << 28
 class Section:
     """One loaded section: `data` are its bytes from `address` on, zeros where the file holds none.
 
-    until_written: whether writable bytes are taken as constant until a run writes them.
+    until_written: whether writable bytes are taken as constant until a run writes them. undefined: whether it only
+    stands for what nothing defines, and has no bytes to be read.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Section:
     writable: bool
     executable: bool
     until_written: bool = False
+    undefined: bool = False
 
 
 def loaded_sections(elf: ELFFile, path: Path) -> Iterator[Section]:

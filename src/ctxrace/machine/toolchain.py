@@ -26,7 +26,8 @@ from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.image import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
-__all__ = ["Build", "Compiler", "UndefinedError", "compile_c", "default_cache", "find_compiler", "link_object"]
+__all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "compile_c", "compile_object",
+           "default_cache", "find_compiler", "link_object", "run_linker", "ziglang_version"]  # fmt: skip
 
 ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
 LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
@@ -165,7 +166,8 @@ def compile_c(
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
     around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
-    key = digest(*texts, *around, compiler.identity, *compiler.command, *options, arch.name, linker_script, _ziglang())
+    machine = (arch.name, linker_script, ziglang_version())
+    key = digest(*texts, *around, compiler.identity, *compiler.command, *options, *machine)
 
     def build(work: Path, processes: Processes) -> Built:
         messages = ""
@@ -173,7 +175,7 @@ def compile_c(
         targets: list[Path] = []
         for number, path in enumerate(sources):
             target = work / (f"{number}-{_object_name(path)}" if number else _object_name(path))
-            printed, read = _compile(processes, path, target, compiler, options)
+            printed, read = compile_object(processes, path, target, compiler, options)
             messages += printed
             dependencies += [path, *read]
             targets.append(target)
@@ -193,7 +195,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     """
     data = contents(path, MOST_IMAGE, ToolchainError)
     check_header(data, path, arch, linked=False)
-    key = digest(data, path.stem, arch.name, linker_script, _ziglang())
+    key = digest(data, path.stem, arch.name, linker_script, ziglang_version())
 
     def build(work: Path, processes: Processes) -> Built:
         target = work / _object_name(path)
@@ -208,7 +210,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
 
 
 def _bundled(arch: Architecture, cache: Path) -> Compiler:
-    package = _ziglang()
+    package = ziglang_version()
     version = _version(["ziglang", package], cache, lambda: _ask([*ZIG, "clang"], "--version"))
     description = f"clang {_number(CLANG_VERSION, version)} (zig)"
     spec = importlib.util.find_spec("ziglang")
@@ -219,7 +221,8 @@ def _bundled(arch: Architecture, cache: Path) -> Compiler:
     return Compiler(command, "zig", description, "\0".join(["ziglang", package, *command]))
 
 
-def _ziglang() -> str:
+def ziglang_version() -> str:
+    """Return which compiler and linker come with ctxrace; raise `ToolchainError` where they are missing."""
     # Asking the package manager instead of the program saves a process start.
     try:
         return importlib.metadata.version("ziglang")
@@ -290,15 +293,24 @@ def _object_name(path: Path) -> str:
     return path.stem.lstrip("-@") + ".o"  # lld would take those for a flag and a file of arguments
 
 
-def _compile(
-    processes: Processes, source: Path, target: Path, compiler: Compiler, options: Sequence[str]
+def compile_object(
+    processes: Processes,
+    source: Path,
+    target: Path,
+    compiler: Compiler,
+    options: Sequence[str],
+    directory: Path | None = None,
 ) -> tuple[str, list[Path]]:
-    """Compile `source` to the object file `target`; return the messages, and the files that it includes."""
+    """Compile `source` to the object file `target`; return the messages, and the files that it includes.
+
+    directory: where the compiler runs, None for the working directory. Raises `ToolchainError` where it fails.
+    """
     makefile = target.with_suffix(".d")
     # Of assembler without a preprocessor clang would say that it does not use this and that flag.
     quiet = ["-Qunused-arguments"] if source.suffix == ".s" and compiler.family != "gcc" else []
     wanted = ["-MD", "-MT", "object", "-MF", str(makefile), "-c", "-o", str(target), _spelled(source)]
-    status, messages = processes.run([*compiler.command, *quiet, *options, *wanted], f"compiling {source}")
+    command = [*compiler.command, *quiet, *options, *wanted]
+    status, messages = processes.run(command, f"compiling {source}", cwd=directory)
     if status:
         raise ToolchainError(
             f"{source} does not compile with {compiler.description} ({_ended(status)})", output=messages
@@ -313,11 +325,8 @@ def _spelled(source: Path) -> str:
 def _link(
     processes: Processes, targets: Sequence[Path], work: Path, arch: Architecture, script: str, source: str
 ) -> str:
-    (work / "script").write_text(script)
-    # In its directory, so that lld's messages name `race.o` and not a place in the cache.
     names = [target.name for target in targets]
-    command = [*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *names]
-    status, messages = processes.run(command, f"linking {names[0]}", cwd=work)
+    status, messages = run_linker(processes, names, work, arch, script)
     if not status:
         return messages
     missing = _undefined(messages)
@@ -330,6 +339,16 @@ def _link(
         hint += " (compilers call memcpy and its kin for plain C, too)"
     text = f"{names[0]} uses functions or variables that nothing defines: {uses}; {hint}"
     raise UndefinedError(text, messages, missing)
+
+
+def run_linker(
+    processes: Processes, words: Sequence[str], work: Path, arch: Architecture, script: str
+) -> tuple[int, str]:
+    """Link the files `words` of the directory `work` to ``linked`` there; return the status and the messages."""
+    (work / "script").write_text(script)
+    # In its directory, so that lld's messages name `race.o` and not a place in the cache.
+    command = [*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *words]
+    return processes.run(command, f"linking {words[-1]}", cwd=work)
 
 
 def _undefined(messages: str) -> dict[str, str]:

@@ -41,7 +41,7 @@ class Case:
     @property
     def arch(self) -> str:
         """The architecture."""
-        return self.build.arch
+        return self.build.architecture
 
     @property
     def preemption(self) -> Preemption:
@@ -101,11 +101,11 @@ def cases(
     Raises `ScenarioError` for what does not exist on the architecture, or does not fit together.
     """
     build = build or Build()
-    known = GUARDS_OF[architecture(build.arch).name]
+    known = GUARDS_OF[architecture(build.architecture).name]
     for guard in guards:
-        guard_path(guard, build.arch)
+        guard_path(guard, build.architecture)
     for caller in callers:
-        caller.check(build.arch)
+        caller.check(build.architecture)
     for caller, model in product(callers, preemptions):
         fits_together(model, caller.rcu)
     return [

@@ -18,9 +18,9 @@ def load_guard(
     change: its configuration is the headers'. Raises `ScenarioError`, with what exists, for what does not fit together.
     """
     build = build or Build()
-    path = guard_path(guard, build.arch)
-    caller.check(build.arch)
+    path = guard_path(guard, build.architecture)
+    caller.check(build.architecture)
     flags = [*caller.flags(guard), *change.configuration, *build.flags]
-    more = caller.sources(build.arch)
-    program = load(path, arch=build.arch, cc=build.cc, optimize=build.optimize, flags=flags, more=more)
+    more = caller.sources(build.architecture)
+    program = load(path, arch=build.architecture, cc=build.cc, optimize=build.optimize, flags=flags, more=more)
     return replace(program, scenario=caller.scenario(program.scenario))

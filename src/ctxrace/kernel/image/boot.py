@@ -8,11 +8,20 @@ from ctxrace.core.setting import Setting
 from ctxrace.kernel.image.alternatives import ARM64_FEATURES, arm64_capabilities, arm64_patches
 from ctxrace.kernel.image.jump_labels import JumpLabel, jump_labels, key_on
 from ctxrace.kernel.image.vmlinux import Vmlinux
-from ctxrace.kernel.image.x86_64 import x86_boot, x86_features, x86_jump, x86_no_operation, x86_site
+from ctxrace.kernel.image.x86_64 import (
+    AFTER_BOOT,
+    alternative_row,
+    known_row,
+    x86_boot,
+    x86_features,
+    x86_jump,
+    x86_no_operation,
+    x86_site,
+)
 from ctxrace.machine.btf import Btf, TypeKind
 from ctxrace.machine.image import Symbol
 
-__all__ = ["AS_IT_IS", "Boot", "booted", "replaced"]
+__all__ = ["AS_IT_IS", "Boot", "booted", "booted_objects", "chosen", "replaced"]
 
 _SCHEDULER = ("preempt_schedule", "preempt_schedule_notrace", "preempt_schedule_irq", "schedule", "__cond_resched")
 """The entries of the scheduler: where a task may lose the CPU is for the context rules, so they return at once."""
@@ -44,14 +53,24 @@ def booted(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], d
     Raises `ScenarioError`: no such feature or static key; `ImageError`: the kernel's tables are damaged.
     """
     if kernel.arch.elf_machine == "EM_AARCH64":
-        patches, refused = _arm64(kernel, types, boot)
+        patches, refused = _arm64(kernel, _capabilities(kernel, types), boot)
     elif kernel.arch.elf_machine == "EM_X86_64":
-        patches, refused = x86_boot(kernel, types, x86_features(kernel, boot.features))
+        row = alternative_row(types, f"the BTF of {kernel.path}")
+        patches, refused = x86_boot(kernel, row, x86_features(kernel, boot.features))
     else:
         raise ImageError(
             f"{kernel.path} is for {kernel.arch.name}; kernel images are checked for arm64 and x86-64 only, so far"
         )
     refused.update(_runtime_constants(kernel))
+    return chosen(kernel, boot, patches), refused
+
+
+def chosen(kernel: Vmlinux, boot: Boot, patches: Mapping[int, bytes]) -> dict[int, bytes]:
+    """Return what `boot` chooses beyond `patches`: static keys, and bytes in the place of others.
+
+    Raises as `booted`.
+    """
+    patches = dict(patches)
     for name, on in boot.keys:
         patches.update(_switched(kernel, name, on))
     for address, data in boot.edits:
@@ -59,27 +78,49 @@ def booted(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], d
             raise ScenarioError(Setting("patch"), f" changes {address:#x}, and the kernel has nothing there")
         patches.pop(address, None)  # the last one wins
         patches[address] = data
-    return patches, refused
+    return patches
 
 
-def _arm64(kernel: Vmlinux, types: Btf, boot: Boot) -> tuple[dict[int, bytes], dict[int, str]]:
+def booted_objects(
+    kernel: Vmlinux, boot: Boot, numbers: Mapping[str, int]
+) -> tuple[dict[int, bytes], dict[int, str]]:
+    """Return what `booted` does for objects that are linked together, and have none of a kernel's own tables.
+
+    numbers: of CPU features by name, as far as they are known.
+    """
+    patches: dict[int, bytes] = {}
+    refused: dict[int, str] = {}
+    if kernel.arch.elf_machine == "EM_AARCH64":
+        patches, refused = _arm64(kernel, numbers, boot)
+    elif kernel.arch.elf_machine == "EM_X86_64":
+        patches, refused = x86_boot(kernel, known_row(kernel), x86_features(kernel, boot.features))
+    refused.update(_runtime_constants(kernel))
+    return chosen(kernel, boot, patches), refused
+
+
+def _capabilities(kernel: Vmlinux, types: Btf) -> dict[str, int]:
     struct = types.named("arm64_cpu_capabilities", TypeKind.STRUCT)
     places = [types.member("arm64_cpu_capabilities", name) for name in ("desc", "capability")]
     if struct is None or places[0] is None or places[1] is None:
         raise ImageError(f"the BTF of {kernel.path} has no struct arm64_cpu_capabilities; is it a whole kernel's?")
     numbers = arm64_capabilities(kernel, types.size(struct), places[0].start, places[1].start)
+    return {name: numbers[known] for name, known in ARM64_FEATURES.items() if known in numbers}
+
+
+def _arm64(kernel: Vmlinux, numbers: Mapping[str, int], boot: Boot) -> tuple[dict[int, bytes], dict[int, str]]:
+    """Return what boot writes into arm64 code, and what is refused. numbers: of CPU features by name."""
     present = set()
     for name in boot.features:
-        if ARM64_FEATURES.get(name) not in numbers:
-            raise ScenarioError(
-                Setting("cpu", name), f" is no CPU feature that ctxrace knows: {', '.join(ARM64_FEATURES)}"
-            )
-        present.add(numbers[ARM64_FEATURES[name]])
+        if name not in numbers:
+            known = ", ".join(numbers) or f"none, as {kernel.path} does not say their numbers"
+            raise ScenarioError(Setting("cpu", name), f" is no CPU feature that ctxrace knows: {known}")
+        present.add(numbers[name])
     new, computed = arm64_patches(kernel, frozenset(present))
     refused = {}
     for at, function in computed.items():
         callback = kernel.elf.symbol_at(function)
-        refused[at] = f"boot computes this instruction, by {callback.name if callback else f'{function:#x}'}()"
+        maker = callback.name if callback else f"{function:#x}"
+        refused[at] = f"boot computes this instruction, by {maker}(){AFTER_BOOT}"
     return dict(new), refused
 
 
@@ -94,7 +135,8 @@ def _runtime_constants(kernel: Vmlinux) -> dict[int, str]:
                 place = section.address + at + int.from_bytes(data[at : at + 4], "little", signed=True)
                 # x86 names the operand, which lies behind the code and the prefixes of the instruction.
                 before = 3 if kernel.arch.elf_machine == "EM_X86_64" else 0
-                refused |= dict.fromkeys(range(place - before, place + 1), f"boot puts {name} into this instruction")
+                why = f"boot puts {name} into this instruction{AFTER_BOOT}"
+                refused |= dict.fromkeys(range(place - before, place + 1), why)
     return refused
 
 
@@ -104,9 +146,18 @@ def _switched(kernel: Vmlinux, name: str, on: bool) -> dict[int, bytes]:
     sites = [site for site in jump_labels(kernel) if site.key == key]
     if not sites:
         raise ScenarioError(Setting("static_key", name), ": the kernel tests no static key of that name")
-    if key_on(kernel, key) == on:
+    # Of a key that another object has, the site itself says whether it is on.
+    now = key_on(kernel, key) if kernel.read(key, 4) is not None else _jumps(kernel, sites[0]) != sites[0].likely
+    if now == on:
         return {}
     return {site.code: _site(kernel, site, on) for site in sites}
+
+
+def _jumps(kernel: Vmlinux, site: JumpLabel) -> bool:
+    """Return whether the site is a branch, as it is linked."""
+    if kernel.arch.elf_machine == "EM_X86_64":
+        return kernel.read(site.code, 1) in (b"\xe9", b"\xeb")
+    return kernel.read(site.code, 4) != bytes.fromhex("1f2003d5")
 
 
 def _site(kernel: Vmlinux, site: JumpLabel, on: bool) -> bytes:
@@ -127,7 +178,7 @@ def replaced(kernel: Vmlinux, symbols: Mapping[str, Symbol]) -> dict[int, bytes]
             patches[symbol.address] = _RETURN_ZERO[kernel.arch.elf_machine]
     for name, symbol in symbols.items():
         for same in kernel.elf.symbols.get(name, ()):
-            if same.kind == "function":
+            if same.kind == "function" and same.address != symbol.address:
                 patches[same.address] = _branch(kernel, same.address, symbol.address)
     return patches
 

@@ -15,6 +15,7 @@ from ctxrace.kernel.image.boot import AS_IT_IS, Boot, booted, replaced
 from ctxrace.kernel.image.c_types import c_types
 from ctxrace.kernel.image.kernel_image import KernelImage
 from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.image.written import stubs_file
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.btf import Btf
 from ctxrace.machine.build.cache import digest, opened, store
@@ -97,7 +98,7 @@ def load_harness(
             optimize=optimize,
             flags=[*configured, "-include", str(headers / "vmlinux.h"), *flags],
             include=[headers, *include],
-            more=[_write_stubs(stubs, cache)] if stubs else [],
+            more=[stubs_file(stubs, cache)] if stubs else [],
             linker_script=_script(kernel, words),
             cache=cache,
         )
@@ -132,19 +133,6 @@ def _write_headers(types: Btf, text: str, words: Iterable[str], cache: Path) -> 
             (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             store(folder / name, (content if name == "vmlinux.h" else "#include <vmlinux.h>\n").encode())
     return folder
-
-
-def _write_stubs(stubs: Mapping[str, int], cache: Path) -> Path:
-    """Return a C file with functions that only return a number; their types are not those of the kernel."""
-    text = "".join(
-        f'unsigned long ctxrace_stub_{number}(void) __asm__("{name}");\n'
-        f"unsigned long ctxrace_stub_{number}(void) {{ return {value:#x}ul; }}\n"
-        for number, (name, value) in enumerate(sorted(stubs.items()))
-    )
-    path = cache / f"stubs-{digest(text)}.c"
-    if not path.is_file():
-        store(path, text.encode())
-    return path
 
 
 def _undefined(path: Path, kernel: Vmlinux, missing: Mapping[str, str]) -> Iterator[str | Setting]:

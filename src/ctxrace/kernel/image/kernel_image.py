@@ -7,10 +7,10 @@ from pathlib import Path
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
+from ctxrace.kernel.image.booted_image import BootedImage, after_boot
 from ctxrace.kernel.image.task_struct import MEMBERS, NOT_RESCHEDULED, TaskStruct
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
-from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.image import Image, Section, Symbol, shortest
 from ctxrace.machine.large_dwarf import LargeDebugInformation
 
@@ -23,7 +23,7 @@ _LEFT_OUT = (".hyp", ".init", ".exit", ".rela", ".relr", ".altinst", ".BTF", "ru
 _NEEDED = ("preempt_count", "pid")
 
 
-class KernelImage(Image):
+class KernelImage(BootedImage):
     """Join `harness`, which is linked beside the kernel, with the kernel's own code and data.
 
     patches: new bytes by address: what boot or the harness changes in the kernel's code. refused: why an address must
@@ -41,23 +41,16 @@ class KernelImage(Image):
     ) -> None:
         symbols = [symbol for same in kernel.elf.symbols.values() for symbol in same if symbol.kind]
         sections = (*harness.sections, *_sections(kernel, patches))
-        super().__init__(
-            harness.arch, harness.path, sections, (*harness.all_symbols, *symbols), harness.debug, harness.headers,
-            harness.notes,
-        )  # fmt: skip
-        self.name, self.kernel, self.types = harness.name, kernel, types
-        self.task_struct = task_struct_of(kernel, types)
         percpu = harness.section(".data..percpu")
         mine = [range(percpu.address, percpu.address + len(percpu.data))] if percpu is not None else []
-        self.per_cpu = (kernel.per_cpu, *mine)
-        self.discovery = Discovery(self._function_start, refused)
+        super().__init__(
+            harness.arch, harness.path, sections, (*harness.all_symbols, *symbols), harness.debug, harness.headers,
+            harness.notes, task_struct=task_struct_of(kernel, types), per_cpu=(kernel.per_cpu, *mine), refused=refused,
+        )  # fmt: skip
+        self.name, self.kernel, self.types = harness.name, kernel, types
         self._harness_sections = harness.sections
         self.tree, self._found = tree, dict[Path, Path | None]()
         self._kernel_lines = LargeDebugInformation(kernel.elf)
-
-    def _function_start(self, address: int) -> int:
-        found = self.function_at(address)
-        return found.address if found is not None else address
 
     def source(self, address: int) -> Source | None:
         """Return the source line of the instruction at `address`: of the harness, or of the kernel."""
@@ -136,13 +129,7 @@ def _sections(kernel: Vmlinux, patches: Mapping[int, bytes]) -> list[Section]:
     for header in kernel.elf.sections:
         if not header.loaded or not header.size or header.name.startswith(_LEFT_OUT):
             continue
-        data = kernel.read(header.address, header.size) or b""
-        inside = [(at, new) for at, new in patches.items() if header.address <= at < header.address + header.size]
-        if inside:
-            changed = bytearray(data)
-            for at, new in inside:
-                changed[at - header.address : at - header.address + len(new)] = new
-            data = bytes(changed)
+        data = after_boot(kernel.read(header.address, header.size) or b"", header.address, patches)
         section = Section(header.name, header.address, data, False, header.executable)
         found.append(replace(section, until_written=header.writable))
     template = kernel.per_cpu

@@ -9,13 +9,14 @@ from dataclasses import replace
 from weakref import WeakKeyDictionary
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.image.kernel_image import KernelImage
+from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.task_struct import HEADERS, MEMBERS, NOT_RESCHEDULED, UNKNOWN, TaskStruct
 from ctxrace.machine.arch import Architecture
+from ctxrace.machine.btf import Btf, TypeKind
 from ctxrace.machine.image import Image
 from ctxrace.machine.layout import Layout, part, spell
 
-__all__ = ["of_layout", "task_struct"]
+__all__ = ["agree", "of_layout", "of_types", "task_struct"]
 
 _RECORD = b"compiled rcu "  # each file that includes our headers leaves one (ctxrace/scenario.h)
 _known: WeakKeyDictionary[Image, TaskStruct] = WeakKeyDictionary()
@@ -28,7 +29,7 @@ def task_struct(image: Image) -> TaskStruct:
     """
     found = _known.get(image)
     if found is None:
-        found = _known[image] = image.task_struct if isinstance(image, KernelImage) else _found(image)
+        found = _known[image] = image.task_struct if isinstance(image, BootedImage) else _found(image)
     return found
 
 
@@ -45,20 +46,33 @@ def _found(image: Image) -> TaskStruct:
     if not layouts:
         return UNKNOWN
     structs = [of_layout(layout, image.arch, image.name) for layout in dict.fromkeys(layouts)]
-    if any(not _agrees(structs[0], one) for one in structs):
+    if any(not agree(structs[0], one) for one in structs):
         raise ImageError(
             f"{image.name} has files with different layouts of task_struct; compile all of them with the same headers"
         )
     return structs[0]
 
 
-def _agrees(one: TaskStruct, other: TaskStruct) -> bool:
+def agree(one: TaskStruct, other: TaskStruct) -> bool:
+    """Return whether two layouts have the members that the model must know at the same places."""
     return all(getattr(one, name) == getattr(other, name) for name in MEMBERS)
 
 
 def of_layout(layout: Layout, arch: Architecture, name: str) -> TaskStruct:
     """Return what the model must know of a task_struct with this layout; name: of the file, for messages."""
     places = {which: part(layout, path) or range(0) for which, path in MEMBERS.items()}
+    return replace(_placed(layout.size, places, arch, name), member=_member(layout))
+
+
+def of_types(types: Btf, arch: Architecture, name: str) -> TaskStruct:
+    """Return the same of the task_struct in `types`."""
+    number = types.named("task_struct", TypeKind.STRUCT)
+    size = types.size(number) if number is not None else 0
+    places = {which: types.member("task_struct", path) or range(0) for which, path in MEMBERS.items()}
+    return _placed(size, places, arch, name)
+
+
+def _placed(size: int, places: dict[str, range], arch: Architecture, name: str) -> TaskStruct:
     if arch.preempt_count_variable is not None:
         places["preempt_count"] = range(0)  # it is a per-CPU variable
     elif not places["preempt_count"]:
@@ -66,8 +80,7 @@ def of_layout(layout: Layout, arch: Architecture, name: str) -> TaskStruct:
             f"{name} has a task_struct without thread_info.preempt_count; without it the preempt count of a task "
             "cannot be known: build it with CONFIG_THREAD_INFO_IN_TASK, or include <ctxrace/kernel.h>"
         )
-    flag = NOT_RESCHEDULED.get(arch.elf_machine, 0)
-    return replace(TaskStruct.of(layout.size, places), not_rescheduled=flag, member=_member(layout))
+    return replace(TaskStruct.of(size, places), not_rescheduled=NOT_RESCHEDULED.get(arch.elf_machine, 0))
 
 
 def _member(layout: Layout) -> Callable[[int, int], str]:

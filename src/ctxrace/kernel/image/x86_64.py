@@ -14,8 +14,10 @@ from ctxrace.core.setting import Setting
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
 
-__all__ = ["x86_boot", "x86_features", "x86_jump", "x86_no_operation", "x86_site"]
+__all__ = ["AFTER_BOOT", "alternative_row", "known_row", "x86_boot", "x86_features", "x86_jump", "x86_no_operation",
+           "x86_site"]  # fmt: skip
 
+AFTER_BOOT = ", and ctxrace does not know what is there after boot"
 _ALWAYS = 3 * 32 + 21  # X86_FEATURE_ALWAYS
 _NOT, _DIRECT_CALL = 1, 2  # ALT_FLAG_*
 _NO_OPERATIONS = [bytes.fromhex(code) for code in (
@@ -47,8 +49,12 @@ def x86_features(kernel: Vmlinux, names: tuple[str, ...]) -> frozenset[int]:
     return frozenset(present)
 
 
-def x86_boot(kernel: Vmlinux, types: Btf, present: frozenset[int]) -> tuple[Patches, dict[int, str]]:
-    """Return what boot writes, and why some addresses must not be executed. present: the features of the CPU."""
+def x86_boot(kernel: Vmlinux, row: "Row | None", present: frozenset[int]) -> tuple[Patches, dict[int, str]]:
+    """Return what boot writes, and why some addresses must not be executed.
+
+    row: how a row of the table of alternatives is read, None where there is no such table. present: the features of
+    the CPU.
+    """
     refused: dict[int, str] = {}
     patches = dict.fromkeys(_calls_of_ftrace(kernel), _NO_OPERATIONS[5])
     for site in _sites(kernel, ".return_sites"):
@@ -57,10 +63,10 @@ def x86_boot(kernel: Vmlinux, types: Btf, present: frozenset[int]) -> tuple[Patc
     for site in _sites(kernel, ".retpoline_sites"):
         new = _indirect(kernel, site)
         if new is None:
-            refused[site] = "boot rewrites this conditional jump to a retpoline"
+            refused[site] = f"boot rewrites this conditional jump to a retpoline{AFTER_BOOT}"
         else:
             patches[site] = new
-    patches.update(_alternatives(kernel, types, present))
+    patches.update(_alternatives(kernel, row, present) if row is not None else {})
     return patches, refused
 
 
@@ -103,12 +109,12 @@ def _indirect(kernel: Vmlinux, site: int) -> bytes | None:
     return new + x86_no_operation(5 + prefix - len(new))
 
 
-def _alternatives(kernel: Vmlinux, types: Btf, present: frozenset[int]) -> Patches:
+def _alternatives(kernel: Vmlinux, form: "Row", present: frozenset[int]) -> Patches:
     section, data = kernel.elf.section(".altinstructions"), kernel.elf.contents(".altinstructions")
     if section is None:
         return {}
     patches: Patches = {}
-    size, row = _row(kernel, types)
+    size, row = form
     for at in range(0, len(data) - size + 1, size):
         entry = row(data[at : at + size], section.address + at)
         if (entry.feature in present) == entry.negated:
@@ -135,32 +141,65 @@ class _Alternative(NamedTuple):
     replacement_size: int
 
 
-def _row(kernel: Vmlinux, types: Btf) -> tuple[int, Callable[[bytes, int], _Alternative]]:
-    """Return the size of a struct alt_instr, and what reads one from its bytes and its address."""
+Row = tuple[int, Callable[[bytes, int], _Alternative]]
+"""The size of a struct alt_instr, and what reads one from its bytes and its address."""
+
+
+def alternative_row(types: Btf, name: str) -> Row:
+    """Return how `types` lay out a struct alt_instr; raise `ImageError` where they do not. name: of them."""
     number = types.named("alt_instr", TypeKind.STRUCT)
     names = ("instr_offset", "repl_offset", "cpuid", "instrlen", "replacementlen")
-    found = [types.member("alt_instr", name) for name in names]
+    found = [types.member("alt_instr", member) for member in names]
     places = [place for place in found if place is not None]
     if number is None or len(places) < len(names):
-        raise ImageError(
-            f"the BTF of {kernel.path} has no struct alt_instr with {', '.join(names)}; what boot patches is not known"
-        )
-    site, new, feature, old_size, new_size = places
+        raise ImageError(f"{name} has no struct alt_instr with {', '.join(names)}; what boot patches is not known")
     flags = types.member("alt_instr", "flags")  # before v6.3, one bit of cpuid
+    return types.size(number), _reader([place.start for place in places], flags.start if flags is not None else None)
+
+
+def known_row(kernel: Vmlinux) -> Row | None:
+    """Return how the table of alternatives of an object is to be read, which has no types that say it.
+
+    There are two forms: 12 bytes up to v6.2, 14 since v6.3 (arch/x86/include/asm/alternative.h). It is the one with
+    which every row is about code. None: there is no such table. Raises `ImageError` where neither or both fit.
+    """
+    section, data = kernel.elf.section(".altinstructions"), kernel.elf.contents(".altinstructions")
+    if section is None or not data:
+        return None
+    forms: list[Row] = [(12, _reader([0, 4, 8, 10, 11], None)), (14, _reader([0, 4, 8, 12, 13], 10))]
+    fitting = [form for form in forms if len(data) % form[0] == 0 and _fits(kernel, section.address, data, form)]
+    if len(fitting) != 1:
+        raise ImageError(f"the table of alternatives of {kernel.path} has no form that ctxrace knows; build it again")
+    return fitting[0]
+
+
+def _fits(kernel: Vmlinux, address: int, data: bytes, form: Row) -> bool:
+    size, read = form
+    for at in range(0, len(data), size):
+        row = read(data[at : at + size], address + at)
+        code, new = kernel.elf.section_at(row.code), kernel.elf.section_at(row.replacement)
+        known = code is not None and code.executable and (not row.replacement_size or new is not None)
+        if not known or row.replacement_size > row.size:
+            return False
+    return True
+
+
+def _reader(places: list[int], flags: int | None) -> Callable[[bytes, int], _Alternative]:
+    site, new, feature, old_size, new_size = places
 
     def read(row: bytes, at: int) -> _Alternative:
         def half(start: int) -> int:
             return int.from_bytes(row[start : start + 2], "little")
 
-        def target(place: range) -> int:
-            return at + place.start + int.from_bytes(row[place.start : place.stop], "little", signed=True)
+        def target(start: int) -> int:
+            return at + start + int.from_bytes(row[start : start + 4], "little", signed=True)
 
-        how = half(flags.start) if flags is not None else half(feature.start) >> 15
-        which = half(feature.start) & (0xFFFF if flags is not None else 0x7FFF)
-        sizes = row[old_size.start], row[new_size.start]
+        how = half(flags) if flags is not None else half(feature) >> 15
+        which = half(feature) & (0xFFFF if flags is not None else 0x7FFF)
+        sizes = row[old_size], row[new_size]
         return _Alternative(target(site), target(new), which, bool(how & _NOT), bool(how & _DIRECT_CALL), *sizes)
 
-    return types.size(number), read
+    return read
 
 
 def _replacement(kernel: Vmlinux, entry: _Alternative) -> bytes:

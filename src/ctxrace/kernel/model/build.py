@@ -10,7 +10,7 @@ from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.state import Numbers
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.demands import watched
-from ctxrace.kernel.rules.sleeping import Sleep
+from ctxrace.kernel.rules.sleeping import SLEEPING
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
@@ -54,7 +54,7 @@ def contexts_of(
     everywhere: bool = False,
 ) -> tuple[Contexts, ...]:
     """Return the contexts of each CPU of `scenario`; the other arguments are those of `Contexts`."""
-    noted = (watched(scenario.properties), CHECK_FUNCTION, Sleep, announced.functions, announced.results)
+    noted = (watched(scenario.properties), CHECK_FUNCTION, SLEEPING, announced.functions, announced.results)
     machine = Machine(image, scenario.entries, *noted, migrates=scenario.cpus > 1)
     numbers, memory = Numbers(), memory_after_setup(image, scenario)
     return tuple(

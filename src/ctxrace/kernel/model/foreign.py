@@ -16,6 +16,10 @@ def reached(layout: Layout, entry: str, level: str, access: ForeignAccess) -> st
 
     Raises `StackEscapes`: it reaches a stack; `ExecutionError`: it reaches what the model does not know.
     """
+    if name := _undefined(layout, access.address):
+        raise ExecutionError(
+            f"{access.instruction} accesses {name}, which nothing defines; define it in a C file, and name that first"
+        )
     match layout.foreign(access.address):
         case "stack":
             raise StackEscapes
@@ -31,3 +35,13 @@ def reached(layout: Layout, entry: str, level: str, access: ForeignAccess) -> st
                 "tasks share in a variable of its own"
             )
     return f"{access.instruction} {wild(access.address, access.size)}"
+
+
+def _undefined(layout: Layout, address: int) -> str:
+    """Return the name of what nothing defines and lies at `address`; empty: there is none."""
+    for section in layout.image.sections:
+        for offset in layout.offsets if section.undefined else ():
+            linked = (address - offset) & 0xFFFF_FFFF_FFFF_FFFF
+            if section.address <= linked < section.address + len(section.data):
+                return min(layout.image.all_symbols, key=lambda symbol: abs(symbol.address - linked)).name
+    return ""

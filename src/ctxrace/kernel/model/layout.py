@@ -7,32 +7,18 @@ from collections.abc import Callable, Sequence
 from itertools import product
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.image.kernel_image import KernelImage
+from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
-from ctxrace.machine.arch import Architecture
 from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Region, RegionKind, Write
+from ctxrace.machine.sections import Section
 
 __all__ = [
     "HIDDEN",
     "Layout",
-    "linker_script",
 ]
-
-_LINKER_SCRIPT = """\
-SECTIONS {
-  . = %#x;
-  .text : { *(.text .text.*) }
-  .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
-  .ctxrace 0 (INFO) : { KEEP(*(.ctxrace)) }
-  .data : ALIGN(4096) { *(.data .data.[!.]*) }
-  .bss : { *(.bss .bss.* COMMON) }
-  .data..percpu : ALIGN(4096) { *(.data..percpu .data..percpu..*) }
-  /DISCARD/ : { *(.comment .note.* .ctxrace.refs) }
-}
-"""
 
 _PERCPU_SECTION = ".data..percpu"
 _PERCPU_AREA = 0xFFFF_0001_0000_0000  # of the first CPU
@@ -52,14 +38,9 @@ _SHARED_STACK_SIZE = 0x400
 _GUARD_SIZE = 0x1000
 
 
-def linker_script(arch: Architecture) -> str:
-    """Return how the linker is to place the sections of a kernel image of `arch`."""
-    return _LINKER_SCRIPT % arch.text
-
-
 def per_cpu_ranges(image: Image) -> tuple[range, ...]:
     """Return the link-time addresses of per-CPU variables; the area of a CPU has them at the same distances."""
-    if isinstance(image, KernelImage):
+    if isinstance(image, BootedImage):
         return image.per_cpu
     section = image.section(_PERCPU_SECTION)
     return (range(section.address, section.address + len(section.data)),) if section is not None else ()
@@ -99,6 +80,9 @@ class Layout:
             kind = RegionKind.SHARED if section.writable else RegionKind.CONSTANT
             kind = RegionKind.UNWRITTEN if section.until_written else kind
             blob = shared if kind is RegionKind.SHARED else constant
+            if section.undefined:
+                self._place_undefined(section)
+                continue
             for base in self._copies(section.address):
                 self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
                 blob += section.data
@@ -117,6 +101,17 @@ class Layout:
     def _copies(self, address: int) -> list[int]:
         """Return where what is linked to `address` lies: once, or for each CPU."""
         return list(dict.fromkeys(self._on_cpu(address, cpu) for cpu in range(self.cpus)))
+
+    @property
+    def offsets(self) -> list[int]:
+        """How far behind its own address a variable may lie: 0, or where a CPU has its copies."""
+        return [0, *(self._percpu_offset(cpu) for cpu in range(self.cpus) if self._per_cpu)]
+
+    def _place_undefined(self, section: Section) -> None:
+        """Place what nothing defines: it may be a variable, or one of each CPU, and nobody may access it."""
+        for offset in self.offsets:
+            base = (section.address + offset) & 0xFFFF_FFFF_FFFF_FFFF
+            self._regions.append(Region(base, len(section.data), RegionKind.FOREIGN, 0, section.name))
 
     def _place_written(self, shared: bytearray) -> None:
         """Place what some run writes of sections that are constant until then; it lies before those sections."""

@@ -6,7 +6,7 @@ from ctxrace.kernel.model.foreign import StackEscapes
 from ctxrace.kernel.model.groups import tasks_of
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.rules.contexts import Level
-from ctxrace.kernel.rules.sleeping import BLOCKS, Sleep
+from ctxrace.kernel.rules.sleeping import BLOCKS, SLEEPING
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
@@ -31,7 +31,7 @@ def memory_after_setup(image: Image, scenario: Scenario) -> bytes | None:
     if image.parameters(SETUP):
         raise ScenarioError(f"{SETUP}() takes arguments, which nobody passes; declare it void {SETUP}(void)")
     layout = Layout(image, tasks_of(scenario), cpus=scenario.cpus)
-    machine = Machine(image, (SETUP,), (), CHECK_FUNCTION, Sleep)
+    machine = Machine(image, (SETUP,), (), CHECK_FUNCTION, SLEEPING)
     flows = Flows(machine, layout, Interner(), (), Level.TASK, False)
     shared, own = layout.shared, layout.task_struct(layout.idle)
     try:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from ctxrace.kernel.rules.contexts import Level
 
-__all__ = ["BLOCKS", "Sleep", "may_sleep"]
+__all__ = ["BLOCKS", "SLEEPING", "Sleep", "may_sleep"]
 
 
 class Sleep(StrEnum):
@@ -20,6 +20,9 @@ class Sleep(StrEnum):
     SCHEDULE_RTLOCK = "schedule_rtlock"  # waiting for a local_lock() of PREEMPT_RT
     RTLOCK_MIGHT_RESCHED = "rtlock_might_resched"  # taking one
 
+
+SLEEPING = {**{name.value: name for name in Sleep}, "__cond_resched": Sleep.COND_RESCHED}
+"""What each function's symbol stands for: a kernel's own cond_resched() ends there (kernel/sched/core.c)."""
 
 RTLOCKS = frozenset({Sleep.SCHEDULE_RTLOCK, Sleep.RTLOCK_MIGHT_RESCHED})
 """What is allowed with bottom halves off, too (kernel/locking/spinlock_rt.c)."""

@@ -10,6 +10,10 @@
 #include <ctxrace/compiler.h>
 #include <ctxrace/macros.h>
 #include <ctxrace/types.h>
+
+#ifdef CTXRACE_TASK_LAYOUT	/* that of objects which were compiled with other headers */
+# include CTXRACE_TASK_LAYOUT
+#else
 #include CTXRACE_ARCH_HEADER(thread_info.h)
 
 struct task_struct {
@@ -25,6 +29,7 @@ struct task_struct {
 
 static_assert(offsetof(struct task_struct, thread_info) == 0);
 static_assert(sizeof(struct task_struct) <= 128);
+#endif
 
 #include CTXRACE_ARCH_HEADER(current.h)
 

@@ -9,13 +9,18 @@
 
 #include <ctxrace/arch/x86/segment.h>
 #include <ctxrace/compiler.h>
+#include <ctxrace/types.h>
+
+#ifndef CTXRACE_NOT_RESCHEDULED	/* PREEMPT_NEED_RESCHED, in a count that has it */
+# define CTXRACE_NOT_RESCHEDULED 0
+#endif
 
 /* Weak, so that every object may bring it. The tool keeps it with the task that runs. */
 __weak __section(".data..percpu") int __preempt_count;
 
 static __always_inline int preempt_count(void)
 {
-	return (int)x86_raw_read_32(&__preempt_count);
+	return (int)((u32)x86_raw_read_32(&__preempt_count) & ~CTXRACE_NOT_RESCHEDULED);
 }
 
 static __always_inline void __preempt_count_add(int value)
