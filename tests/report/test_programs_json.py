@@ -1,0 +1,15 @@
+"""What JSON about BPF programs spells, and how."""
+
+import json
+from dataclasses import replace
+
+from tests.report.test_programs import HOLDS
+
+from ctxrace.report.programs_json import programs_to_json
+
+
+def test_what_a_terminal_would_obey_is_escaped() -> None:
+    name = "\x1b[31m\ufeff\u2028\udcff größer.bpf.o"
+    text = programs_to_json(replace(HOLDS, file=name))
+    assert text.replace("\n", "").isprintable()
+    assert json.loads(text)["file"] == name
