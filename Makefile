@@ -7,7 +7,7 @@ PYTEST_FLAGS ?=
 FUZZ_FLAGS ?=
 KERNELS ?= $(HOME)/.cache/ctxrace-kernels
 
-.PHONY: demo test lint slow kernels golden docs man benchmarks soak fuzz fuzz-bpf bpf-objects mutants clean
+.PHONY: demo test lint slow kernels kernel-tree golden docs man benchmarks soak fuzz fuzz-bpf bpf-objects mutants clean
 
 demo: $(READY)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
@@ -22,6 +22,11 @@ slow: $(READY)
 kernels: $(READY)
 	$(BIN)/python -m tests.kernels.fetch $(KERNELS)
 	CTXRACE_KERNELS=$(KERNELS) $(BIN)/pytest -m kernels $(PYTEST_FLAGS) tests/kernels
+
+# An object of a kernel's build tree: Debian's sources, configured and built for arm64 there, about 2 GB.
+kernel-tree: $(READY)
+	$(BIN)/python -m tests.kernels.fetch_tree $(KERNELS)
+	CTXRACE_KERNELS=$(KERNELS) $(BIN)/pytest -m kernels $(PYTEST_FLAGS) tests/kernels/test_build_tree.py
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks

@@ -19,11 +19,11 @@ _WANTED = (
 
 def fetch(folder: Path) -> None:
     """Put the vmlinux of each wanted kernel into `folder`, unless it is there."""
-    apt = _apt(folder)
+    apt = settings_of_apt(folder)
     subprocess.run(["apt-get", *apt, "-q", "update"], check=True)
-    listed = _output(["apt-cache", *apt, "pkgnames", "linux-image-"]).split()
+    listed = output(["apt-cache", *apt, "pkgnames", "linux-image-"]).split()
     for arch, wanted in _WANTED:
-        names = sorted(filter(wanted.fullmatch, listed), key=_numbers)
+        names = sorted(filter(wanted.fullmatch, listed), key=numbers)
         if not names:
             print(f"no package is called {wanted.pattern}; its kernel has left the archive", file=sys.stderr)
             continue
@@ -37,11 +37,11 @@ def fetch(folder: Path) -> None:
         package.unlink()
 
 
-def _apt(folder: Path) -> list[str]:
+def settings_of_apt(folder: Path) -> list[str]:
     """Return the options that make apt use `folder` alone."""
     for part in ("etc/apt.conf.d", "etc/preferences.d", "lists/partial", "cache/archives/partial"):
         (folder / part).mkdir(parents=True, exist_ok=True)
-    sites = _output(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)"]).splitlines()
+    sites = output(["apt-get", "indextargets", "--format", "$(SITE) $(RELEASE)"]).splitlines()
     debian = [site for site in dict.fromkeys(line.split()[0] for line in sites) if site.endswith("/debian")]
     if not debian:
         sys.exit("apt on this system has no mirror of Debian, from which the kernels come; is this Debian?")
@@ -58,17 +58,19 @@ def _apt(folder: Path) -> list[str]:
     return [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
 
 
-def _numbers(name: str) -> list[int]:
+def numbers(name: str) -> list[int]:
+    """Return the numbers in a package's name, to order by."""
     return [int(digits) for digits in re.findall(r"\d+", name)]
 
 
-def _output(command: list[str]) -> str:
+def output(command: list[str]) -> str:
+    """Return what a command prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _unpack(package: Path, target: Path) -> None:
     """Take the vmlinux out of a package: the largest file of that name, the others are links to it."""
-    listed = _output(["dpkg-deb", "--contents", str(package)]).splitlines()
+    listed = output(["dpkg-deb", "--contents", str(package)]).splitlines()
     member = next(line.split()[5] for line in listed if line[0] == "-" and "/vmlinux" in line)
     partial = target.with_suffix(".partial")
     unpack = ["dpkg-deb", "--fsys-tarfile", str(package)]

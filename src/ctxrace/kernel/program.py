@@ -97,7 +97,7 @@ class Build:
             raise ScenarioError(
                 given, f" is for the headers of C files, and {path} is taken as machine code; leave it out"
             )
-        if self.kernel is not None:
+        if self.kernel is not None and not (self.objects and is_source(path)):
             return self._load_harness(Path(path), change, cache)
         if self._is_linked(Path(path)):
             return self._load_objects(Path(path), change, cache)
@@ -142,7 +142,13 @@ class Build:
             dict(self.stub or ()), dict(self.arg or ()),
         )  # fmt: skip
         boot = Boot(self.cpu or (), self.static_key or (), self.patch or ())
-        made = load_objects(paths, self._target(*paths), sources, boot=boot, cache=cache)
+        if self.kernel is not None and not Path(self.kernel).is_dir():
+            raise ScenarioError(
+                Setting("kernel", self.kernel),
+                " is no build tree, and objects were named; name the directory they were built in, or leave them out",
+            )
+        target = self._target(*(Path(self.kernel or "") / one for one in paths))
+        made = load_objects(paths, target, sources, boot=boot, tree=self.kernel, cache=cache)
         declared = declared_scenario(made.image)
         if made.preemption is not None and not declares_preemption(made.image):
             declared = replace(declared, preemption=made.preemption)
@@ -247,7 +253,7 @@ BUILD = (
     Option("cc", "COMMAND", "the compiler; default: clang from pip", str),
     Option("optimize", "LEVEL", "0, 1, 2, 3, s, z or g; default: 2", _level,
            lambda level: [level.removeprefix("-O")], flag="-O"),
-    Option("kernel", "VMLINUX", "the kernel image that has what FILE leaves undefined", str,
+    Option("kernel", "VMLINUX|DIR", "the kernel image that has what FILE leaves undefined; or a build tree", str,
            in_claims=False, panel=_PANEL),
     Option("cpu", "FEATURE", "a feature of the CPU that the kernel was booted on: lse, erms",
            lambda words: tuple(map(str, words)), list, repeated=True, in_claims=False, panel=_PANEL),

@@ -10,10 +10,10 @@ from ctxrace.kernel.image.task_struct import HEADERS, UNKNOWN, TaskStruct
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.btf import Btf
 from ctxrace.machine.build.cache import digest, opened, store
-from ctxrace.machine.layout import part
+from ctxrace.machine.layout import Layout, part
 from ctxrace.machine.objects.relocatable import ObjectFile
 
-__all__ = ["Tasks", "tasks_of_objects"]
+__all__ = ["Tasks", "tasks_of_layout", "tasks_of_objects"]
 
 _RECORD = b"compiled rcu "  # each file that includes our headers leaves one (ctxrace/scenario.h)
 _READS_CURRENT = 0xD538_4100  # mrs x?, sp_el0
@@ -96,6 +96,11 @@ def tasks_of_objects(objects: Sequence[ObjectFile]) -> Tasks:
     if unknown:
         return Tasks(UNKNOWN, arch)
     return Tasks(known[0] if known else HEADERS, arch, nesting)
+
+
+def tasks_of_layout(layout: Layout, arch: Architecture, name: str) -> Tasks:
+    """Return where tasks have what, whose task_struct is laid out so; name: of the file or tree, for messages."""
+    return Tasks(of_layout(layout, arch, name), arch, part(layout, "rcu_read_lock_nesting") or range(0))
 
 
 def _tasks_of(one: ObjectFile) -> tuple[TaskStruct, range]:

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from ctxrace.core.errors import ImageError, ScenarioError
 from ctxrace.kernel.image.boot import AS_IT_IS, Boot
 from ctxrace.kernel.image.booted_image import BootedImage
+from ctxrace.kernel.image.build_tree import BuildTree
 from ctxrace.kernel.image.linked import Parts, link
-from ctxrace.kernel.image.object_tasks import tasks_of_objects
+from ctxrace.kernel.image.object_tasks import tasks_of_layout, tasks_of_objects
 from ctxrace.kernel.image.written import arguments_file, stubs_file
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.arch import Architecture
@@ -65,45 +66,65 @@ def needs_linking(path: Path, arch: Architecture) -> bool:
 
 
 def load_objects(
-    paths: Sequence[Path], arch: Architecture, sources: Sources, *, boot: Boot = AS_IT_IS, cache: Path | None = None
+    paths: Sequence[Path],
+    arch: Architecture,
+    sources: Sources,
+    *,
+    boot: Boot = AS_IT_IS,
+    tree: str | None = None,
+    cache: Path | None = None,
 ) -> Objects:
-    """Link `paths`, relocatable objects, with what `sources` says and our models. cache: as for `load_harness`.
+    """Link `paths`, relocatable objects, with what `sources` says and our models.
 
-    Raises `CtxraceError`: no such objects, they do not fit together, or something does not compile.
+    tree: the directory in which a kernel was built; then `paths` are relative to it, and the harness has its headers.
+    cache: as for `load_harness`. Raises `CtxraceError`: no such objects, they do not fit together, or something does
+    not compile.
     """
     if arch.name not in _LINKED:
         raise ScenarioError(
             f"{paths[0]} is for {arch.name}: several objects, modules, and objects that leave names undefined are "
             f"linked for {' and '.join(_LINKED)} only; link it with what it needs, and name the executable"
         )
-    objects = [read_object(path, arch) for path in paths]
-    tasks = tasks_of_objects(objects)
     cache = cache or default_cache()
-    compiler = find_compiler(sources.cc, arch, cache=cache)
-    own = find_compiler(None, arch, cache=cache)
-    preemption = _preemption(objects)
+    built = BuildTree(Path(tree), [str(path) for path in paths], arch, sources.cc, cache) if tree is not None else None
+    objects = [read_object(path, arch) for path in (built.objects if built is not None else paths)]
+    tasks = tasks_of_objects(objects) if built is None else tasks_of_layout(built.task_struct, arch, str(built.path))
+    preemption = _preemption(objects) if built is None else built.preemption
     if preemption is Preemption.RT and not tasks.struct.softirq_disable_count:
         raise ImageError(
             f"{paths[0]} was built for PREEMPT_RT, and its debug information has no task_struct with "
             "softirq_disable_cnt; compile it with -g"
         )
-    settings = [*_configured(objects, preemption), *tasks.flags(cache)]
-    plain = [*FLAGS, *MACHINE_FLAGS.get(arch.elf_machine, ()), *arch.c_flags]
-    include = [f"-I{path}" for path in sources.include]
-    messages, harness = "", list[Path]()
-    if sources.harness is not None:
-        options = [*plain, *settings, *include, sources.optimize, *compiler.flags, *sources.flags]
-        built = compiled(sources.harness, compiler, options, cache=cache)
-        messages, harness = built.messages, [built.path]
-    harness += _written(sources, own, [*plain, "-O2"], cache)
-    library = [compiled(model, own, [*plain, "-g0", *settings, *include, "-O2"], cache=cache).path
-               for model in _models(arch)]  # fmt: skip
+    settings = [*_configured(objects, preemption, built), *tasks.flags(cache)]
+    plain = [*FLAGS, *MACHINE_FLAGS.get(arch.elf_machine, ()), *arch.c_flags, "-O2"]
+    ours = [*settings, *(f"-I{path}" for path in sources.include)]
+    own = find_compiler(None, arch, cache=cache)
+    harness, described, messages = _harness(sources, arch, [*plain, *ours], built, cache)
+    harness += _written(sources, own, plain, cache)
+    library = [compiled(model, own, [*plain, "-g0", *ours], cache=cache).path for model in _models(arch)]
+    capabilities = built.capabilities if built is not None else {}
     name = str(sources.harness or paths[0])
-    parts = Parts(arch, harness, objects, library, tasks.struct, boot, name, {}, tuple(sources.include))
+    parts = Parts(
+        arch, harness, objects, library, tasks.struct, boot, name, capabilities, tuple(sources.include)
+    )
     image = link(parts, cache)
     image.starts.update({entry: image.symbols[f"ctxrace_starts_{entry}"].address for entry in sources.arguments})
-    described = f"{compiler.description} {sources.optimize}" if sources.harness is not None else "not known"
     return Objects(image, described, messages, preemption)
+
+
+def _harness(
+    sources: Sources, arch: Architecture, options: Sequence[str], tree: BuildTree | None, cache: Path
+) -> tuple[list[Path], str, str]:
+    """Return the compiled harness, who compiled it, and what that printed."""
+    if sources.harness is None:
+        return [], "not known", ""
+    if tree is not None:
+        path, messages = tree.harness(sources.harness, sources.include[0], sources.flags)
+        return [path], tree.compiler.description, messages
+    compiler = find_compiler(sources.cc, arch, cache=cache)
+    wanted = [*options, sources.optimize, *compiler.flags, *sources.flags]
+    built = compiled(sources.harness, compiler, wanted, cache=cache)
+    return [built.path], f"{compiler.description} {sources.optimize}", built.messages
 
 
 def _models(arch: Architecture) -> list[Path]:
@@ -132,9 +153,12 @@ def _preemption(objects: Sequence[ObjectFile]) -> Preemption | None:
     return next(iter(found), None)
 
 
-def _configured(objects: Sequence[ObjectFile], preemption: Preemption | None) -> list[str]:
+def _configured(
+    objects: Sequence[ObjectFile], preemption: Preemption | None, tree: BuildTree | None
+) -> list[str]:
     """Return the flags that make our headers those of the objects' kernel (ctxrace/config.h)."""
-    rcu = any("__rcu_read_lock" in one.undefined | one.defined for one in objects)
+    called = any("__rcu_read_lock" in one.undefined | one.defined for one in objects)
+    rcu = tree.preemptible_rcu if tree is not None else called
     # Only a kernel with preemption has preemptible RCU (kernel/rcu/Kconfig).
-    preemptible = rcu or preemption is not Preemption.VOLUNTARY
+    preemptible = rcu or tree is None and preemption is not Preemption.VOLUNTARY
     return [f"-DCTXRACE_PREEMPT_RT={int(preemption is Preemption.RT)}", f"-DCTXRACE_PREEMPT_RCU={int(preemptible)}"]
