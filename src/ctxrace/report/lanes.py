@@ -11,15 +11,13 @@ from rich.cells import cell_len
 
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.turn import Turn, TurnKind
-from ctxrace.report.folding import Change, Fold, fold
-from ctxrace.report.layout import clean, cut, cut_front, finish, wrap
-from ctxrace.report.sentences.access import access_phrases, place_name, value_of
+from ctxrace.report.folding import Fold, fold
+from ctxrace.report.layout import clean, cut, finish, wrap
 from ctxrace.report.sentences.context import context_name
 from ctxrace.report.sentences.ending import ending_sentence
-from ctxrace.report.sentences.note import note_phrase
-from ctxrace.report.sentences.summary import stale_phrase
+from ctxrace.report.sentences.event import effects, marks_of, next_context, place_of
+from ctxrace.report.sentences.fold import fold_sentence
 from ctxrace.report.sentences.turn import turn_sentence
-from ctxrace.report.stale import stale_writes
 
 __all__ = ["render_interleaving"]
 
@@ -28,8 +26,6 @@ NARROWEST_ROOM = 24
 NARROWEST_LANE = 9  # "softirq" and a gap
 INDENT = 2  # of an instruction below its C line
 INSTRUCTION = 26  # longer ones do not move the effects of all the others to the right
-FILE = 28
-CHANGES = 3  # places whose values a fold tells
 
 
 def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
@@ -39,36 +35,6 @@ def render_interleaving(interleaving: Interleaving, width: int = 100) -> str:
     width: columns that no line exceeds (at least 40). Returns the text, with a newline at its end.
     """
     return finish(_draw(interleaving, max(width, 40)), width)
-
-
-def _effects(event: Event, marks: Sequence[str]) -> list[str]:
-    """Say what an event did: its accesses, what marks them, then its notes, each in a few words."""
-    return [*access_phrases(event.accesses), *marks, *map(note_phrase, event.notes)]
-
-
-def _fold_sentence(fold: Fold, number: int) -> str:
-    """Say what a fold stands for; `number` is that of its first event."""
-    names = [context_name(name) for name in fold.contexts]
-    by = " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    facts = [_change(change) for change in fold.changes[:CHANGES]]
-    if len(fold.changes) > CHANGES:
-        facts.append(f"{len(fold.changes) - CHANGES} more change")
-    if fold.events:
-        one = f"event {number}"
-        facts.insert(0, one if fold.events == 1 else f"events {number} to {number + fold.events - 1}")
-    sentence = f"{fold.times} more time{'' if fold.times == 1 else 's'} the same by {by}"
-    if fold.tasks:
-        of_them = f"{fold.tasks[0]} to {fold.tasks[-1]}"
-        one_each = fold.times == len(fold.tasks)
-        alike = f"{fold.times} more tasks do the same, {of_them}"
-        sentence = alike if one_each else f"{sentence}, and so on, {of_them}"
-    return clean(f"{sentence}: {'; '.join(facts)}" if facts else sentence)
-
-
-def _change(change: Change) -> str:
-    first, last, low, high = (value_of(change.access, v) for v in (change.first, change.last, change.low, change.high))
-    ends = f"{place_name(change.access)} goes from {first} to {last}"
-    return ends if {low, high} == {first, last} else f"{ends}, within {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +91,7 @@ class _Lanes:
     def place(self, event: Event) -> list[str]:
         """Where an event is, in its lane: file, line and text, in at most two lines."""
         start = self.start(event.context)
-        where, text = _place(event)
+        where, text = place_of(event)
         one_line = f"{where}  {text}".rstrip()
         if cell_len(one_line) <= self.width - start:
             return list(_indented([one_line], start))
@@ -137,14 +103,14 @@ class _Lanes:
         start = self.start(event.context) + INDENT
         room = self.width - start
         label = f"{context_name(event.context)}: " if self.named else ""
-        instruction, effects = label + clean(event.instruction), _effects(event, marks)
+        instruction, did = label + clean(event.instruction), effects(event, marks)
         line = instruction + " " * max(len(label) + self.instruction - cell_len(instruction), 0)
-        together = f"{line}  {'; '.join(effects)}"
+        together = f"{line}  {'; '.join(did)}"
         if cell_len(together.rstrip()) <= room:
             lines = [together]
         else:
-            whole = "; ".join(effects)
-            parts = [whole] if cell_len(whole) <= room - 4 else effects
+            whole = "; ".join(did)
+            parts = [whole] if cell_len(whole) <= room - 4 else did
             apart = [line for part in parts for line in wrap(part, room - 4, "  ")]
             lines = [*wrap(instruction, room, "  "), *(f"    {line}" for line in apart)]
         body = list(_indented(lines, start))
@@ -165,45 +131,26 @@ def _draw(interleaving: Interleaving, width: int) -> Iterator[str]:
     lanes = _Lanes.of(interleaving, parts, width)
     yield lanes.header()
     number, known = 0, ("", "")
-    marks: dict[int, list[str]] = {}
-    for stale in stale_writes(interleaving):
-        marks.setdefault(stale.event, []).append(stale_phrase(stale))
+    marks = marks_of(interleaving)
     for index, part in enumerate(parts):
         if isinstance(part, Event):
             number += 1
-            place = _place(part)
+            place = place_of(part)
             if place != known:
                 yield from lanes.place(part)
             yield from lanes.event(number, part, marks.get(number, ()))
             known = place
             continue
         if isinstance(part, Fold):
-            yield from lanes.turn(_fold_sentence(part, number + 1))
+            yield from lanes.turn(fold_sentence(part, number + 1))
             number += part.events
         else:
             yield from lanes.turn(
-                turn_sentence(part, _next_context(parts, index) if part.kind is TurnKind.RETURN else "")
+                turn_sentence(part, next_context(parts, index) if part.kind is TurnKind.RETURN else "")
             )
         known = ("", "")  # a context that comes back in the middle of a line shows that line again
     for sentence in dict.fromkeys(map(ending_sentence, interleaving.endings)):
         yield from wrap(f"=> {sentence}", width, "   ")
-
-
-def _next_context(parts: Sequence[Event | Turn | Fold], index: int) -> str:
-    """Who goes on after a return is known only where the next row is one of its events."""
-    following = parts[index + 1] if index + 1 < len(parts) else None
-    row = following.rows[0] if isinstance(following, Fold) else following
-    return row.context if isinstance(row, Event) else ""
-
-
-def _place(event: Event) -> tuple[str, str]:
-    """Say where an event is and what stands there: the C line, or at least the function."""
-    function = f"in {clean(event.function)}" if event.function else ""
-    if event.source is None:
-        return function, ""
-    file = clean(event.source.file)
-    name = file.rpartition("/")[2] or file  # directories push the code aside; JSON has them
-    return f"{cut_front(name, FILE)}:{event.source.line}", clean(event.source.text) or function
 
 
 def _indented(lines: Iterable[str], start: int) -> Iterator[str]:

@@ -9,7 +9,7 @@ from ctxrace.report.heading import interrupts_of, rcu_of, tasks_of
 from ctxrace.report.layout import clean, columns, cut, finish, listed, typed, wrap
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 
-__all__ = ["render_table"]
+__all__ = ["cell_text", "render_table", "row_labels", "table_answer", "table_remarks"]
 
 WIDTH = 100
 LABEL = 34
@@ -30,10 +30,10 @@ def render_table(results: Sequence[Result], noun: str = "guard", hint: str = "",
 
 
 def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[str]) -> Iterator[str]:
-    yield _answer(results, noun, missing)
+    yield table_answer(results, noun, missing)
     if not results:
         return
-    facts, labels = _labels(results, noun)
+    facts, labels = row_labels(results, noun)
     if facts:
         yield from wrap(", ".join(facts), WIDTH, "    ")
     blocks, legend = _blocks(results, labels)
@@ -41,7 +41,7 @@ def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[st
         yield ""
         yield from block
     violated = [result for result in results if result.outcome is Outcome.VIOLATED]
-    remarks = list(_remarks(results))
+    remarks = list(table_remarks(results))
     if violated:
         remarks.append(legend)
     if remarks:
@@ -52,7 +52,7 @@ def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[st
         yield from typed(f"interleavings: {command}", WIDTH)
 
 
-def _answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str:
+def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str:
     verdicts = [verdict for result in results for verdict in result.verdicts]
     if not verdicts:
         return f"nothing was checked{': no case was begun' if missing else ''}"
@@ -74,7 +74,7 @@ def _answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str
     return next((wording for wording in wordings if cell_len(wording) <= WIDTH), wordings[-1])
 
 
-def _labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[str]]]:
+def row_labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[str]]]:
     """Tell what all results share, and label the rows (after a heading) by case, preemption and what differs."""
     kinds: dict[str, list[str]] = {
         "arch": [result.setup.arch for result in results],
@@ -124,14 +124,14 @@ def _block(results: Sequence[Result], labels: list[list[str]], kinds: Sequence[s
 
 
 def _long(verdicts: Sequence[Verdict]) -> str:
-    return _cell(verdicts, "VIOLATED ({} sw, {} ev)")
+    return cell_text(verdicts, "VIOLATED ({} sw, {} ev)")
 
 
 def _short(verdicts: Sequence[Verdict]) -> str:
-    return _cell(verdicts, "VIOLATED {}/{}")
+    return cell_text(verdicts, "VIOLATED {}/{}")
 
 
-def _cell(verdicts: Sequence[Verdict], violated: str) -> str:
+def cell_text(verdicts: Sequence[Verdict], violated: str) -> str:
     """Say the worst of the verdicts; of several violated ones the length of the shortest run."""
     outcomes = {verdict.outcome for verdict in verdicts}
     if Outcome.VIOLATED in outcomes:
@@ -143,7 +143,7 @@ def _cell(verdicts: Sequence[Verdict], violated: str) -> str:
     return str(Outcome.HOLDS) if outcomes else "-"
 
 
-def _remarks(results: Sequence[Result]) -> Iterator[str]:
+def table_remarks(results: Sequence[Result]) -> Iterator[str]:
     """Tell each reason and note once, with the results that it is about unless it is about all."""
     about: dict[str, list[str]] = {}
     for result in results:

@@ -25,7 +25,8 @@ from ctxrace.report.overview import render_table
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 from ctxrace.report.sentences.summary import summary
 
-__all__ = ["print_report", "render_interleaving", "render_result", "render_table"]
+__all__ = ["Violation", "answer", "in_short", "opening", "print_report", "remarks", "render_interleaving",
+           "render_result", "render_table", "replay_parts", "violations"]  # fmt: skip
 
 WIDTH = 100
 NARROWEST = 60
@@ -64,7 +65,7 @@ def print_report(text: str, console: Console) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Story:
+class Violation:
     """One run and every verdict that it shows."""
 
     interleaving: Interleaving
@@ -72,30 +73,35 @@ class _Story:
 
 
 def _lines(result: Result, width: int) -> Iterator[str]:
-    yield _answer(result, width)
+    yield answer(result, width)
     yield from wrap(scenario_of(result.setup), width, "    ")
     if result.verdicts:
         yield ""
         yield from _verdicts(result.judged, width)
-    remarks = [
-        *(f"{it.outcome}: {it.property}: {reason_sentence(it.reason)}" for it in result.judged if it.reason),
-        *(f"note: {remark_sentence(note)}" for note in dict.fromkeys(result.notes)),
-        *filter(None, [never_executed(result.coverage)]),
-    ]
-    if remarks:
+    said = remarks(result)
+    if said:
         yield ""
-    for remark in remarks:
+    for remark in said:
         yield from wrap(remark, width, "    ")
-    for story in _stories(result.verdicts):
+    for violation in violations(result.verdicts):
         yield ""
-        yield from _story(story, result.replay, width)
+        yield from _told(violation, result.replay, width)
     if result.command:
         yield ""
         yield from typed(f"again: {result.command}", width)
 
 
-def _answer(result: Result, width: int) -> str:
-    """Choose the most telling of several wordings that fits into one line."""
+def remarks(result: Result) -> list[str]:
+    """Return why verdicts are incomplete, and what a reader must know besides."""
+    return [
+        *(f"{it.outcome}: {it.property}: {reason_sentence(it.reason)}" for it in result.judged if it.reason),
+        *(f"note: {remark_sentence(note)}" for note in dict.fromkeys(result.notes)),
+        *filter(None, [never_executed(result.coverage)]),
+    ]
+
+
+def answer(result: Result, width: int) -> str:
+    """Return the most telling of several wordings that fits into one line of `width` columns."""
     case = clean(result.case)
     worst_first = (Outcome.VIOLATED, Outcome.INCOMPLETE, Outcome.HOLDS)
     groups = {worst: group for worst in worst_first if (group := [v for v in result.verdicts if v.outcome is worst])}
@@ -157,29 +163,43 @@ def _verdicts(verdicts: Sequence[Verdict], width: int) -> list[str]:
     return [f"  {line}" for line in columns(rows_of_two)]
 
 
-def _stories(verdicts: Sequence[Verdict]) -> list[_Story]:
+def violations(verdicts: Sequence[Verdict]) -> list[Violation]:
     """Gather the verdicts that one and the same run decides: it is shown once."""
     shared: dict[tuple[object, ...], list[tuple[Verdict, Interleaving]]] = {}
     for verdict in verdicts:
         if (run := verdict.interleaving) is not None and verdict.outcome is Outcome.VIOLATED:
             shared.setdefault((run.contexts, run.rows), []).append((verdict, run))
-    stories = []
+    found = []
     for group in shared.values():
         runs = [run for _, run in group]
         endings = tuple(dict.fromkeys(ending for run in runs for ending in run.endings))
-        stories.append(_Story(replace(runs[0], endings=endings), tuple(verdict for verdict, _ in group)))
-    return stories
+        found.append(Violation(replace(runs[0], endings=endings), tuple(verdict for verdict, _ in group)))
+    return found
 
 
-def _story(story: _Story, replay: str, width: int) -> Iterator[str]:
-    run = story.interleaving
-    title = f"violated: {listed([str(verdict.property) for verdict in story.verdicts])} ({run.length})"
-    yield from wrap(title, width, "    ")
-    for verdict in story.verdicts:
+def opening(violation: Violation) -> tuple[str, list[str]]:
+    """Return the title of a violation, and what is said above its interleaving: what must hold, and what goes wrong."""
+    verdicts, run = violation.verdicts, violation.interleaving
+    title = f"violated: {listed([str(verdict.property) for verdict in verdicts])} ({run.length})"
+    lines = []
+    for verdict in verdicts:
         if verdict.property.sentence:
-            about = f"{verdict.property}: " if len(story.verdicts) > 1 else ""
-            yield from wrap(f"must hold: {about}{verdict.property.sentence}", width, "    ")
-    yield from _in_short(run, width)
+            about = f"{verdict.property}: " if len(verdicts) > 1 else ""
+            lines.append(f"must hold: {about}{verdict.property.sentence}")
+    return title, [*lines, *in_short(run)]
+
+
+def in_short(run: Interleaving) -> list[str]:
+    """Return what goes wrong, and how it comes about."""
+    what, how = summary(run)
+    return [*([f"in short: {what}"] if what else []), *([f"how: {how}"] if how else [])]
+
+
+def _told(violation: Violation, replay: str, width: int) -> Iterator[str]:
+    run = violation.interleaving
+    title, lines = opening(violation)
+    for line in (title, *lines):
+        yield from wrap(line, width, "    ")
     yield ""
     yield from render_interleaving(run, width).splitlines()
     for ending in run.endings:
@@ -191,20 +211,15 @@ def _story(story: _Story, replay: str, width: int) -> Iterator[str]:
         yield from _replay(replay, run.schedule, width)
 
 
-def _in_short(run: Interleaving, width: int) -> Iterator[str]:
-    """Yield what goes wrong, and how it comes about."""
-    what, how = summary(run)
-    if what:
-        yield from wrap(f"in short: {what}", width, "    ")
-    if how:
-        yield from wrap(f"how: {how}", width, "    ")
+def replay_parts(command: str, schedule: str) -> tuple[str, str, str]:
+    """Return the command that replays `schedule`: its beginning, the option, and the flags for the compiler."""
+    words = SHELL_WORD.findall(command)
+    end = words.index("--") if "--" in words else len(words)
+    return " ".join(words[:end]), f"--schedule {shlex.quote(schedule)}", " ".join(words[end:])
 
 
 def _replay(command: str, schedule: str, width: int) -> Iterator[str]:
-    words = SHELL_WORD.findall(command)
-    end = words.index("--") if "--" in words else len(words)  # what follows is for the compiler
-    command, flags = " ".join(words[:end]), " ".join(words[end:])
-    option = f"--schedule {shlex.quote(schedule)}"
+    command, option, flags = replay_parts(command, schedule)
     whole = f"replay: {command} {option} {flags}".rstrip()
     if cell_len(whole) <= width:
         yield whole
