@@ -40,6 +40,8 @@ LIBRARIES = {
     "pytest": {"pytest_plugin.py"},
     "typer": {"cli"},
     "rich": {"cli", "report"},
+    "jinja2": {"report/page/render.py"},
+    "markupsafe": {"report/page/render.py", "report/page/svg.py"},
 }
 """Where each library may be imported: a file, or a whole package. Any other library: nowhere."""
 

@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, ClassVar
 
 import typer
@@ -12,7 +13,17 @@ from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
-from ctxrace.cli.output import deliver, exit_status, explain, report_width, results_as, unfinished, write
+from ctxrace.cli.output import (
+    deliver,
+    exit_status,
+    explain,
+    first_run,
+    report_width,
+    results_as,
+    unfinished,
+    write,
+    write_pages,
+)
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.cli.verbs import Verb, Verbs
@@ -24,6 +35,7 @@ from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.report.formats.render import Format
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
+from ctxrace.report.page.results import page_of_results
 from ctxrace.report.text import render_result, render_table
 
 __all__ = ["app"]
@@ -101,6 +113,12 @@ def bpf(
             else f"below, and with {shlex.join(['ctxrace', *opt.without(context.obj, opt.OUTPUT)])} --guard NAME"
         )
         write(_report(chosen, whole, results, hint), output)
+    begun = {result.command for result in results}
+    missing = [case.label for case in [*chosen, *whole] if case.command not in begun]
+    system = {case.command for case in whole}
+    notes = _SYSTEM_REMARKS if whole else ()
+    page = partial(page_of_results, results, missing=missing, brief=system, notes=notes)
+    write_pages(output, page, first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
 

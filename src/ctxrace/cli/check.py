@@ -6,11 +6,9 @@ from typing import Annotated
 import typer
 
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import exit_status, print_result, write
+from ctxrace.cli.output import exit_status, print_result
 from ctxrace.cli.progress import searching
 from ctxrace.kernel.check import check as decide
-from ctxrace.report.coverage import coverage_listing
-from ctxrace.report.text import WIDTH
 
 __all__ = ["check"]
 
@@ -41,7 +39,5 @@ def check(
         expect = shown.expect if shown else None
         result = decide(program, scenario, limits=limits, progress=shown, command=command, replay=again, expect=expect)
     result = result.strictly() if strict else result
-    print_result(result, output, mail=mail)
-    if coverage and not output.json and not output.quiet:
-        write("\n" + "".join(f"{line}\n" for line in coverage_listing(result.coverage, WIDTH)), output)
+    print_result(result, output, mail=mail, coverage=coverage)
     raise typer.Exit(exit_status([result]))

@@ -8,12 +8,13 @@ from pathlib import Path
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
-from ctxrace.cli.output import Output, report_width, write
+from ctxrace.cli.output import Output, report_width, write, write_pages
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
+from ctxrace.report.page.claim import page_of_claim
 
 __all__ = ["replay_claim"]
 
@@ -44,6 +45,7 @@ def replay_claim(
         sys.stdout.write(render_claim_mail(result))
     else:
         write(render_claim(result, report_width()), output)
+    write_pages(output, lambda: page_of_claim(result), result.outcome_interleaving or result.interleaving)
     return result.status
 
 

@@ -7,13 +7,14 @@ import typer
 from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import deliver, exit_status, explain, results_as, unfinished, write
+from ctxrace.cli.output import deliver, exit_status, explain, first_run, results_as, unfinished, write, write_pages
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.kernel.program import Build
 from ctxrace.report.formats.render import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.models import render_models
+from ctxrace.report.page.results import page_of_results
 
 __all__ = ["CORNER", "REMARKS", "TITLE", "models"]
 
@@ -51,5 +52,7 @@ def models(
         deliver(results_as(output.format, results, not_searched(list(keys), results)), output)
     else:
         write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)), output)
+    missing = [case.label for case in keys if case.command not in {result.command for result in results}]
+    write_pages(output, lambda: page_of_results(results, missing=missing), first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(keys)))

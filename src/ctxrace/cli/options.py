@@ -29,7 +29,7 @@ from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.formats.render import Format
 
 __all__ = ["DEFAULT_MAX_STATES", "Bounds", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
-           "LimitOptions", "OutputOptions", "ResultsOptions", "Strict", "announced", "bounds_of", "compiled", "flag",
+           "LimitOptions", "PagesOptions", "ResultsOptions", "Strict", "announced", "bounds_of", "compiled", "flag",
            "with_groups", "without"]  # fmt: skip
 
 
@@ -194,14 +194,17 @@ def writable(text: str, setting: Setting) -> str:
     return text
 
 
-def _file(text: str) -> str:
-    return writable(text, Setting("output", text))
+def _file(option: str) -> Callable[[str], str]:
+    return lambda text: writable(text, Setting(option, text))
 
 
 def _output(given: Mapping[str, Any]) -> Output:
     output = Output(**_read(OUTPUT, given))
     if output.json and output.format is not Format.TEXT:
         raise ScenarioError(Setting("format", str(output.format)), " and JSON are two formats; leave one of them out")
+    named = [file for file in (output.file, output.html, output.svg) if file]
+    if len({os.path.realpath(file) for file in named}) < len(named):
+        raise ScenarioError(f"two of --output, --html and --svg name the file {named[-1]}; give each its own")
     return output
 
 
@@ -211,7 +214,9 @@ OUTPUT = (
     Option("verbose", "", "say on standard error what it took, and where an internal error happened", bool),
     Option("color", "WHEN", "auto (on a terminal without NO_COLOR), always or never", _color),
     Option("format", "NAME", "text (default), or for machines: " + ", ".join(list(Format)[1:]), _format),
-    Option("output", "FILE", "write the report to FILE, whole or not at all", _file, field="file"),
+    Option("output", "FILE", "write the report to FILE, whole or not at all", _file("output"), field="file"),
+    Option("html", "FILE", "also write a page to FILE: interleavings to step through, coverage", _file("html")),
+    Option("svg", "FILE", "also draw the lanes of the first interleaving to FILE", _file("svg")),
 )
 """The options of `Output`."""
 STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
@@ -222,7 +227,8 @@ ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT, *REQUEST)
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
 BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**_read(BUILD, given)))
 RESULTS_GROUP = Group("Output", OUTPUT, _output)
-OUTPUT_GROUP = RESULTS_GROUP.but("format", "output")
+PAGES_GROUP = RESULTS_GROUP.but("format", "output")
+OUTPUT_GROUP = PAGES_GROUP.but("html", "svg")
 CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER, given)).but("rcu")
 """The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
 
@@ -232,7 +238,7 @@ CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
 LimitOptions = Annotated[Limits, Group("Limits", LIMITS, bounds_of)]
 Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
 Strict = Annotated[bool, Group("Limits", (STRICT,), lambda given: bool(given.get("strict")))]
-OutputOptions = Annotated[Output, OUTPUT_GROUP]
+PagesOptions = Annotated[Output, PAGES_GROUP]
 ResultsOptions = Annotated[Output, RESULTS_GROUP]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]

@@ -6,7 +6,7 @@ import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from importlib.metadata import version
@@ -17,16 +17,20 @@ from rich.console import Console
 
 from ctxrace.cli.status import Status, say, status_of
 from ctxrace.core.errors import OutputError, ScenarioError
+from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.report.coverage import coverage_listing
 from ctxrace.report.formats.render import Format, render
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
 from ctxrace.report.mail import render_result_mail
+from ctxrace.report.page.parts import Page
+from ctxrace.report.page.results import page_of_results
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
-__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "print_result", "replace_file",
-           "report_width", "results_as", "tests_as", "unfinished", "write"]  # fmt: skip
+__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "first_run", "print_result", "replace_file",
+           "report_width", "results_as", "tests_as", "unfinished", "write", "write_pages"]  # fmt: skip
 
 
 _WIDEST = 200  # columns of a report
@@ -46,6 +50,7 @@ class Output(NamedTuple):
 
     quiet: only the answer, which is its first line. verbose: say on standard error what it took.
     format: for machines, or text. file: where it is written instead of standard output; empty: it is not.
+    html, svg: where a page, and a picture of the first interleaving, are written besides; empty: they are not.
     """
 
     json: bool = False
@@ -54,6 +59,8 @@ class Output(NamedTuple):
     color: Color = Color.AUTO
     format: Format = Format.TEXT
     file: str = ""
+    html: str = ""
+    svg: str = ""
 
 
 PLAIN = Output()
@@ -70,8 +77,11 @@ def write(text: str, output: Output = PLAIN) -> None:
     print_report(_answer(text) if output.quiet else text, console)
 
 
-def print_result(result: Result, output: Output, *, mail: bool = False) -> None:
-    """Print one result on standard output; mail: as text for a mail or a commit message."""
+def print_result(result: Result, output: Output, *, mail: bool = False, coverage: bool = False) -> None:
+    """Print one result on standard output; mail: as text for a mail or a commit message.
+
+    coverage: with the lines that were executed, in text.
+    """
     if mail and (output.json or output.format is not Format.TEXT):
         raise ScenarioError("--mail is a form of its own; leave out --json and --format")
     if output.json:
@@ -81,8 +91,30 @@ def print_result(result: Result, output: Output, *, mail: bool = False) -> None:
     elif mail:
         deliver(render_result_mail(result), output)
     else:
-        write(render_result(result, report_width()), output)
+        lines = ["", *coverage_listing(result.coverage, report_width())] if coverage and not output.quiet else []
+        write(render_result(result, report_width()) + "".join(f"{line}\n" for line in lines), output)
+    write_pages(output, lambda: page_of_results([result]), first_run([result]))
     explain([result], output)
+
+
+def write_pages(output: Output, page: Callable[[], Page], run: Interleaving | None) -> None:
+    """Write the page and the picture that `output` asks for; run: what is drawn, None where there is nothing."""
+    if output.html:
+        from ctxrace.report.page.render import render_page  # takes a while, and few ask for it
+
+        _deliver_to(Path(output.html), render_page(page(), version("ctxrace")))
+    if output.svg and run is None:
+        say(f"ctxrace: there is no interleaving, so that nothing is drawn to {output.svg}\n")
+    elif output.svg and run is not None:
+        from ctxrace.report.page.svg import render_svg
+
+        _deliver_to(Path(output.svg), render_svg(run))
+
+
+def first_run(results: Sequence[Result]) -> Interleaving | None:
+    """Return the first interleaving of `results`; None where nothing is violated."""
+    verdicts = [verdict for result in results for verdict in result.verdicts]
+    return next((verdict.interleaving for verdict in verdicts if verdict.interleaving is not None), None)
 
 
 def results_as(format: Format, results: Sequence[Result], missing: Sequence[str] = ()) -> str:
@@ -104,10 +136,13 @@ def deliver(text: str, output: Output) -> None:
 
     Raises `OutputError` if that cannot be; then the file is as it was.
     """
-    if not output.file:
+    if output.file:
+        _deliver_to(Path(output.file), text)
+    else:
         sys.stdout.write(text)
-        return
-    path = Path(output.file)
+
+
+def _deliver_to(path: Path, text: str) -> None:
     try:
         if path.exists() and not path.is_file():  # a terminal, a pipe: nothing in it can be destroyed
             path.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -52,7 +52,7 @@ def check_programs(
     pairs: Annotated[bool, PAIRS_GROUP],
     limits: Annotated[Limits, LIMITS_GROUP],
     jobs: opt.Jobs,
-    output: Annotated[Output, opt.RESULTS_GROUP.but("format", "verbose")],
+    output: Annotated[Output, opt.RESULTS_GROUP.but("format", "verbose", "html", "svg")],
 ) -> None:
     """Decide what the programs of a BPF object do to one another on a CPU.
 

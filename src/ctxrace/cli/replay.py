@@ -13,7 +13,7 @@ from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import caller_of
 from ctxrace.cli.claim import replay_claim
-from ctxrace.cli.output import deliver, report_width, write
+from ctxrace.cli.output import deliver, report_width, write, write_pages
 from ctxrace.cli.status import Status
 from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
@@ -21,12 +21,14 @@ from ctxrace.core.schedule import Schedule
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.replay import replay as run_again
 from ctxrace.report.json import replay_to_json
+from ctxrace.report.layout import wrap
 from ctxrace.report.mail import render_interleaving_mail
-from ctxrace.report.text import render_interleaving
+from ctxrace.report.page.results import page_of_run
+from ctxrace.report.text import in_short, render_interleaving
 
 __all__ = ["replay"]
 
-_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "json", "quiet", "verbose", "color")
+_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "json", "quiet", "verbose", "color", "html", "svg")
 _OF_CLAIMS = ("guard", "max_states", "engine", "trust")
 
 
@@ -38,7 +40,7 @@ def replay(
     caller: opt.CallerOptions,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
-    output: opt.OutputOptions,
+    output: opt.PagesOptions,
     schedule: Annotated[
         str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
     ] = None,
@@ -77,12 +79,17 @@ def replay(
         sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
         raise typer.Exit
     run, broken = run_again(program, Schedule.parse(schedule), scenario)
+    answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
     if output.json:
         deliver(replay_to_json(program.name, run, broken), output)
-        raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
-    answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
-    drawn = render_interleaving_mail(run) if mail else render_interleaving(run, report_width())
-    write(f"{answer}\n\n{drawn}", output)
+    elif mail:
+        deliver(f"{answer}\n\n{render_interleaving_mail(run)}", output)
+    else:
+        lines = [line for said in in_short(run) for line in wrap(said, report_width(), "    ")]
+        drawn = "".join(f"{line}\n" for line in [answer, *lines, ""]) + render_interleaving(run, report_width())
+        write(drawn, output)
+    again = shlex.join(["ctxrace", *opt.without(context.obj, opt.OUTPUT)])
+    write_pages(output, lambda: page_of_run(run, broken, program.name, again), run)
     raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
 
 

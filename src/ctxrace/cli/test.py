@@ -37,7 +37,7 @@ def test(
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    output: Annotated[Output, opt.RESULTS_GROUP.but("verbose")],
+    output: Annotated[Output, opt.RESULTS_GROUP.but("verbose", "html", "svg")],
     update: Annotated[
         bool, typer.Option("--update", help="let CTXRACE_EXPECT in the C files say what was found")
     ] = False,

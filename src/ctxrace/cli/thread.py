@@ -8,8 +8,9 @@ import typer
 from ctxrace.bpf.thread.decide import decide_thread
 from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import write
+from ctxrace.cli.output import write, write_pages
 from ctxrace.cli.progress import searching
+from ctxrace.report.page.thread import page_of_thread
 from ctxrace.report.thread import render_thread, thread_to_json
 
 __all__ = ["claims"]
@@ -19,7 +20,7 @@ __all__ = ["claims"]
 def claims(
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
-    output: opt.OutputOptions,
+    output: opt.PagesOptions,
     mail: Annotated[bool, typer.Option("--mail", help="draw the interleavings, too, for a mail")] = False,
 ) -> None:
     """Check the statements of the thread about BPF's recursion guard, each with the command that shows it.
@@ -32,6 +33,8 @@ def claims(
         sys.stdout.write(thread_to_json(statements))
     else:
         write(render_thread(statements, REMARKS, drawn=mail), output)
+    runs = (fact.interleaving for statement in statements for fact in statement.facts)
+    write_pages(output, lambda: page_of_thread(statements, REMARKS), next(filter(None, runs), None))
     facts = [fact for statement in statements for fact in statement.facts]
     unlike, incomplete = any(fact.unlike for fact in facts), any(fact.incomplete for fact in facts)
     raise typer.Exit(1 if unlike else 3 if incomplete else 0)

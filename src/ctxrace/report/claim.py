@@ -22,7 +22,8 @@ from ctxrace.report.sentences.claim import (
 from ctxrace.report.sentences.context import context_name
 from ctxrace.report.sentences.turn import turn_sentence
 
-__all__ = ["SCHEMA", "claim_to_json", "render_claim", "render_claim_mail"]
+__all__ = ["SCHEMA", "claim_answer", "claim_notes", "claim_outcome", "claim_there", "claim_to_json", "render_claim",
+           "render_claim_mail"]  # fmt: skip
 
 SCHEMA = "ctxrace-claim/2"
 WIDTH = 100
@@ -47,7 +48,7 @@ def render_claim_mail(result: ClaimResult) -> str:
         label = f"{finding.label}. " if finding.label else ""
         lines += textwrap.wrap(f"{label}{finding.text}", MAIL, initial_indent="> ", subsequent_indent=">    ")
         lines += [*_mail(_sentence(finding_phrase(finding))), ""]
-    lines += _mail(_sentence(_answer(result)))
+    lines += _mail(_sentence(claim_answer(result)))
     lines += [line for reason in result.reasons[1:] for line in _mail(_sentence(why_sentence(reason), named))]
     if result.answer is not Answer.CONFIRMED:
         lines += ["", *_mail("There:")]
@@ -56,12 +57,12 @@ def render_claim_mail(result: ClaimResult) -> str:
         lines += _mail("; ".join(map(memory_phrase, result.memory)), "  ") if result.memory else []
     run = result.interleaving if result.answer is Answer.CONFIRMED else result.outcome_interleaving
     if result.outcome is not None:
-        lines += ["", *_mail(_sentence(_outcome(result)))]
+        lines += ["", *_mail(_sentence(claim_outcome(result)))]
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
         lines += [line for row in run for line in _mail(_row(row), "  ")]
     lines += ["", *_mail(f"({result.setup.case}, {scenario_of(result.setup)})")]
-    notes = list(_notes(result))
+    notes = list(claim_notes(result))
     lines += _mail(f"({_sentence('; '.join(notes))})") if notes else []
     if result.command:
         lines += ["", *(ascii_only(line) for line in typed(result.command, MAIL))]
@@ -112,16 +113,16 @@ def claim_to_json(result: ClaimResult) -> str:
             None if result.outcome_interleaving is None else interleaving_facts(result.outcome_interleaving)
         ),
         "shortest": result.shortest,
-        "notes": list(_notes(result)),
+        "notes": list(claim_notes(result)),
         "command": result.command,
     }
     return json_text(facts)
 
 
 def _lines(result: ClaimResult, width: int) -> Iterator[str]:
-    yield from wrap(f"{clean(result.file)}: {_answer(result)}", width, "    ")
+    yield from wrap(f"{clean(result.file)}: {claim_answer(result)}", width, "    ")
     yield from wrap(f"{result.setup.case}, {scenario_of(result.setup)}", width, "    ")
-    for note in _notes(result):
+    for note in claim_notes(result):
         yield from wrap(f"note: {note}", width, "    ")
     yield ""
     rows = [(f"{f.label}." if f.label else "", clean(f.text)) for f in result.findings]
@@ -140,10 +141,10 @@ def _lines(result: ClaimResult, width: int) -> Iterator[str]:
         yield from render_interleaving(result.interleaving, width).splitlines()
     if result.answer is not Answer.CONFIRMED:
         yield ""
-        yield from _there(result, width)
+        yield from claim_there(result, width)
     if result.outcome is not None:
         yield ""
-        yield from wrap(_outcome(result), width, "    ")
+        yield from wrap(claim_outcome(result), width, "    ")
         if result.outcome_interleaving is not None:
             yield ""
             yield from render_interleaving(result.outcome_interleaving, width).splitlines()
@@ -152,7 +153,8 @@ def _lines(result: ClaimResult, width: int) -> Iterator[str]:
         yield from typed(f"again: {result.command}", width)
 
 
-def _there(result: ClaimResult, width: int) -> Iterator[str]:
+def claim_there(result: ClaimResult, width: int) -> Iterator[str]:
+    """Yield where each context is after the longest beginning, and why nothing else is possible."""
     yield "there:"
     for stands in result.standing:
         yield from _indented(f"{standing_name(stands)} {standing_place(stands)}", "  ", width)
@@ -168,7 +170,8 @@ def _indented(text: str, indent: str, width: int) -> Iterator[str]:
     return (indent + line for line in wrap(text, width - len(indent), "    "))
 
 
-def _answer(result: ClaimResult) -> str:
+def claim_answer(result: ClaimResult) -> str:
+    """Return the answer, with the size of what shows it."""
     if result.answer is Answer.CONFIRMED:
         run = result.interleaving
         length = run.length if run else "nothing happens"
@@ -200,7 +203,7 @@ def _proved(result: ClaimResult, found: dict[OutcomeFound, str]) -> str:
     return f"{found[result.outcome]} ({run.length if run else _states(result.outcome_states)})"
 
 
-def _notes(result: ClaimResult) -> Iterator[str]:
+def claim_notes(result: ClaimResult) -> Iterator[str]:
     """Yield what a reader must know besides."""
     if not result.shortest:
         yield "the execution may not be the shortest"
@@ -222,7 +225,8 @@ def _states(number: int) -> str:
     return f"{number:,} state{'' if number == 1 else 's'}"
 
 
-def _outcome(result: ClaimResult) -> str:
+def claim_outcome(result: ClaimResult) -> str:
+    """Return what is found of the outcome."""
     number = result.outcome_transitions
     size = f"{_states(result.outcome_states)}, {number:,} transition{'' if number == 1 else 's'}"
     match result.outcome:

@@ -11,7 +11,7 @@ from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.sentences.reason import reason_sentence
 from ctxrace.report.sentences.statement import decision_phrase, evidence_phrase, missing_phrase
 
-__all__ = ["SCHEMA", "render_thread", "thread_to_json"]
+__all__ = ["SCHEMA", "render_thread", "thread_answer", "thread_to_json"]
 
 SCHEMA = "ctxrace-thread/2"
 WIDTH = 72
@@ -68,6 +68,11 @@ def _fact_as_json(fact: Fact) -> dict[str, object]:
 
 
 def _opening(statements: Sequence[Statement]) -> Iterator[str]:
+    yield from textwrap.wrap(thread_answer(statements), WIDTH)
+
+
+def thread_answer(statements: Sequence[Statement]) -> str:
+    """Return how many statements and facts there are, and how many are not as expected."""
     facts = [fact for statement in statements for fact in statement.facts]
     numbers = {
         "not as expected, marked !!": sum(fact.unlike for fact in facts),
@@ -76,7 +81,7 @@ def _opening(statements: Sequence[Statement]) -> Iterator[str]:
     parts = [f"{number} {what}" for what, number in numbers.items() if number] or ["all as stated after =>"]
     missing = sum(bool(fact.missing_compiler) for fact in facts)
     parts += [f"{missing} not asked here"] if missing else []
-    yield from textwrap.wrap(f"{len(statements)} statements, {len(facts)} facts: {'; '.join(parts)}", WIDTH)
+    return f"{len(statements)} statements, {len(facts)} facts: {'; '.join(parts)}"
 
 
 def _statement(statement: Statement, *, drawn: bool) -> Iterator[str]:

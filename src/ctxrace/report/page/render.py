@@ -10,7 +10,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from ctxrace.core.interleaving import Event, Interleaving
@@ -34,14 +34,9 @@ def render_page(page: Page, version: str) -> str:
     of it alone. The page's own policy allows this one script and this one style sheet, and nothing from elsewhere.
     """
     style, script = _file("page.css"), _file("page.js")
-    return _template().render(
-        page=page,
-        version=version,
-        style=Markup(style),
-        script=Markup(script),
-        style_hash=_hash(style),
-        script_hash=_hash(script),
-    )
+    hashes = {"style_hash": _hash(style), "script_hash": _hash(script)}
+    text = _template().render(page=page, version=version, style=Markup(style), script=Markup(script), **hashes)
+    return f"{text.rstrip()}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +123,7 @@ def _hash(text: str) -> str:
 
 
 @cache
-def _template() -> Any:  # noqa: ANN401 - a template of jinja2
+def _template() -> Template:
     loader = PackageLoader("ctxrace.report.page", "")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True

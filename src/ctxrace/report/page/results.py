@@ -1,6 +1,6 @@
 """Pages of results: one scenario, many of them as a table, or a single interleaving that was replayed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
@@ -19,14 +19,20 @@ _WIDE = 200  # columns of a title
 _HANG = 90
 
 
-def page_of_results(results: Sequence[Result], noun: str = "guard", missing: Sequence[str] = ()) -> Page:
-    """Return the page of what `results` say. noun, missing: as `render_table` has them."""
+def page_of_results(
+    results: Sequence[Result], noun: str = "guard", *, missing: Sequence[str] = (), brief: Collection[str] = (),
+    notes: Sequence[str] = (),
+) -> Page:  # fmt: skip
+    """Return the page of what `results` say. noun, missing: as `render_table` has them.
+
+    brief: commands of the results that have a row of the table, and no section. notes: what a reader must know besides.
+    """
     if len(results) == 1 and not missing:
         (result,) = results
         section = _section(result, "")
         return Page(answer(result, _WIDE), str(result.outcome), (scenario_of(result.setup),), (), (section,))
     facts, labels = row_labels(results, noun) if results else ([], [])
-    told = {number: f"r{number}" for number, result in enumerate(results, 1) if result.outcome is not Outcome.HOLDS}
+    told = {number: f"r{number}" for number, result in enumerate(results, 1) if _has_section(result, brief)}
     sections = tuple(_section(results[number - 1], anchor) for number, anchor in told.items())
     outcomes = {result.outcome for result in results} | ({Outcome.INCOMPLETE} if missing else set())
     worst = next((word for word in (Outcome.VIOLATED, Outcome.INCOMPLETE) if word in outcomes), Outcome.HOLDS)
@@ -34,8 +40,13 @@ def page_of_results(results: Sequence[Result], noun: str = "guard", missing: Seq
     lines = [", ".join(facts), *said, *(f"incomplete: {name}: interrupted" for name in missing)]
     if any(result.outcome is Outcome.VIOLATED for result in results):
         lines.append("sw, ev: switches and events of the shortest interleaving")
+    lines += notes
     tables = (_overview(results, labels, told),) if results else ()
     return Page(table_answer(results, noun, missing), str(worst), tuple(filter(None, lines)), tables, sections)
+
+
+def _has_section(result: Result, brief: Collection[str]) -> bool:
+    return result.outcome is not Outcome.HOLDS and result.command not in brief
 
 
 def page_of_run(run: Interleaving, broken: Sequence[Property], title: str, command: str) -> Page:
