@@ -185,11 +185,15 @@ def _format(text: str) -> Format:
 
 
 def writable(text: str, setting: Setting) -> str:
-    """Return the name of a file that may be written; what can be said against it is said before the search."""
+    """Return the name of a file that may be written; an error is raised before the search."""
     path = Path(text)
-    if not text or path.is_dir():
+    try:
+        is_directory, has_parent = not text or path.is_dir(), path.parent.is_dir()
+    except OSError as error:
+        raise ScenarioError(setting, f": {error.strerror}") from None
+    if is_directory:
         raise ScenarioError(setting, " is a directory; name a file")
-    if not path.parent.is_dir():
+    if not has_parent:
         raise ScenarioError(setting, f": there is no directory {path.parent}; make it first")
     return text
 

@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.source import Coverage
-from ctxrace.report.layout import clean
+from ctxrace.report.layout import clean, printable
 from ctxrace.report.page.parts import Page
 from ctxrace.report.page.rail import colour, rail
 from ctxrace.report.page.steps import steps_of
@@ -112,6 +112,11 @@ def _covered(coverage: Coverage) -> list[tuple[str, list[tuple[str, int, str]]]]
     ]
 
 
+def _shown(value: object) -> object:
+    """Return what the template writes for `value`, before it escapes it: no text with what a terminal would obey."""
+    return printable(value) if type(value) is str else value
+
+
 @cache
 def _file(name: str) -> str:
     return (files(__package__) / name).read_text(encoding="utf-8")
@@ -126,7 +131,12 @@ def _hash(text: str) -> str:
 def _template() -> Template:
     loader = PackageLoader("ctxrace.report.page", "")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        finalize=_shown,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters.update(drawn=_drawn, covered=_covered)
     return environment.get_template("page.html")
