@@ -56,7 +56,7 @@ class Window:
 
     def run(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - what the script returns
         """Run a script in the page."""
-        return self.browser.execute_script(script, *arguments)  # type: ignore[no-untyped-call]
+        return self.browser.execute_script(script, *arguments)
 
     def text(self, selector: str) -> str:
         """Return the text of the first element of `selector`."""

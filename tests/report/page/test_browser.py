@@ -90,7 +90,7 @@ def test_a_link_names_the_step(window: Window, page: Path) -> None:
     place = window.run("return document.querySelector('.picked').getBoundingClientRect().top")
     assert 0 <= place < 900
     window.run("location.hash = '#i1-e2'")
-    window.browser.execute_async_script("setTimeout(arguments[0], 50)")  # type: ignore[no-untyped-call]
+    window.browser.execute_async_script("setTimeout(arguments[0], 50)")
     assert window.text(".now").startswith("event 2 of 6: ")
     window.open(page, "#i9-e99")
     assert window.complaints() == []
