@@ -11,6 +11,8 @@ import ctxrace
 from ctxrace import api
 from ctxrace.cli.main import main
 
+from .bpf.programs.compiled import compiled
+
 ROOT = Path(__file__).parent.parent
 GUARD = ROOT / "examples" / "recursion_counter.c"
 
@@ -117,6 +119,27 @@ def test_claims_and_guards_are_decided() -> None:
     assert (result.setup.case, result.outcome) == ("arm64-v1 fexit sleepable", ctxrace.Outcome.VIOLATED)
     found = ctxrace.models("arm64-v1", limits=ctxrace.Limits(max_states=1))
     assert (len(found), {result.outcome for result in found.values()}) == (59, {ctxrace.Outcome.INCOMPLETE})
+
+
+def test_programs_of_an_object_are_checked() -> None:
+    path = compiled("scratch")
+    result = ctxrace.programs(path, kernel="7.0", preemption="full", ignore=["missed"])
+    assert result.outcome is ctxrace.Outcome.VIOLATED
+    assert result.command == f"ctxrace check {path} --kernel 7.0 --preemption full --ignore missed"
+    assert result.replay == f"ctxrace replay {path} --kernel 7.0 --preemption full"
+    assert ctxrace.render(result).startswith(f"{path}: violated: unmixed")
+    pairs = ctxrace.programs(path, contexts={result.pairs[0].first: "task"}, pairs_only=True).pairs
+    assert pairs
+    with pytest.raises(ctxrace.CtxraceError, match="is none of"):
+        ctxrace.programs(path, ignore=["all"])
+
+
+def test_a_suite_is_checked_in_processes() -> None:
+    first, second = ctxrace.suite(str(GUARD), "nowhere.c", jobs=2)
+    assert (first.as_expected, first.unlike, second.bad_input) == (False, True, True)
+    assert "nowhere.c" in second.error
+    with pytest.raises(ctxrace.CtxraceError, match=r"has no file \*_race.c"):
+        ctxrace.suite(str(ROOT / "docs"))
 
 
 def test_types_are_told_to_those_who_install_it(tmp_path: Path) -> None:

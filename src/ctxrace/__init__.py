@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Outcome,
         Preemption,
         Program,
+        ProgramsResult,
         Property,
         Rcu,
         Result,
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
         exclusive,
         guards,
         models,
+        programs,
         progress,
         recovers,
+        render,
         replay,
         show,
         suite,
@@ -47,9 +50,9 @@ if TYPE_CHECKING:
     )
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial", "Verdict",
-           "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay",
-           "show", "suite", "thread"]  # fmt: skip
+           "Preemption", "Program", "ProgramsResult", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial",
+           "Verdict", "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "programs", "progress",
+           "recovers", "render", "replay", "show", "suite", "thread"]  # fmt: skip
 
 if not TYPE_CHECKING:
 

@@ -5,9 +5,10 @@ shorter forms that `Changes` lists.
 """
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Unpack
 
@@ -16,13 +17,17 @@ from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.guards.case import MODELS, Case, cases
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import model_cases
+from ctxrace.bpf.programs.request import DEFAULT_KERNEL, REQUEST, request_of
+from ctxrace.bpf.programs.whole import check_object
 from ctxrace.bpf.thread.decide import decide_thread
+from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.core.claim import Answer, ClaimResult
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.limits import DEFAULT_MAX_STATES
+from ctxrace.core.meeting import ProgramsResult
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Statement
@@ -41,17 +46,24 @@ from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import balanced, exclusive, progress, recovers, validate
 from ctxrace.kernel.suite.check import check_loaded, load_file
 from ctxrace.kernel.suite.files import suite_files
+from ctxrace.report.formats.notebook import notebook_html
+from ctxrace.report.formats.written import Reportable, written
+from ctxrace.report.thread import render_thread
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial", "Verdict",
-           "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "progress", "recovers", "replay",
-           "show", "suite", "thread"]  # fmt: skip
+           "Preemption", "Program", "ProgramsResult", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial",
+           "Verdict", "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "programs", "progress",
+           "recovers", "render", "replay", "show", "suite", "thread"]  # fmt: skip
 
 
 LIMITS = Limits(DEFAULT_MAX_STATES)
 """Where a search stops unless something else is given; `Limits()` never stops it."""
 
 _ENOUGH = Limits(100_000)  # what is an event is seen early
+_OF_EACH_QUESTION = Limits(10_000)
+
+for _kind in (Result, ClaimResult, Interleaving, ProgramsResult, Trial):
+    _kind._repr_html_ = notebook_html  # type: ignore[union-attr]  # what Jupyter asks for; the core knows no reports
 
 
 def compile(
@@ -158,6 +170,59 @@ def suite(
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:
     return check_loaded(load_file(file, build), limits, stop)
+
+
+def programs(
+    path: str | Path, *, kernel: str = DEFAULT_KERNEL, preemption: Preemption | str | None = None,
+    rcu: Rcu | str | None = None, config: str | Path | None = None, only: Sequence[str] = (),
+    contexts: Mapping[str, str] | None = None, attach: Mapping[str, str] | None = None,
+    not_together: Sequence[tuple[str, str]] = (), assume_harmless: Sequence[str] = (),
+    rodata: str | Path | None = None, ignore: Sequence[str] = (), pairs_only: bool = False,
+    limits: Limits = _OF_EACH_QUESTION, jobs: int = 1,
+) -> ProgramsResult:  # fmt: skip
+    """Decide what the programs of a BPF object do to one another on a CPU.
+
+    kernel: a version, or a distribution's; preemption, rcu, config: what it does not say. only: these programs.
+    contexts, attach: of programs whose section does not say it. not_together: pairs that user space never loads both.
+    assume_harmless: helpers that touch nothing; rodata: a file with what user space puts there; ignore: kinds that are
+    no finding. pairs_only: only say which may meet. limits: of each question. Raises `CtxraceError`.
+    """
+    given: dict[str, str | list[str] | None] = {
+        "kernel": kernel if config is None or kernel != DEFAULT_KERNEL else None,
+        "preemption": preemption, "rcu": rcu, "config": None if config is None else str(config),
+        "rodata": None if rodata is None else str(rodata),
+        "program": list(only), "level": [f"{name}={level}" for name, level in (contexts or {}).items()],
+        "attach": [f"{name}={hook}" for name, hook in (attach or {}).items()],
+        "not_together": [",".join(pair) for pair in not_together], "assume_harmless": list(assume_harmless),
+        "ignore": list(ignore),
+    }  # fmt: skip
+    words = {name: word for name, word in given.items() if word}
+    result = check_object(Path(path), request_of(words), limits=limits, jobs=jobs, pairs_only=pairs_only)
+    command = ["ctxrace", "check", str(path), *_typed(words, ())]
+    again = ["ctxrace", "replay", str(path), *_typed(words, ("program", "ignore"))]
+    return replace(result, command=shlex.join(command), replay=shlex.join(again))
+
+
+def _typed(words: Mapping[str, str | list[str]], left_out: Sequence[str]) -> list[str]:
+    """Return the options of a `Request` as the command line has them, but for those whose names are left out."""
+    typed: list[str] = []
+    for option in REQUEST:
+        value = [] if option.name in left_out else words.get(option.name, [])
+        for word in [value] if isinstance(value, str) else value:
+            typed += [option.typed, word]
+    return typed
+
+
+def render(value: Reportable, form: str = "text", *, width: int = 100) -> str:
+    """Return the report of a result, as the command line prints it.
+
+    value: what one of these functions returns, or a list of such. form: ``text``, ``json``, ``mail``, or one of the
+    formats for machines: ``ktap``, ``junit``, ``sarif``, ``github``. width: columns of text. Raises `CtxraceError`
+    for a form that the value does not have.
+    """
+    if form == "text" and isinstance(value, Sequence) and value and isinstance(value[0], Statement):
+        return render_thread([one for one in value if isinstance(one, Statement)], REMARKS)
+    return written(value, form, width, version("ctxrace"))
 
 
 def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:
