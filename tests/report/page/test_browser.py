@@ -105,7 +105,7 @@ def test_it_can_be_read(window: Window, page: Path, width: int, scheme: str) -> 
     assert window.run(CONTRAST) == []
     paper = window.run("return getComputedStyle(document.documentElement).backgroundColor")
     assert paper == {"light": "rgb(255, 255, 255)", "dark": "rgb(21, 23, 26)"}[scheme]
-    window.run("document.querySelector('.did').style.color = '#888'")
+    window.run("document.querySelector('.event .did').style.color = 'var(--line)'")
     assert len(window.run(CONTRAST)) == 1  # it would be noticed
     text = window.run("return parseFloat(getComputedStyle(document.querySelector('.i')).fontSize)")
     assert text >= 12
