@@ -48,6 +48,7 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/claims.py
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.spin
+	$(BIN)/python -m benchmarks.agent
 
 soak: $(READY)
 	$(BIN)/python -m tests.kernel.agreement 3600

@@ -4,10 +4,11 @@ import random
 
 import pytest
 
-from ctxrace.bpf.programs.check import meet, system_of
+from ctxrace.bpf.programs.check import meet
 from ctxrace.bpf.programs.follow.alone import follow_alone
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF
+from ctxrace.bpf.programs.meet.decide import system_of
 from ctxrace.bpf.programs.meet.pair import Topic, coarse_question, questions
 from ctxrace.bpf.programs.meet.system import Arrival, Rules
 from ctxrace.explore.search import search

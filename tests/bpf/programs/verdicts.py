@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
-from ctxrace.bpf.programs.check import Answer, Placed, check_pair, place
+from ctxrace.bpf.programs.check import Placed, check_pair, place
 from ctxrace.bpf.programs.elf.object import load_object
 from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.meet.decide import Answer
 from ctxrace.bpf.programs.rules import Kernel, placement
 from ctxrace.core.verdict import Outcome, worst
 from ctxrace.explore.search import Limits

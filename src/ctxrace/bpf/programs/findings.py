@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ctxrace.bpf.programs.check import Answer, Placed, stuck
+from ctxrace.bpf.programs.check import Placed, stuck
 from ctxrace.bpf.programs.follow.operands import Code
+from ctxrace.bpf.programs.meet.decide import Answer
 from ctxrace.bpf.programs.meet.pair import Topic
 from ctxrace.bpf.programs.meet.system import Label
 from ctxrace.bpf.programs.meet.telling import memory_name, tell
@@ -50,7 +51,7 @@ def finding_of(code: Code, programs: tuple[Placed, Placed], answer: Answer, mark
         answer.outcome if sure else Outcome.INCOMPLETE,
         (partners[0], partners[1]),
         memory_name(answer.question.region),
-        answer.question.ranges,
+        tuple(span for each in (answer.question, *answer.also) for span in each.ranges),
         (),
         encounter.how.value,
         encounter.rule.value,

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ctxrace.bpf.programs.check import Answer, Placed, meet, system_of
+from ctxrace.bpf.programs.check import Placed, meet, ways
 from ctxrace.bpf.programs.elf.object import load_object
 from ctxrace.bpf.programs.findings import finding_of, question_mark
 from ctxrace.bpf.programs.follow.operands import Code
-from ctxrace.bpf.programs.meet.encounters import combinations
+from ctxrace.bpf.programs.meet.decide import Answer, system_of
 from ctxrace.bpf.programs.meet.pair import Question, Topic, questions
 from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.schedule import code_mark, labels_of
@@ -48,7 +48,7 @@ def replay_finding(path: Path, request: Request, schedule: Schedule) -> Finding:
 def _asked(code: Code, programs: tuple[Placed, Placed]) -> Iterator[Answer]:
     """Yield every question about two programs, with its system, unanswered."""
     first, second = programs
-    for combination in combinations(first.placement, second.placement, same_program=first.function == second.function):
+    for combination in ways(first, second):
         meeting = meet(code, (first.graph, second.graph), combination.rules, other_task=combination.other_task)
         guards: set[Question] = set()
         for question in questions(meeting.shared):

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import Any
 
+from ctxrace.bpf.programs.follow.calls import draws
 from ctxrace.bpf.programs.follow.choices import Choices, every
 from ctxrace.bpf.programs.follow.cycles import cycles
 from ctxrace.bpf.programs.follow.execute import execute
@@ -70,6 +71,7 @@ class NodeFacts:
     """What an instruction may do, in every run.
 
     used, set_, touched: locations of registers and stack bytes that are read, written, and perhaps written.
+    draws: it is a call whose result says nothing of what it was given.
     """
 
     successors: list[int] = field(default_factory=list)
@@ -80,6 +82,7 @@ class NodeFacts:
     doubts: list[tuple[Doubt, str]] = field(default_factory=list)
     ends: bool = False
     sleeps: bool = False
+    draws: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +329,7 @@ class _Fixpoint:
         found.facts = {number: found.facts[number] for number in sorted(found.facts, key=self.order)}
         for number, facts in found.facts.items():
             facts.accesses = list(dict.fromkeys(facts.accesses))
+            facts.draws = draws(self.code, self.code.nodes[number])
             for doubt in facts.doubts:
                 found.doubts.setdefault(doubt, number)
         for loop in cycles({number: facts.successors for number, facts in found.facts.items()}):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from ctxrace.bpf.programs.elf.maps import Map, MapType
-from ctxrace.bpf.programs.elf.object import Reference
+from ctxrace.bpf.programs.elf.object import Reference, Target
 from ctxrace.bpf.programs.follow.helpers import HELPERS, Routine
 from ctxrace.bpf.programs.follow.kfuncs import KFUNCS
-from ctxrace.bpf.programs.follow.operands import Doubt, Operands
+from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands
 from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF, STACK_SIZE, Node, register
 from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
@@ -20,8 +20,9 @@ from ctxrace.bpf.programs.follow.values import (
     origins_of,
     ranged,
 )
+from ctxrace.bpf.programs.isa.instruction import Kind
 
-__all__ = ["CPU", "PID_TGID", "TASK", "call_routine", "callback_arguments"]
+__all__ = ["CPU", "PID_TGID", "TASK", "call_routine", "callback_arguments", "draws", "result_of"]
 
 CPU, PID_TGID, TASK = ("cpu",), ("pid_tgid",), ("task",)
 """Names of values that the surroundings of an invocation fix."""
@@ -46,6 +47,28 @@ def call_routine(o: Operands, reference: Reference | None) -> Node | None:
     if routine.sleeps:
         o.world.sleep(o.node)
     return _return(o, _result(o, routine.returns))
+
+
+def draws(code: Code, node: Node) -> bool:
+    """Return whether an instruction calls a routine whose result says nothing of what it was given."""
+    x = code.instruction(node)
+    if x.form.kind is not Kind.CALL:
+        return False
+    reference = code.reference(node)
+    if reference is not None:
+        known = KFUNCS.get(reference.name) if reference.target is Target.EXTERN else None
+    else:
+        known = None if x.src else HELPERS.get(x.imm)
+    return known is not None and (not known.special or known.special in _DRAWING)
+
+
+def result_of(o: Operands) -> Node:
+    """Go on behind a call that `draws`, with its result, and without anything else that it does."""
+    reference = o.code.reference(o.node)
+    return _return(o, _result(o, _routine(o, reference).returns))
+
+
+_DRAWING = ("update", "delete", "push", "pop")
 
 
 def _routine(o: Operands, reference: Reference | None) -> Routine:

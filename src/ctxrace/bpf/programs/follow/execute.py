@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ctxrace.bpf.programs.elf.maps import MapType
 from ctxrace.bpf.programs.elf.object import Reference, Target
-from ctxrace.bpf.programs.follow.calls import call_routine
+from ctxrace.bpf.programs.follow.calls import call_routine, result_of
 from ctxrace.bpf.programs.follow.comparisons import decide, mirrored, refine
 from ctxrace.bpf.programs.follow.kfuncs import KFUNCS
 from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands, World
@@ -25,13 +25,18 @@ from ctxrace.bpf.programs.follow.values import (
 )
 from ctxrace.bpf.programs.isa.instruction import PSEUDO_CALL, Kind
 
-__all__ = ["execute"]
+__all__ = ["execute", "execute_result"]
 
 
 def execute(code: Code, node: Node, env: Env, world: World) -> Node | None:
     """Execute the instruction at `node` on `env`, which changes. Return the node that comes next; None at the end."""
     operands = Operands(code, node, env, world)
     return _EXECUTE[operands.x.form.kind](operands)
+
+
+def execute_result(code: Code, node: Node, env: Env, world: World) -> Node:
+    """Execute of the call at `node`, which draws its result, nothing but that it returns. Return what comes next."""
+    return result_of(Operands(code, node, env, world))
 
 
 def _alu(o: Operands) -> Node:

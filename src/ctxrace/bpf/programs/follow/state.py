@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from ctxrace.bpf.programs.follow.values import UNKNOWN, Lost, Scalar, Value, constant, join
 
-__all__ = ["IRQ_OFF", "PREEMPT_OFF", "STACK_SIZE", "Env", "Frame", "Node", "frame_of", "register", "slot"]
+__all__ = ["IRQ_OFF", "PREEMPT_OFF", "STACK_SIZE", "Env", "Frame", "Node", "is_register", "register", "slot"]
 
 STRIDE = 1024
 STACK_SIZE = 512  # MAX_BPF_STACK in include/linux/filter.h
@@ -47,9 +47,9 @@ def slot(depth: int, offset: int) -> int:
     return depth * STRIDE + FIRST_SLOT + STACK_SIZE + offset
 
 
-def frame_of(location: int) -> int:
-    """Return the depth of the frame that a location belongs to."""
-    return location // STRIDE
+def is_register(location: int) -> bool:
+    """Return whether a location is a register."""
+    return location >= 0 and location % STRIDE < FIRST_SLOT
 
 
 class Env:

@@ -25,16 +25,36 @@ class Combination:
     other_task: bool
 
     @property
+    def preempts(self) -> bool:
+        """Whether one of them may go on before the other has ended."""
+        return any(self.rules.resumes)
+
+    def allows(self, other: "Combination") -> bool:
+        """Return whether everything that happens where they meet as `other` says may happen here, too."""
+        return all(
+            theirs is None or (mine is not None and mine.between and set(mine.counters) <= set(theirs.counters))
+            for mine, theirs in zip(
+                (*self.rules.arrivals, *self.rules.resumes), (*other.rules.arrivals, *other.rules.resumes), strict=True
+            )
+        )
+
+    @property
     def certainty(self) -> Certainty:
         """How it is known that both run at these levels."""
         return self.encounters[0].certainty
 
 
-def combinations(first: Placement, second: Placement, *, same_program: bool) -> Iterator[Combination]:
-    """Yield the levels at which two programs meet, those that are known first, each set of rules once."""
+def combinations(
+    first: Placement, second: Placement, changed: tuple[frozenset[int], frozenset[int]], *, same_program: bool
+) -> Iterator[Combination]:
+    """Yield the levels at which two programs meet, those that are known first, each set of rules once.
+
+    changed: of `PREEMPT_OFF` and `IRQ_OFF` those that each program changes. A counter that a program never changes
+    keeps nobody away, so that a hard irq and an NMI do the same to it.
+    """
     over = meeting(first, second, same_program=same_program)
     under = meeting(second, first, same_program=same_program)
-    found = [_combination(under, each) for each in over.encounters]
+    found = [_combination(under, each, changed) for each in over.encounters]
     known: set[tuple[Rules, bool]] = set()
     for each in sorted(found, key=lambda combination: -combination.certainty):
         if any(encounter.runs for encounter in each.encounters) and (each.rules, each.other_task) not in known:
@@ -42,21 +62,26 @@ def combinations(first: Placement, second: Placement, *, same_program: bool) -> 
             yield each
 
 
-def _combination(under: Meeting, each: Encounter) -> Combination:
+def _combination(under: Meeting, each: Encounter, changed: tuple[frozenset[int], frozenset[int]]) -> Combination:
     back = next(other for other in under.encounters if (other.over, other.by) == (each.by, each.over))
     both = (each, back)
-    arrivals = tuple(_arrival(encounter, encounter.runs) for encounter in both)
-    resumes = tuple(_arrival(encounter, encounter.how in (How.PREEMPTS, How.AFTER_SLEEP)) for encounter in both)
+    arrivals = [_arrival(encounter, changed[side], encounter.runs) for side, encounter in enumerate(both)]
+    resumes = [
+        _arrival(encounter, changed[side], encounter.how in (How.PREEMPTS, How.AFTER_SLEEP))
+        for side, encounter in enumerate(both)
+    ]
     other_task = any(encounter.how in (How.PREEMPTS, How.AFTER_SLEEP) for encounter in both)
     rules = Rules((arrivals[0], arrivals[1]), (resumes[0], resumes[1]))
     return Combination((each.over, each.by), both, rules, other_task)
 
 
-def _arrival(encounter: Encounter, allowed: bool) -> Arrival | None:
+def _arrival(encounter: Encounter, changed: frozenset[int], allowed: bool) -> Arrival | None:
     if not allowed:
         return None
     if encounter.how is How.AFTER_SLEEP:
         return Arrival(asleep=True)
     if encounter.how is How.PREEMPTS:
-        return Arrival(between=True, counters=(PREEMPT_OFF, IRQ_OFF))
-    return Arrival(between=True, counters=() if encounter.by is Level.NMI else (IRQ_OFF,))
+        counters: tuple[int, ...] = (PREEMPT_OFF, IRQ_OFF)
+    else:
+        counters = () if encounter.by is Level.NMI else (IRQ_OFF,)
+    return Arrival(between=True, counters=tuple(counter for counter in counters if counter in changed))

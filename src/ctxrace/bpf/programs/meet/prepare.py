@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from ctxrace.bpf.programs.follow.alone import Graph
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region, constant
+from ctxrace.bpf.programs.meet.invocation import Invocations
 from ctxrace.bpf.programs.meet.memory import Cell
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, initial_bytes
-from ctxrace.bpf.programs.meet.relevance import Slice, slice_of
+from ctxrace.bpf.programs.meet.relevance import Slice, Slicer
 from ctxrace.bpf.programs.meet.together import Watched
 
-__all__ = ["Meeting", "Prepared", "prepare"]
+__all__ = ["Meeting", "prepare"]
 
 WIDEST = 16  # bytes of a cell; what is wider is data
 Place = tuple[Region, int, int]
-Prepared = tuple[Watched, tuple[Slice, Slice]]
 
 
 @dataclass(frozen=True)
 class Meeting:
     """Two programs that may meet. touches: all that they do to shared memory; shared: the part that both do.
 
-    asleep: whether one may come over the other only where it sleeps, so that those places matter.
+    slicers: of both. asleep: whether one may come over the other only where it sleeps, so that those places matter.
     constants: the numbers in the code.
     """
 
@@ -32,25 +32,29 @@ class Meeting:
     touches: dict[Region, list[Touch]]
     shared: dict[Region, list[Touch]]
     constants: frozenset[int]
+    slicers: tuple[Slicer, Slicer]
     asleep: bool = False
 
 
-def prepare(meeting: Meeting, question: Question, *, whole: bool = False) -> Prepared:
-    """Return what the search for an answer watches, and the slices of both programs. whole: slice nothing away."""
-    running = _Preparing(meeting, question)
+def prepare(meeting: Meeting, question: Question, *, whole: bool = False, bare: bool = False) -> Invocations:
+    """Return what invocations of both programs do as far as it matters for an answer.
+
+    whole: slice nothing away. bare: take what shared memory holds for unknown.
+    """
+    running = _Preparing(meeting, question, bare=bare)
     if whole:
         running.executed = (set(meeting.graphs[0].facts), set(meeting.graphs[1].facts))
-    return running.run()
+    return Invocations(*running.run(), everywhere=whole)
 
 
 class _Preparing:
-    def __init__(self, meeting: Meeting, question: Question) -> None:
-        self.meeting, self.question = meeting, question
+    def __init__(self, meeting: Meeting, question: Question, *, bare: bool) -> None:
+        self.meeting, self.question, self.bare = meeting, question, bare
         self.touched: tuple[set[int], set[int]] = (set(), set())
         self.executed: tuple[set[int], set[int]] = (set(), set())
         self.cells: list[Place] = []
 
-    def run(self) -> Prepared:
+    def run(self) -> tuple[Watched, tuple[Slice, Slice]]:
         meeting, question = self.meeting, self.question
         for side in (0, 1):
             self.touched[side].update(_openings(meeting, side))
@@ -62,18 +66,18 @@ class _Preparing:
                 self.touched[touch.side].add(touch.node)
                 if not touch.exact:
                     self.executed[touch.side].add(touch.node)
-        if question.topic is not Topic.UNMIXED:
+        if question.topic is not Topic.UNMIXED and not self.bare:
             self.add_cell((question.region, question.low, question.high))
             for side in (0, 1):
                 self.executed[side].update(question.loads[side])
         slices = self.slices()
-        while self.close(slices):
+        while not self.bare and self.close(slices):
             slices = self.slices()
         return self.watched(), slices
 
     def slices(self) -> tuple[Slice, Slice]:
         first, second = (
-            slice_of(self.meeting.graphs[side], self.touched[side], self.executed[side]) for side in (0, 1)
+            self.meeting.slicers[side].slice_of(self.touched[side], self.executed[side]) for side in (0, 1)
         )
         return first, second
 
@@ -110,13 +114,38 @@ class _Preparing:
             Cell(region, low, high, constant(int.from_bytes(initial_bytes(meeting.code, region, low, high), "little")))
             for region, low, high in self.cells
         )
+        reaching = tuple(
+            frozenset(touch.node for group in meeting.shared.values() for touch in group if touch.side == side)
+            for side in (0, 1)
+        )
         written = {
             region: tuple((touch.access.low, touch.access.high) for touch in group if touch.access.writes)
             for region, group in meeting.touches.items()
         }
         return Watched(
-            meeting.code, meeting.graphs, meeting.aliases, self.question, cells, written, meeting.constants
-        )
+            meeting.code, meeting.graphs, meeting.aliases, self.question, cells, written, meeting.constants,
+            (reaching[0], reaching[1]), (self.touching(0, conflicting=False), self.touching(1, conflicting=False)),
+            (self.touching(0, conflicting=True), self.touching(1, conflicting=True)),
+        )  # fmt: skip
+
+    def touching(self, side: int, *, conflicting: bool) -> frozenset[int]:
+        """Return the nodes that touch what is watched.
+
+        conflicting: only where the other touches the same, and one of both writes.
+        """
+        question = self.question
+        found: set[int] = set()
+        for region, low, high in {*self.cells, (question.region, question.low, question.high)}:
+            group = [touch for touch in self.meeting.touches.get(region, ()) if touch.covers(low, high)]
+            others = [touch.access for touch in group if touch.side != side]
+            for touch in group:
+                mine = touch.access
+                if touch.side == side and (not conflicting or any(
+                    other.low < mine.high and mine.low < other.high and (mine.writes or other.writes)
+                    for other in others
+                )):  # fmt: skip
+                    found.add(touch.node)
+        return frozenset(found)
 
 
 def _openings(meeting: Meeting, side: int) -> Iterable[int]:

@@ -8,8 +8,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ctxrace.bpf.programs.follow.alone import Graph
+from ctxrace.bpf.programs.follow.state import is_register
 
-__all__ = ["END", "Slice", "slice_of"]
+__all__ = ["END", "Slice", "Slicer"]
 
 END = -1
 """Where a program leads that comes to no relevant instruction any more."""
@@ -21,48 +22,77 @@ COUNTERS = 2  # locations below zero: PREEMPT_OFF and IRQ_OFF
 class Slice:
     """A slice. executed: the nodes whose instruction is executed; the other relevant ones only touch memory.
 
+    drawn: of these, the calls whose result matters, and nothing that they are given.
     keep: by relevant node, the locations that matter from there on. first: by any node, the relevant one that comes
     next, the node itself included; `END` for none; nothing where the program goes round and round without any.
     """
 
     relevant: frozenset[int]
     executed: frozenset[int]
+    drawn: frozenset[int]
     keep: dict[int, frozenset[int]]
     first: dict[int, int]
 
 
-def slice_of(graph: Graph, touched: Iterable[int], executed: Iterable[int]) -> Slice:
-    """Return the slice for the nodes `touched`, and `executed`, whose operands matter, too."""
-    running = _Slicing(graph, set(touched), set(executed))
-    return running.run()
+class Slicer:
+    """Makes the slices of one program, each of them once."""
 
-
-class _Slicing:
-    def __init__(self, graph: Graph, touched: set[int], executed: set[int]) -> None:
+    def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        facts = graph.facts
-        self.executed = {number for number in executed if number in facts}
-        self.relevant = {number for number in touched if number in facts} | self.executed
+        self.flow = _Flow(graph)
+        self._known: dict[tuple[frozenset[int], frozenset[int]], Slice] = {}
+
+    def slice_of(self, touched: Iterable[int], executed: Iterable[int]) -> Slice:
+        """Return the slice for the nodes `touched`, and `executed`, whose operands matter, too."""
+        key = frozenset(touched), frozenset(executed)
+        if key not in self._known:
+            self._known[key] = _Slicing(self.flow, set(key[0]), set(key[1])).run()
+        return self._known[key]
+
+
+class _Flow:
+    """What each node of a program uses and changes, as masks of locations, and where it is come from."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, facts = graph, graph.facts
         self.uses = {number: _mask(found.used) for number, found in facts.items()}
         self.kills = {number: _mask(found.set_) for number, found in facts.items()}
         self.changes = {number: _mask(found.set_ | found.touched) for number, found in facts.items()}
-        for number, changed in self.changes.items():
-            if changed & ((1 << COUNTERS) - 1):  # what is off must always be known
-                self.relevant.add(number)
-                self.executed.add(number)
         self.before: dict[int, set[int]] = {number: set() for number in facts}
         for number, found in facts.items():
             for after in found.successors:
                 self.before[after].add(number)
-        self.needed: dict[int, int] = dict.fromkeys(facts, 0)
         self.order = list(facts)
+        # Of a call that draws its result: the memory that it may change besides.
+        self.besides = {
+            number: _mask(at for at in (*found.set_, *found.touched) if not is_register(at))
+            for number, found in facts.items()
+            if found.draws
+        }
+
+
+class _Slicing:
+    def __init__(self, flow: _Flow, touched: set[int], executed: set[int]) -> None:
+        self.graph = flow.graph
+        facts = flow.graph.facts
+        self.executed = {number for number in executed if number in facts}
+        self.drawn: set[int] = set()
+        self.relevant = {number for number in touched if number in facts} | self.executed
+        self.uses, self.kills, self.changes, self.besides = flow.uses, flow.kills, flow.changes, flow.besides
+        self.before, self.order = flow.before, flow.order
+        for number, changed in self.changes.items():
+            if changed & ((1 << COUNTERS) - 1):  # what is off must always be known
+                self.relevant.add(number)
+                self.executed.add(number)
+        self.needed: dict[int, int] = dict.fromkeys(facts, 0)
 
     def run(self) -> Slice:
         first = self.close_control()
         while self.close_data() | self.add_heads():
             first = self.close_control()
         keep = {number: _locations(self.needed[number]) for number in self.relevant}
-        return Slice(frozenset(self.relevant), frozenset(self.executed), keep, first)
+        drawn = frozenset(self.drawn - self.executed)
+        return Slice(frozenset(self.relevant), frozenset(self.executed), drawn, keep, first)
 
     def close_data(self) -> bool:
         """Find the locations that matter before every node; return whether more nodes have become relevant."""
@@ -76,12 +106,17 @@ class _Slicing:
             for successor in facts[number].successors:
                 after |= self.needed[successor]
             if self.changes[number] & after and number not in self.executed:
-                self.executed.add(number)
-                self.relevant.add(number)
-                grown = True
+                only_result = self.besides.get(number, after) & after == 0
+                wanted = self.drawn if only_result else self.executed
+                if number not in wanted:
+                    wanted.add(number)
+                    self.relevant.add(number)
+                    grown = True
             before = after
             if number in self.executed:
                 before = after & ~self.kills[number] | self.uses[number]
+            elif number in self.drawn:
+                before = after & ~self.kills[number]
             if before != self.needed[number]:
                 self.needed[number] = before
                 for predecessor in self.before[number]:

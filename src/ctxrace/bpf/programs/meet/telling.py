@@ -41,7 +41,7 @@ def tell(system: PairSystem, run: Sequence[tuple[PairState, Step]]) -> tuple[Hap
 def _event(system: PairSystem, code: Code, before: PairState, label: Label) -> list[Happening]:
     side, mine, other = label.side, before.of(label.side), before.of(1 - label.side)
     assert mine is not None
-    outcome = system.outcomes(side, mine, before.memory, other.pending if other else None)[label.way]
+    outcome = system.invocations.outcomes(side, mine, before.memory, other.pending if other else None)[label.way]
     touches = tuple(_touch(code, *logged) for logged in outcome.effects.log)
     node = code.nodes[mine.node]
     known = code.object.source(node.section, node.slot)

@@ -31,6 +31,8 @@ class Watched:
     """What a search watches.
 
     written: the bytes that one of the programs writes, by region; constants: numbers in the code.
+    reaching: the nodes of each that touch memory that both reach; touching: those that touch what is watched;
+    conflicting: those of them that touch what the other touches, too, where one of both writes.
     """
 
     code: Code
@@ -40,18 +42,22 @@ class Watched:
     cells: tuple[Cell, ...]
     written: Mapping[Region, Sequence[tuple[int, int]]]
     constants: frozenset[int]
+    reaching: tuple[frozenset[int], frozenset[int]]
+    touching: tuple[frozenset[int], frozenset[int]]
+    conflicting: tuple[frozenset[int], frozenset[int]]
 
 
 @dataclass
 class Effects:
     """What an instruction has done. broken: the sides whose property it breaks; unsure: the same, perhaps.
 
-    log: what was read and written, as kind, region, low, high and value.
+    log: what was read and written, as kind, region, low, high and value. doubtful: not all of it surely was written.
     """
 
     broken: set[int] = field(default_factory=set)
     unsure: set[int] = field(default_factory=set)
     log: list[tuple[str, Region, int, int, Value | None]] = field(default_factory=list)
+    doubtful: bool = False
 
 
 @dataclass(frozen=True)
@@ -224,6 +230,7 @@ class Together:
         if not touched and not owned:
             return
         sure = target.exact and target.certain
+        self.effects.doubtful |= not sure
         hit = sure or self.choose(2) == 0
         if owned:
             self._own(number, hit=hit, sure=sure)

@@ -1,0 +1,1 @@
+"""A BPF object as large as real agents have them."""
