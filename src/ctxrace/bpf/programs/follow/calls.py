@@ -6,8 +6,9 @@ from ctxrace.bpf.programs.elf.maps import Map, MapType
 from ctxrace.bpf.programs.elf.object import Reference, Target
 from ctxrace.bpf.programs.follow.helpers import HELPERS, Routine
 from ctxrace.bpf.programs.follow.kfuncs import KFUNCS
+from ctxrace.bpf.programs.follow.locks import COUNTING
 from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands
-from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF, STACK_SIZE, Node, register
+from ctxrace.bpf.programs.follow.state import STACK_SIZE, Node, register
 from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
     Pointer,
@@ -46,7 +47,7 @@ def call_routine(o: Operands, reference: Reference | None) -> Node | None:
         o.copy(effect.kind, o.get(effect.pointer), low, high)
     if routine.sleeps:
         o.world.sleep(o.node)
-    return _return(o, _result(o, routine.returns))
+    return o.returns(_result(o, routine.returns))
 
 
 def draws(code: Code, node: Node) -> bool:
@@ -65,7 +66,7 @@ def draws(code: Code, node: Node) -> bool:
 def result_of(o: Operands) -> Node:
     """Go on behind a call that `draws`, with its result, and without anything else that it does."""
     reference = o.code.reference(o.node)
-    return _return(o, _result(o, _routine(o, reference).returns))
+    return o.returns(_result(o, _routine(o, reference).returns))
 
 
 _DRAWING = ("update", "delete", "push", "pop")
@@ -81,12 +82,6 @@ def _routine(o: Operands, reference: Reference | None) -> Routine:
     if known is None and name not in o.code.assumed:
         o.world.doubt(o.node, why, name)
     return known or Routine(name)
-
-
-def _return(o: Operands, value: Value) -> Node:
-    o.clobber()
-    o.set(0, value)
-    return o.next()
 
 
 def _result(o: Operands, word: str) -> Value:
@@ -180,7 +175,7 @@ def _lookup(o: Operands, _routine: Routine) -> Node:
     for each in _maps(o, 1):
         element = _element(o, each, o.get(2))
         found = element if found is None else _either(found, element)
-    return _return(o, UNKNOWN if found is None else found)
+    return o.returns(UNKNOWN if found is None else found)
 
 
 def _either(first: Value, second: Value) -> Value:
@@ -194,7 +189,7 @@ def _lookup_percpu(o: Operands, _routine: Routine) -> Node:
     place = ("?", o.code.number(o.node))
     o.read(o.get(2), 0, 4)
     known = [each for each in _maps(o, 1) if each is not None]
-    return _return(o, _pointer(o, known[0], (place,), null=True) if known else UNKNOWN)
+    return o.returns(_pointer(o, known[0], (place,), null=True) if known else UNKNOWN)
 
 
 def _update(o: Operands, _routine: Routine) -> Node:
@@ -207,14 +202,14 @@ def _update(o: Operands, _routine: Routine) -> Node:
         if found and found.type in (*IN_PLACE, *STORAGE) and isinstance(element, Pointer):
             surely = found.type in ARRAYS and not element.null and o.get(4) in MAY_EXIST
             o.copy("w" if surely else "p", element, size, size)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _delete(o: Operands, _routine: Routine) -> Node:
     for found in _maps(o, 1):
         if found and found.type not in STORAGE:
             o.copy("r", o.get(2), found.key_size, found.key_size)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _storage(o: Operands, _routine: Routine) -> Node:
@@ -225,37 +220,37 @@ def _storage(o: Operands, _routine: Routine) -> Node:
         place = TASK
     if not known:
         o.world.doubt(o.node, Doubt.ADDRESS, "a map that is not known")
-        return _return(o, UNKNOWN)
+        return o.returns(UNKNOWN)
     initial = o.get(3)
     if isinstance(initial, Pointer) and known[0].type not in (MapType.CGROUP_STORAGE, MapType.PERCPU_CGROUP_STORAGE):
         o.copy("r", initial, known[0].value_size, known[0].value_size)
-    return _return(o, _pointer(o, known[0], (place,), null=True))
+    return o.returns(_pointer(o, known[0], (place,), null=True))
 
 
 def _push(o: Operands, _routine: Routine) -> Node:
     for found in _maps(o, 1):
         size = found.value_size if found else 0
         o.copy("s", o.get(2), size, size)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _pop(o: Operands, _routine: Routine) -> Node:
     for found in _maps(o, 1):
         size = found.value_size if found else 0
         o.copy("p", o.get(2), size, size)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _kptr_xchg(o: Operands, _routine: Routine) -> Node:
     o.write(o.get(1), 0, 8, UNKNOWN)
-    return _return(o, _kernel_pointer(o))
+    return o.returns(_kernel_pointer(o))
 
 
 def _reserve(o: Operands, _routine: Routine) -> Node:
     """A record belongs to the invocation that reserves it, until it is submitted."""
     name = o.world.name(o.node)
     region = Region(Space.RECORD, "", o.code.number(o.node))
-    return _return(o, Pointer((Spot(region, 0, 0),), True, name, frozenset((o.code.number(o.node),))))
+    return o.returns(Pointer((Spot(region, 0, 0),), True, name, frozenset((o.code.number(o.node),))))
 
 
 def _dynptr_from_mem(o: Operands, _routine: Routine) -> Node:
@@ -271,11 +266,11 @@ def _private_dynptr(o: Operands, routine: Routine) -> Node:
 def _opaque(o: Operands, number: int) -> Node:
     """The argument is an object on the stack that only routines look into."""
     o.copy("w", o.get(number), 16, 16)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _dynptr_data(o: Operands, _routine: Routine) -> Node:
-    return _return(o, _kernel_pointer(o))
+    return o.returns(_kernel_pointer(o))
 
 
 # What is called in turn
@@ -306,9 +301,9 @@ def _calling(o: Operands, routine: Routine) -> Node:
     spots = function.spots if isinstance(function, Pointer) else ()
     if len(spots) != 1 or spots[0].region.space is not Space.CODE:
         o.world.doubt(o.node, Doubt.CALL, routine.name)
-        return _return(o, o.unknown())
+        return o.returns(o.unknown())
     if o.world.choose(2) == 0:
-        return _return(o, o.unknown())
+        return o.returns(o.unknown())
     region = spots[0].region
     return o.enter(region.name, region.key, routine.special, callback_arguments(o, routine.special))
 
@@ -322,58 +317,12 @@ def _tail_call(o: Operands, _routine: Routine) -> Node | None:
     targets = list(dict.fromkeys(targets))
     choice = o.world.choose(1 + len(targets))
     if choice == 0:
-        return _return(o, o.unknown())
+        return o.returns(o.unknown())
     function = o.code.object.functions[targets[choice - 1]]
     context = o.get(1)
     o.env.leave(o.depth)
     o.env.set(register(o.depth, 1), context)
     return Node(o.node.frame, function.section, function.start)
-
-
-# What keeps others away
-
-
-def _preempt_disable(o: Operands, _routine: Routine) -> Node:
-    o.env.count(PREEMPT_OFF, 1)
-    return _return(o, UNKNOWN)
-
-
-def _preempt_enable(o: Operands, _routine: Routine) -> Node:
-    o.env.count(PREEMPT_OFF, -1)
-    return _return(o, UNKNOWN)
-
-
-def _irq_save(o: Operands, _routine: Routine) -> Node:
-    o.env.count(IRQ_OFF, 1)
-    return _return(o, UNKNOWN)
-
-
-def _irq_restore(o: Operands, _routine: Routine) -> Node:
-    o.env.count(IRQ_OFF, -1)
-    return _return(o, UNKNOWN)
-
-
-def _spin_lock(o: Operands, _routine: Routine) -> Node:
-    """Interrupts are off while a lock is held: __bpf_spin_lock_irqsave() in kernel/bpf/helpers.c."""
-    return _irq_save(o, _routine)
-
-
-def _spin_unlock(o: Operands, _routine: Routine) -> Node:
-    return _irq_restore(o, _routine)
-
-
-def _res_spin_lock(o: Operands, routine: Routine) -> Node:
-    """bpf_res_spin_lock() switches preemption off, its irqsave variant interrupts too; both may fail."""
-    location = IRQ_OFF if routine.name.endswith("irqsave") else PREEMPT_OFF
-    if o.world.choose(2):
-        return _return(o, ranged((1 << 64) - 4095, (1 << 64) - 1))
-    o.env.count(location, 1)
-    return _return(o, constant(0))
-
-
-def _res_spin_unlock(o: Operands, routine: Routine) -> Node:
-    o.env.count(IRQ_OFF if routine.name.endswith("irqrestore") else PREEMPT_OFF, -1)
-    return _return(o, UNKNOWN)
 
 
 def _throw(_o: Operands, _routine: Routine) -> None:
@@ -384,11 +333,11 @@ def _iterator_new(o: Operands, _routine: Routine) -> Node:
     stack = o.get(1)
     if isinstance(stack, Pointer) and stack.spots[0].region.space is Space.STACK:
         o.copy("w", stack, min(8, STACK_SIZE), 8)
-    return _return(o, o.unknown())
+    return o.returns(o.unknown())
 
 
 def _iterator_next(o: Operands, _routine: Routine) -> Node:
-    return _return(o, _kernel_pointer(o))
+    return o.returns(_kernel_pointer(o))
 
 
 _SPECIAL: dict[str, Callable[[Operands, Routine], Node | None]] = {
@@ -409,14 +358,7 @@ _SPECIAL: dict[str, Callable[[Operands, Routine], Node | None]] = {
     "find_vma": _calling,
     "drain": _calling,
     "tail_call": _tail_call,
-    "preempt_disable": _preempt_disable,
-    "preempt_enable": _preempt_enable,
-    "irq_save": _irq_save,
-    "irq_restore": _irq_restore,
-    "spin_lock": _spin_lock,
-    "spin_unlock": _spin_unlock,
-    "res_spin_lock": _res_spin_lock,
-    "res_spin_unlock": _res_spin_unlock,
+    **COUNTING,
     "throw": _throw,
     "iterator_new": _iterator_new,
     "iterator_next": _iterator_next,
