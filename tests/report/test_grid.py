@@ -45,3 +45,23 @@ def test_where_nothing_was_begun_no_cell_says_otherwise() -> None:
     cells: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]]
     cells = {(("v1", ""), ("arm64", "fentry")): [None, None]}
     assert render_grid(cells, "the system", ("guard", "program")).startswith("the system: 2 incomplete\n\n ")
+
+
+def test_columns_that_do_not_fit_stand_below() -> None:
+    columns = [("arm64", f"trampoline-{n}") for n in range(4)] + [("x86_64", "trampoline-4")]
+    cells: dict[tuple[tuple[str, str], tuple[str, str]], list[Result | None]]
+    cells = {(("v1", "sleepable"), column): [None] for column in columns}
+    text = render_grid(cells, "the system", ("guard", "program"), width=60)
+    assert text == (
+        "the system: 5 incomplete\n"
+        "\n"
+        "                    arm64\n"
+        "  guard  program    trampoline-0  trampoline-1  trampoline-2\n"
+        "  v1     sleepable  incomplete    incomplete    incomplete\n"
+        "\n"
+        "                    arm64         x86_64\n"
+        "  guard  program    trampoline-3  trampoline-4\n"
+        "  v1     sleepable  incomplete    incomplete\n"
+        "\n"
+    )
+    assert max(map(len, text.splitlines())) <= 60

@@ -42,3 +42,25 @@ def test_a_table_that_is_too_wide_has_its_guards_above_their_rows() -> None:
         f"    non-sleepable, non-preemptible  {words}"
         "\n"
     )
+
+
+def test_columns_that_do_not_fit_stand_below() -> None:
+    columns = ("none", "voluntary", "full", "lazy", "rt")
+    cells = {(("arm64-v1", ROWS[0]), column): None for column in columns}
+    assert render_models({"1 CPU": cells}, "kernels", ("guard", "program, RCU"), width=60) == (
+        "kernels: 5 incomplete\n"
+        "\n"
+        "1 CPU\n"
+        "  guard, program, RCU           none        voluntary\n"
+        "  arm64-v1\n"
+        "    non-sleepable, preemptible  incomplete  incomplete\n"
+        "\n"
+        "  guard, program, RCU           full        lazy\n"
+        "  arm64-v1\n"
+        "    non-sleepable, preemptible  incomplete  incomplete\n"
+        "\n"
+        "  guard, program, RCU           rt\n"
+        "  arm64-v1\n"
+        "    non-sleepable, preemptible  incomplete\n"
+        "\n"
+    )

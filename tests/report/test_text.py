@@ -230,6 +230,16 @@ def test_table(golden: Golden) -> None:
     golden("table-safe.txt", render_table(rows[:2]))
 
 
+@pytest.mark.parametrize("width", [60, 72, 100, 160, 200])
+def test_a_table_fits_the_columns_that_there_are(width: int) -> None:
+    kinds = [Property(kind, ("f",)) for kind in ("exclusive", "balanced", "recovers", "progress", "check", "hang")]
+    rows = [result([verdict(kept, Outcome.VIOLATED, both_inside()) for kept in kinds], case) for case in ("v1", "v2")]
+    text = render_table(rows, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text and all(f"{kept.kind} " in text for kept in kinds)
+    assert text.count("VIOLATED (3 sw, 6 ev)") == (12 if width == 200 else 0)
+
+
 def test_a_result_without_properties_never_holds() -> None:
     first = render_result(result([])).splitlines()[0]
     assert first == "guard.c: nothing was checked: the scenario declares no property"

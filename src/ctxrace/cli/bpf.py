@@ -140,9 +140,9 @@ def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Res
     system = [result for result in results if result.command in commands]
     begun = {result.command for result in results}
     missing = [case for case in chosen if case.command not in begun]
-    parts = [render_table(narrowed, hint=hint, missing=[case.label for case in missing])]
+    parts = [render_table(narrowed, hint=hint, missing=[case.label for case in missing], width=report_width())]
     if whole:
-        parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS))
+        parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS, report_width()))
     if len(results) < expected:
         parts.append(unfinished(results, expected, [f"{case.label} {case.preemption}" for case in missing]))
     parts += [render_result(result, report_width()) for result in narrowed if result.outcome is Outcome.VIOLATED]

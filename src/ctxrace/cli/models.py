@@ -7,7 +7,17 @@ import typer
 from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.models import DEFAULT_GUARDS, cells, model_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import deliver, exit_status, explain, first_run, results_as, unfinished, write, write_pages
+from ctxrace.cli.output import (
+    deliver,
+    exit_status,
+    explain,
+    first_run,
+    report_width,
+    results_as,
+    unfinished,
+    write,
+    write_pages,
+)
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.kernel.program import Build
@@ -51,7 +61,8 @@ def models(
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, results, not_searched(list(keys), results)), output)
     else:
-        write(render_models(cells(keys, results), TITLE, CORNER, REMARKS) + unfinished(results, len(keys)), output)
+        tables = render_models(cells(keys, results), TITLE, CORNER, REMARKS, report_width())
+        write(tables + unfinished(results, len(keys)), output)
     missing = [case.label for case in keys if case.command not in {result.command for result in results}]
     write_pages(output, lambda: page_of_results(results, missing=missing), first_run(results))
     explain(results, output)

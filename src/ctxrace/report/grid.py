@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.heading import tally, under_one_head
-from ctxrace.report.layout import columns, finish, wrap
+from ctxrace.report.layout import column_groups, columns, finish, wrap
 from ctxrace.report.sentences.reason import remark_sentence
 
 __all__ = ["letter", "render_grid", "violated_kinds"]
@@ -17,33 +17,43 @@ Label = tuple[str, str]
 Cells = Mapping[tuple[Label, Label], Sequence[Result | None]]
 
 
-def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] = ()) -> str:
+def render_grid(cells: Cells, title: str, corner: Label, remarks: Sequence[str] = (), width: int = WIDTH) -> str:
     """Write a grid of results; its first line is the title and how many cells there are of which kind.
 
     cells: by row and column, each called by two words; the first words of neighbouring columns are written once.
     None is a result that was to be found, and was not.
     corner: what the two words of a row are. remarks: what a reader must know besides.
 
-    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    Returns the text, with a newline at its end; no line exceeds `width` columns: where they are too few
+    for one table, there are several.
     """
-    return finish(_lines(cells, title, corner, remarks), WIDTH)
+    return finish(_lines(cells, title, corner, remarks, width), width)
 
 
-def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str]) -> Iterator[str]:
+def _lines(cells: Cells, title: str, corner: Label, remarks: Sequence[str], width: int) -> Iterator[str]:
     results = [result for group in cells.values() for result in group if result]
-    yield from wrap(f"{title}: {tally([result for group in cells.values() for result in group])}", WIDTH, "    ")
+    yield from wrap(f"{title}: {tally([result for group in cells.values() for result in group])}", width, "    ")
     facts = dict.fromkeys(f"{result.setup.compiler}, preemption {result.setup.preemption}" for result in results)
-    yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
+    yield from wrap("; ".join(facts), width, "    ") if facts else ()
     yield ""
     rows = list(dict.fromkeys(row for row, _ in cells))
     across = list(dict.fromkeys(column for _, column in cells))
-    heads = [first if index == 0 or across[index - 1][0] != first else "" for index, (first, _) in enumerate(across)]
     body = under_one_head((row, [_cell(cells.get((row, column), ())) for column in across]) for row in rows)
-    table = [["", "", *heads], [*corner, *(second for _, second in across)], *body]
-    yield from (f"  {line}" for line in columns(table))
+    table = [["", "", *_heads(across)], [*corner, *(second for _, second in across)], *body]
+    for number, group in enumerate(column_groups(table, 2, width - 2)):
+        yield from [""] if number else []
+        heads = ["", "", *_heads([across[index - 2] for index in group])]
+        part = [heads, *([*row[:2], *(row[index] for index in group)] for row in table[1:])]
+        yield from (f"  {line}" for line in columns(part))
     yield ""
     for remark in (*_legend(results), *remarks):
-        yield from wrap(remark, WIDTH, "    ")
+        yield from wrap(remark, width, "    ")
+
+
+def _heads(across: Sequence[Label]) -> list[str]:
+    """Return the first words of columns, written once for neighbours."""
+    before = ["", *(first for first, _ in across)]
+    return [first if first != before[index] else "" for index, (first, _) in enumerate(across)]
 
 
 def _cell(results: Sequence[Result | None]) -> str:

@@ -10,6 +10,7 @@ __all__ = [
     "SHELL_WORD",
     "ascii_only",
     "clean",
+    "column_groups",
     "columns",
     "cut",
     "cut_front",
@@ -138,6 +139,20 @@ def columns(rows: Sequence[Sequence[str]], right: Collection[int] = ()) -> list[
             cells.append(blanks + cell if index in right else cell + blanks)
         lines.append("  ".join(cells))
     return lines
+
+
+def column_groups(rows: Sequence[Sequence[str]], fixed: int, width: int) -> list[range]:
+    """Return which columns after the first `fixed` ones stand side by side, where not all fit into `width` columns."""
+    widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+    room = width - sum(widths[:fixed]) - 2 * fixed
+    groups: list[range] = []
+    first, used = fixed, 0
+    for index in range(fixed, len(widths)):
+        if index > first and used + widths[index] > room:
+            groups.append(range(first, index))
+            first, used = index, 0
+        used += widths[index] + 2
+    return [*groups, range(first, len(widths))]
 
 
 def finish(lines: Iterable[str], width: int) -> str:

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.grid import letter, violated_kinds
 from ctxrace.report.heading import tally, under_one_head
-from ctxrace.report.layout import columns, finish, wrap
+from ctxrace.report.layout import column_groups, columns, finish, wrap
 
 __all__ = ["render_models"]
 
@@ -16,41 +16,48 @@ WIDTH = 100
 Parts = Mapping[str, Mapping[tuple[tuple[str, str], str], Result | None]]
 
 
-def render_models(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str] = ()) -> str:
+def render_models(
+    parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str] = (), width: int = WIDTH
+) -> str:
     """Write the tables; the first line is the title and how many cells there are of which kind.
 
     parts: for each table its cells by row, of two words, and column; None is a result that was to be found, and was
     not. corner: what the words of a row are.
     remarks: what a reader must know besides.
 
-    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    Returns the text, with a newline at its end; no line exceeds `width` columns: where they are too few
+    for one table, there are several.
     """
-    return finish(_lines(parts, title, corner, remarks), WIDTH)
+    return finish(_lines(parts, title, corner, remarks, width), width)
 
 
-def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str]) -> Iterator[str]:
+def _lines(parts: Parts, title: str, corner: tuple[str, str], remarks: Sequence[str], width: int) -> Iterator[str]:
     wanted = [result for cells in parts.values() for result in cells.values()]
     results = [result for result in wanted if result]
-    yield from wrap(f"{title}: {tally(wanted)}", WIDTH, "    ")
+    yield from wrap(f"{title}: {tally(wanted)}", width, "    ")
     facts = dict.fromkeys(f"{result.setup.arch}, {result.setup.compiler}" for result in results)
-    yield from wrap("; ".join(facts), WIDTH, "    ") if facts else ()
+    yield from wrap("; ".join(facts), width, "    ") if facts else ()
     for name, cells in parts.items():
         yield ""
         across = list(dict.fromkeys(column for _, column in cells))
         names = dict.fromkeys(row for row, _ in cells)
         rows = [(row, [_cell(cells, row, column) for column in across]) for row in names]
         table = columns([[*corner, *across], *under_one_head(rows)])
-        if max(map(cell_len, table)) > WIDTH - 2:
-            table = columns([[", ".join(corner), *across], *_beneath_its_head(rows)])
         yield name
-        yield from (f"  {line}" for line in table)
+        if max(map(cell_len, table)) <= width - 2:
+            yield from (f"  {line}" for line in table)
+            continue
+        whole = [[", ".join(corner), *across], *_beneath_its_head(rows)]
+        for number, group in enumerate(column_groups(whole, 1, width - 2)):
+            yield from [""] if number else []
+            yield from (f"  {line}" for line in columns([[row[0], *(row[at] for at in group)] for row in whole]))
     yield ""
     broken = violated_kinds(results)
     if broken:
         kinds = ", ".join(f"{letter(kind)} {kind}" for kind in broken)
-        yield from wrap(f"violated: {kinds}; then the events of the shortest interleaving of any", WIDTH, "    ")
+        yield from wrap(f"violated: {kinds}; then the events of the shortest interleaving of any", width, "    ")
     for remark in remarks:
-        yield from wrap(remark, WIDTH, "    ")
+        yield from wrap(remark, width, "    ")
 
 
 def _beneath_its_head(rows: Iterable[tuple[tuple[str, str], Sequence[str]]]) -> Iterator[list[str]]:

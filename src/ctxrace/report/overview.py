@@ -17,26 +17,28 @@ LABEL = 34
 Shape = Callable[[Sequence[Verdict]], str]
 
 
-def render_table(results: Sequence[Result], noun: str = "guard", hint: str = "", missing: Sequence[str] = ()) -> str:
+def render_table(
+    results: Sequence[Result], noun: str = "guard", hint: str = "", missing: Sequence[str] = (), width: int = WIDTH
+) -> str:
     """Write one table of all results; its first line is the answer.
 
     results: in the order of the rows. missing: the cases of those that were to be found, and were not.
     noun: what a case is called in the first column.
     hint: what to type to see the interleavings; without it, the command of the first violated result.
 
-    Returns the text, with a newline at its end; no line exceeds 100 columns.
+    Returns the text, with a newline at its end; no line exceeds `width` columns.
     """
-    return finish(_lines(results, noun, hint, missing), WIDTH)
+    return finish(_lines(results, noun, hint, missing, width), width)
 
 
-def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[str]) -> Iterator[str]:
-    yield table_answer(results, noun, missing)
+def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[str], width: int) -> Iterator[str]:
+    yield table_answer(results, noun, missing, width)
     if not results:
         return
     facts, labels = row_labels(results, noun)
     if facts:
-        yield from wrap(", ".join(facts), WIDTH, "    ")
-    blocks, legend = _blocks(results, labels)
+        yield from wrap(", ".join(facts), width, "    ")
+    blocks, legend = _blocks(results, labels, width)
     for block in blocks:
         yield ""
         yield from block
@@ -47,12 +49,13 @@ def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[st
     if remarks:
         yield ""
     for remark in remarks:
-        yield from wrap(remark, WIDTH, "    ")
+        yield from wrap(remark, width, "    ")
     if violated and (command := hint or violated[0].command):
-        yield from typed(f"interleavings: {command}", WIDTH)
+        yield from typed(f"interleavings: {command}", width)
 
 
-def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -> str:
+def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str], width: int = WIDTH) -> str:
+    """Return how many verdicts are of which kind, and for which cases everything holds."""
     verdicts = [verdict for result in results for verdict in result.verdicts]
     if not verdicts:
         return f"nothing was checked{': no case was begun' if missing else ''}"
@@ -71,7 +74,7 @@ def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str]) -
         start += "everything holds for " if safe else f"no {noun} {none} everything"
     wordings = [start + listed(safe, shown) for shown in range(len(safe), 0, -1)] or [start]
     wordings.append(f"{start}{len(safe)} of {len(cases)} {noun}s" if safe else start)
-    return next((wording for wording in wordings if cell_len(wording) <= WIDTH), wordings[-1])
+    return next((wording for wording in wordings if cell_len(wording) <= width), wordings[-1])
 
 
 def row_labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[list[str]]]:
@@ -94,24 +97,25 @@ def row_labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[li
     return facts, [[cut(clean(cell), LABEL) for cell in label] for label in labels]
 
 
-def _blocks(results: Sequence[Result], labels: list[list[str]]) -> tuple[list[list[str]], str]:
+def _blocks(results: Sequence[Result], labels: list[list[str]], width: int) -> tuple[list[list[str]], str]:
     """Draw the table in the widest form that fits, and say how to read a cell.
 
     Too many kinds of properties become several tables.
     """
     kinds = list(dict.fromkeys(verdict.property.kind for result in results for verdict in result.verdicts))
-    if _fits(block := _block(results, labels, kinds, _long)):
+    if _fits(block := _block(results, labels, kinds, _long), width):
         return [block], "sw, ev: switches and events of the shortest interleaving"
     blocks = []
     while kinds:
-        taken = next((n for n in range(len(kinds), 1, -1) if _fits(_block(results, labels, kinds[:n], _short))), 1)
+        fitting = (n for n in range(len(kinds), 1, -1) if _fits(_block(results, labels, kinds[:n], _short), width))
+        taken = next(fitting, 1)
         blocks.append(_block(results, labels, kinds[:taken], _short))
         kinds = kinds[taken:]
     return blocks, "VIOLATED s/e: the shortest interleaving has s switches and e events"
 
 
-def _fits(lines: Sequence[str]) -> bool:
-    return all(cell_len(line) <= WIDTH for line in lines)
+def _fits(lines: Sequence[str], width: int) -> bool:
+    return all(cell_len(line) <= width for line in lines)
 
 
 def _block(results: Sequence[Result], labels: list[list[str]], kinds: Sequence[str], shape: Shape) -> list[str]:
@@ -143,8 +147,11 @@ def cell_text(verdicts: Sequence[Verdict], violated: str) -> str:
     return str(Outcome.HOLDS) if outcomes else "-"
 
 
-def table_remarks(results: Sequence[Result]) -> Iterator[str]:
-    """Tell each reason and note once, with the results that it is about unless it is about all."""
+def table_remarks(results: Sequence[Result], shown: int | None = None) -> Iterator[str]:
+    """Yield each reason and note once, with the results that it is about unless it is about all.
+
+    shown: of how many results the names are given; None: of all.
+    """
     about: dict[str, list[str]] = {}
     for result in results:
         incomplete = (verdict for verdict in result.verdicts if verdict.outcome is Outcome.INCOMPLETE)
@@ -155,4 +162,4 @@ def table_remarks(results: Sequence[Result]) -> Iterator[str]:
         for remark in dict.fromkeys([*reasons, *(f"note: {remark_sentence(note)}" for note in result.notes)]):
             about.setdefault(remark, []).append(f"{result.case} {result.setup.preemption}")
     for remark, names in about.items():
-        yield remark if len(names) == len(results) else f"{remark} [{listed(names)}]"
+        yield remark if len(names) == len(results) else f"{remark} [{listed(names, shown)}]"

@@ -53,10 +53,15 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A whole report. title: its first line, the answer. answer: the word that colours it."""
+    """A whole report.
+
+    title: its first line, the answer. answer: the word that colours it. lines: what was checked; notes: what a reader
+    must know besides, below the tables.
+    """
 
     title: str
     answer: str
     lines: tuple[str, ...]
     tables: tuple[Table, ...]
     sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ __all__ = ["page_of_results", "page_of_run", "run_story"]
 
 _WIDE = 200  # columns of a title
 _HANG = 90
+_NAMED = 4  # cases that a note is about
 
 
 def page_of_results(
@@ -36,13 +37,13 @@ def page_of_results(
     sections = tuple(_section(results[number - 1], anchor) for number, anchor in told.items())
     outcomes = {result.outcome for result in results} | ({Outcome.INCOMPLETE} if missing else set())
     worst = next((word for word in (Outcome.VIOLATED, Outcome.INCOMPLETE) if word in outcomes), Outcome.HOLDS)
-    said = [line for line in table_remarks(results) if not line.startswith(f"{Outcome.HOLDS}:")]  # in the table
-    lines = [", ".join(facts), *said, *(f"incomplete: {name}: interrupted" for name in missing)]
+    lines = [", ".join(facts)] if facts else []
+    said = [line for line in table_remarks(results, _NAMED) if not line.startswith(f"{Outcome.HOLDS}:")]  # in the table
+    said += [f"incomplete: {name}: interrupted" for name in missing]
     if any(result.outcome is Outcome.VIOLATED for result in results):
-        lines.append("sw, ev: switches and events of the shortest interleaving")
-    lines += notes
+        said.append("sw, ev: switches and events of the shortest interleaving")
     tables = (_overview(results, labels, told),) if results else ()
-    return Page(table_answer(results, noun, missing), str(worst), tuple(filter(None, lines)), tables, sections)
+    return Page(table_answer(results, noun, missing), str(worst), tuple(lines), tables, sections, (*said, *notes))
 
 
 def _has_section(result: Result, brief: Collection[str]) -> bool:

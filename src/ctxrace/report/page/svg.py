@@ -40,7 +40,7 @@ def render_svg(run: Interleaving) -> str:
     """
     lanes, rows = tracked(run)
     lines = list(_lines(run, rows))
-    endings = [f"⇒ {sentence}" for sentence in dict.fromkeys(map(ending_sentence, run.endings))]
+    endings = [f"=> {sentence}" for sentence in dict.fromkeys(map(ending_sentence, run.endings))]
     pitch = max(56, *(round(COLUMN * cell_len(name)) + 14 for name in lanes.names)) if lanes.names else 56
     start, across = LEFT + NUMBER, pitch * len(lanes.names)
     text = start + across + GAP

@@ -28,7 +28,7 @@ def page_of_thread(statements: Sequence[Statement], remarks: Sequence[str] = ())
 
 def _section(anchor: str, statement: Statement) -> Section:
     decided = all(fact.as_expected for fact in statement.facts)
-    lines = [f"⇒ {statement.conclusion}"] if decided else []
+    lines = [f"=> {statement.conclusion}"] if decided else []
     head = tuple(map(Cell, ("about", "found", "shown by", "command")))
     table = Table("facts", (head, *map(_row, statement.facts)))
     stories = tuple(_story(fact) for fact in statement.facts if fact.interleaving is not None)
