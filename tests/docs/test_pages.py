@@ -13,12 +13,21 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 _LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(#[^)\s]*)?\)")
 
 
+SLOW = ("docs/bpf-programs.md", "docs/ci.md", "docs/incomplete.md", "docs/python.md")
+"""Pages whose commands take more than a few seconds."""
+
+
 def name(page: Path) -> str:
     return page.relative_to(ROOT).as_posix()
 
 
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if any(b.language == "console" for b in blocks(page.read_text()))], ids=name
+    "page",
+    [
+        pytest.param(page, id=name(page), marks=[pytest.mark.slow] if name(page) in SLOW else [])
+        for page in PAGES
+        if any(block.language == "console" for block in blocks(page.read_text(encoding="utf-8")))
+    ],
 )
 def test_a_page_prints_what_it_says(page: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     text = page.read_text(encoding="utf-8")
