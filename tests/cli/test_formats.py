@@ -22,6 +22,8 @@ SAFE = GUARD.with_name("atomic_counter.c")
         ("ktap", "KTAP version 1\n"),
         ("junit", "<?xml "),
         ("sarif", '{\n  "$schema": '),
+        ("mermaid", "nothing is violated"),
+        ("plantuml", "' nothing is violated"),
         ("github", "ctxrace: 2 checks, 0 not as expected, 0 not decided\n"),
     ],
 )
@@ -64,7 +66,7 @@ def test_a_file_holds_what_would_be_printed(run: Run, tmp_path: Path, words: lis
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--format", "html"], "--format html is none of text, ktap, junit, sarif, github"),
+        (["--format", "html"], "--format html is none of text, ktap, junit, sarif, github, mermaid, plantuml"),
         (["--format", "ktap", "--json"], "--format ktap and JSON are two formats; leave one of them out"),
         (["--format", "ktap", "--mail"], "--mail is a form of its own; leave out --json and --format"),
         (["--output", "."], "--output . is a directory; name a file"),

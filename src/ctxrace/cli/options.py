@@ -217,7 +217,7 @@ OUTPUT = (
     Option("quiet", "", "print the answer alone", bool),
     Option("verbose", "", "say on standard error what it took, and where an internal error happened", bool),
     Option("color", "WHEN", "auto (on a terminal without NO_COLOR), always or never", _color),
-    Option("format", "NAME", "text (default), or for machines: " + ", ".join(list(Format)[1:]), _format),
+    Option("format", "NAME", "text (default), or for machines and diagrams: " + ", ".join(list(Format)[1:]), _format),
     Option("output", "FILE", "write the report to FILE, whole or not at all", _file("output"), field="file"),
     Option("html", "FILE", "also write a page to FILE: interleavings to step through, coverage", _file("html")),
     Option("svg", "FILE", "also draw the lanes of the first interleaving to FILE", _file("svg")),

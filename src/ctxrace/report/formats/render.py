@@ -8,6 +8,7 @@ from ctxrace.report.formats.github import render_github
 from ctxrace.report.formats.junit import render_junit
 from ctxrace.report.formats.ktap import render_ktap
 from ctxrace.report.formats.sarif import render_sarif
+from ctxrace.report.formats.sequence import render_mermaid, render_plantuml
 
 __all__ = ["Format", "render"]
 
@@ -20,12 +21,16 @@ class Format(StrEnum):
     JUNIT = "junit"  # CI servers
     SARIF = "sarif"  # code scanning, editors
     GITHUB = "github"  # GitHub Actions, which writes it beside the lines of a pull request
+    MERMAID = "mermaid"  # Markdown that draws sequence diagrams: GitHub, GitLab
+    PLANTUML = "plantuml"
 
 
 _RENDER: dict[Format, Callable[[Sequence[Trial]], str]] = {
     Format.KTAP: render_ktap,
     Format.JUNIT: render_junit,
     Format.GITHUB: render_github,
+    Format.MERMAID: render_mermaid,
+    Format.PLANTUML: render_plantuml,
 }
 
 
