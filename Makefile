@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
 READY := $(VENV)/.ready
 PYTEST_FLAGS ?=
 FUZZ_FLAGS ?=
@@ -9,8 +10,15 @@ KERNELS ?= $(HOME)/.cache/ctxrace-kernels
 
 .PHONY: demo test lint slow kernels kernel-tree golden docs man benchmarks soak fuzz fuzz-bpf bpf-objects mutants clean
 
-demo: $(READY)
+demo: $(INSTALLED)
 	@$(BIN)/ctxrace bpf; status=$$?; test $$status -le 1  # 1: something is violated, as it should be
+	@printf '%s\n' '' \
+		'What you see: BPF recursion guards, which hold and which do not. The tables are above, and below them each' \
+		'violation with its shortest interleaving. Next, type:' \
+		'  export PATH="$$PWD/$(BIN):$$PATH"' \
+		'  ctxrace check examples/recursion_counter.c      # one file: the interleaving that breaks it' \
+		'  ctxrace test examples                           # eight more, right and wrong' \
+		'and follow docs/tutorial.md, which takes ten minutes.'
 
 test: lint
 	$(BIN)/pytest -n auto -m "not slow and not kernels" $(PYTEST_FLAGS)
@@ -71,9 +79,13 @@ bpf-objects: $(READY)  # FOLDER: of compiled objects, such as those of tools/tes
 clean:
 	rm -rf $(VENV)
 
-$(READY): pyproject.toml constraints.txt
+$(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "ctxrace needs Python 3.11 or later; name one: make PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	@touch $@
+
+$(READY): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@

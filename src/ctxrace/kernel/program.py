@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from ctxrace.core.errors import ScenarioError, ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
+from ctxrace.kernel.hints import hinting
 from ctxrace.kernel.image.boot import Boot
 from ctxrace.kernel.image.harness import load_harness
 from ctxrace.kernel.image.linker_script import linker_script
@@ -306,17 +307,18 @@ def load(
     target = architecture(arch)
     if is_source(path):
         compiler = find_compiler(cc, target, cache=cache)
-        build = compile_c(
-            path,
-            arch=target,
-            compiler=compiler,
-            optimize=optimize or "-O2",
-            flags=flags,
-            include=[INCLUDE],
-            more=more,
-            linker_script=linker_script(target),
-            cache=cache,
-        )
+        with hinting(INCLUDE / "ctxrace" / "scenario.h"):
+            build = compile_c(
+                path,
+                arch=target,
+                compiler=compiler,
+                optimize=optimize or "-O2",
+                flags=flags,
+                include=[INCLUDE],
+                more=more,
+                linker_script=linker_script(target),
+                cache=cache,
+            )
         made_by, messages, linked = f"{compiler.description} {build.optimize}", build.messages, build.path
     else:
         _refuse_compiling(path, cc, optimize, (*flags, *map(str, more)))
