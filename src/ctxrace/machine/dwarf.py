@@ -24,7 +24,7 @@ from ctxrace.core.errors import ImageError, LimitReached
 from ctxrace.core.limits import spend
 from ctxrace.machine.layout import Layout, Member
 
-__all__ = ["DebugInformation", "Line", "Signature", "reading"]
+__all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "reading"]
 
 PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
 READING = "reading debug information"
@@ -298,6 +298,11 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
         else:
             start = 0 if entry.is_absolute else base
             yield start + entry.begin_offset, start + entry.end_offset
+
+
+def addresses(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, int]]:
+    """Yield the addresses of the code of `unit`, each from a start up to an end."""
+    return _ranges(dwarf, unit, unit.get_top_DIE())
 
 
 def _unit_structs(unit: CompileUnit, name: str) -> Iterator[DIE]:

@@ -1,6 +1,7 @@
 """DWARF of a file that is too large to be read whole: of each address only its compilation unit is read."""
 
 import io
+from bisect import bisect_right
 from functools import cached_property
 from mmap import mmap
 
@@ -8,7 +9,8 @@ from elftools.dwarf.aranges import ARanges
 from elftools.dwarf.compileunit import CompileUnit
 from elftools.dwarf.dwarfinfo import DebugSectionDescriptor, DwarfConfig, DWARFInfo
 
-from ctxrace.machine.dwarf import DAMAGED, DebugInformation, Line, reading
+from ctxrace.core.limits import spend
+from ctxrace.machine.dwarf import DAMAGED, READING, DebugInformation, Line, addresses, reading
 from ctxrace.machine.elf_file import ElfFile
 
 __all__ = ["LargeDebugInformation"]
@@ -22,7 +24,8 @@ _MOST_UNITS = 64  # that are kept: a run touches few files
 class LargeDebugInformation:
     """Answer questions about lines from the DWARF sections of `elf`; without them, every answer is None.
 
-    The unit of an address is looked up in .debug_aranges.
+    The unit of an address is looked up in .debug_aranges, or without that section, which clang leaves out, in what each
+    unit says of itself.
     """
 
     def __init__(self, elf: ElfFile) -> None:
@@ -43,7 +46,7 @@ class LargeDebugInformation:
         if self._dwarf is None:
             return None
         with reading(self._elf.path, DAMAGED):
-            offset = self._aranges.cu_offset_at_addr(address) if self._aranges is not None else None
+            offset = self._offset_of(address)
             if offset is None:
                 return None
             if offset not in self._units:
@@ -53,13 +56,34 @@ class LargeDebugInformation:
                 self._units[offset] = _OneUnit(self._elf, code, self._dwarf, self._dwarf.get_CU_at(offset))
             return self._units[offset]
 
+    def _offset_of(self, address: int) -> int | None:
+        if self._aranges is not None:
+            known: int | None = self._aranges.cu_offset_at_addr(address)
+            return known
+        starts, ranges = self._ranges
+        found = ranges[bisect_right(starts, address) - 1] if starts and address >= starts[0] else None
+        return found[2] if found is not None and address < found[1] else None
+
+    @cached_property
+    def _ranges(self) -> tuple[list[int], list[tuple[int, int, int]]]:
+        """The addresses of each unit, in order: start, end, and where the unit is."""
+        assert self._dwarf is not None
+        found = []
+        for unit in self._dwarf.iter_CUs():
+            spend(READING)
+            found += [(start, end, unit.cu_offset) for start, end in addresses(self._dwarf, unit) if start]
+        found.sort()
+        return [start for start, _, _ in found], found
+
     @cached_property
     def _aranges(self) -> ARanges | None:
-        return self._dwarf.get_aranges() if self._dwarf is not None else None  # of a kernel, 20,000 ranges: read once
+        if self._dwarf is None or self._elf.section(".debug_aranges") is None:
+            return None
+        return self._dwarf.get_aranges()  # of a kernel, 20,000 ranges: read once
 
     @cached_property
     def _dwarf(self) -> DWARFInfo | None:
-        if self._elf.section(".debug_aranges") is None or self._elf.section(".debug_info") is None:
+        if self._elf.section(".debug_info") is None:
             return None
         found = {f"debug_{name}_sec": self._section(f".debug_{name}") for name in _SECTIONS}
         machine = _MACHINES[self._elf.arch.elf_machine]

@@ -61,16 +61,21 @@ def types() -> bytes:
     return w.data()
 
 
-def build(folder: Path, *, btf: bool = True) -> Path:
-    """Build the kernel in `folder`, and return it. btf: whether it has BTF."""
+def build(
+    folder: Path, *, btf: bool = True, more: tuple[str, ...] = ("-gdwarf-aranges",), link: tuple[str, ...] = ()
+) -> Path:
+    """Build the kernel in `folder`, and return it.
+
+    btf: whether it has BTF; more: flags for the compiler; link: flags for the linker.
+    """
     (folder / "script").write_text(SCRIPT)
     (folder / "types").write_bytes(types())
     (folder / "btf.S").write_text('.section .BTF, "a"\n.incbin "types"\n' if btf else "")
     compiler = [sys.executable, "-m", "ziglang", "clang", "-target", "aarch64-linux-none"]
-    flags = ["-O2", "-g", "-gdwarf-aranges", "-ffreestanding", "-fno-pic", "-mgeneral-regs-only", "-fno-sanitize=all"]
+    flags = ["-O2", "-g", "-ffreestanding", "-fno-pic", "-mgeneral-regs-only", "-fno-sanitize=all", *more]
     for source in (str(SOURCE), "btf.S"):
         command = [*compiler, *flags, "-c", source, "-o", Path(source).stem + ".o"]
         subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    linker = [sys.executable, "-m", "ziglang", "ld.lld", "-T", "script", "--no-relax", "-o", "vmlinux"]
+    linker = [sys.executable, "-m", "ziglang", "ld.lld", "-T", "script", "--no-relax", *link, "-o", "vmlinux"]
     subprocess.run([*linker, "small_vmlinux.o", "btf.o"], cwd=folder, check=True, capture_output=True)
     return folder / "vmlinux"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ctxrace.core.errors import CtxraceError
+from ctxrace.core.errors import CtxraceError, ToolchainError
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.check import check
@@ -129,6 +129,14 @@ def test_lines_of_the_kernel_are_shown_where_its_sources_are(kernel: Path, tmp_p
         assert {(Path(it.file).name, it.text) for it in sources if it} == {("small_vmlinux.c", text)}
 
 
+@pytest.mark.parametrize("more", [(), ("-ffunction-sections",), ("-gdwarf-4",), ("-gdwarf-4", "-ffunction-sections")])
+def test_lines_are_known_without_debug_aranges(tmp_path: Path, more: tuple[str, ...]) -> None:
+    (verdict,) = checked(build(tmp_path, more=more), tmp_path, source=str(Path(__file__).parent)).verdicts
+    assert verdict.interleaving is not None
+    sources = {event.source for event in verdict.interleaving.events}
+    assert {it.text for it in sources if it} == {'__asm__ volatile("661: ldr %w0, [%1]\\n"'}
+
+
 def test_a_schedule_is_replayed_on_the_kernel(kernel: Path, tmp_path: Path) -> None:
     (verdict,) = checked(kernel, tmp_path).verdicts
     told = verdict.interleaving
@@ -167,9 +175,26 @@ def test_what_does_not_fit_is_named(kernel: Path, tmp_path: Path, options: dict[
         checked(kernel, tmp_path, **options)
 
 
+def test_types_that_differ_from_the_image_do_not_compile(kernel: Path, tmp_path: Path) -> None:
+    for text in (
+        "struct task_struct { int other; };\n",  # the kernel has one with other members
+        "extern void guard_enter(int how);\n",  # the harness declares it twice
+    ):
+        with pytest.raises(CtxraceError, match=r"harness\.c does not compile") as raised:
+            checked(kernel, tmp_path, HARNESS + text)
+        assert isinstance(raised.value, ToolchainError) and "error: " in raised.value.output
+
+
 def test_a_kernel_without_btf_or_symbols_or_the_half_of_one_is_refused(kernel: Path, tmp_path: Path) -> None:
     with pytest.raises(CtxraceError, match="has no BTF: the layout of its types cannot be known"):
         checked(build(tmp_path, btf=False), tmp_path)
+    stripped = build(tmp_path, link=("--strip-all",))
+    with pytest.raises(CtxraceError, match=r"has no symbol table \(it is stripped\); take the vmlinux of the package"):
+        checked(stripped, tmp_path)
+    package = tmp_path / "linux-image.deb"
+    package.write_bytes(b"!<arch>\ndebian-binary   ")
+    with pytest.raises(CtxraceError, match=r"linux-image\.deb is not an ELF file"):
+        checked(package, tmp_path)
     half = tmp_path / "half"
     half.write_bytes(kernel.read_bytes()[:4096])
     with pytest.raises(CtxraceError, match="is truncated: its section headers lie outside of the file"):
