@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Unpack
+from typing import TypedDict, Unpack
 
 from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.bpf.claims import prepare, with_guard
@@ -59,6 +59,26 @@ __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event"
 LIMITS = Limits(DEFAULT_MAX_STATES)
 """Where a search stops unless something else is given; `Limits()` never stops it."""
 
+class KernelOptions(TypedDict, total=False):
+    """What `compile` takes of a kernel image or of objects; None: nothing.
+
+    kernel: a vmlinux, or a build tree. objects: object files and modules that are linked with the file; of a build
+    tree, relative to it.
+    cpu: features of the CPU; static_key: whether a static key is on; patch: other bytes by address;
+    stub: what functions return that only return it; arg: what entries are given, numbers or variables' names;
+    source: the kernel's sources, whose lines are shown.
+    """
+
+    kernel: str | Path | None
+    objects: Sequence[str | Path] | None
+    cpu: Sequence[str] | None
+    static_key: Mapping[str, bool] | None
+    patch: Mapping[int, bytes] | None
+    stub: Mapping[str, int] | None
+    arg: Mapping[str, Sequence[int | str]] | None
+    source: str | Path | None
+
+
 _ENOUGH = Limits(100_000)  # what is an event is seen early
 _OF_EACH_QUESTION = Limits(10_000)
 
@@ -69,16 +89,17 @@ for _kind in (Result, ClaimResult, Interleaving, ProgramsResult, Trial):
 def compile(
     path: str | Path, *, arch: str | None = None, cc: str | None = None, optimize: str | None = None,
     flags: Sequence[str] = (), preemption: Preemption | str | None = None, rcu: Rcu | str | None = None,
-    cpus: int | None = None,
+    cpus: int | None = None, **kernel: Unpack[KernelOptions],
 ) -> Program:  # fmt: skip
-    """Compile and load a C file (or load an object file or an ELF executable).
+    """Compile and load a C file (or load an object file, a module, or an ELF executable).
 
     cc: a compiler's command line, None for the clang that comes with ctxrace; optimize: ``-O0`` to ``-Os``;
     flags: more for the compiler. preemption, rcu, cpus: of the kernel that it is compiled for, None for what the file
-    declares; its scenario has them, too. Raises `CtxraceError`.
+    declares; its scenario has them, too. kernel: the kernel image that it is a harness for, or the objects.
+    Raises `CtxraceError`.
     """
     change = ScenarioChange.of(preemption=preemption, rcu=rcu, cpus=cpus)
-    program = _build(arch, cc, optimize, flags).load(path, change)
+    program = _build(arch, cc, optimize, flags, **kernel).load(path, change)
     return replace(program, scenario=change.apply(program.scenario), change=change)
 
 
@@ -230,10 +251,21 @@ def thread(*, limits: Limits = LIMITS, jobs: int = 1) -> list[Statement]:
     return decide_thread(jobs, limits)
 
 
-def _build(arch: str | None, cc: str | None, optimize: str | None, flags: Sequence[str]) -> Build:
-    given = {"arch": arch, "cc": cc, "optimize": optimize}
+def _build(
+    arch: str | None, cc: str | None, optimize: str | None, flags: Sequence[str], **kernel: Unpack[KernelOptions]
+) -> Build:
+    texts: dict[str, object] = {
+        "static_key": [f"{name}={'on' if on else 'off'}" for name, on in (kernel.get("static_key") or {}).items()],
+        "patch": [f"{at:#x}={new.hex()}" for at, new in (kernel.get("patch") or {}).items()],
+        "stub": [f"{name}={value:#x}" for name, value in (kernel.get("stub") or {}).items()],
+        "arg": [f"{name}={','.join(map(str, values))}" for name, values in (kernel.get("arg") or {}).items()],
+        "cpu": list(kernel.get("cpu") or ()),
+    }
+    given: dict[str, object] = {"arch": arch, "cc": cc, "optimize": optimize}
+    given |= {name: str(value) for name in ("kernel", "source") if (value := kernel.get(name)) is not None}
+    given |= {name: text for name, text in texts.items() if text}
     read = {one.name: one.read(value) for one in BUILD if (value := given.get(one.name)) is not None}
-    return Build(**read, flags=tuple(flags))
+    return Build(**read, flags=tuple(flags), objects=tuple(map(str, kernel.get("objects") or ())))
 
 
 def _words(program: Program, change: ScenarioChange) -> list[str]:

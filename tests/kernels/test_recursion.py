@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ctxrace.bpf.kernel.check import kernel_cases, run_kernel
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import ScenarioChange
@@ -102,3 +103,13 @@ def test_on_x86_a_count_that_is_not_given_back_is_found(shipped: Shipped) -> Non
 def test_the_atomic_counter_needs_no_preempt_disable(shipped: Shipped, cpu: tuple[str, ...]) -> None:
     result = checked(shipped("6.12", "arm64"), "bpf_recursion", LEVELS, cpu=cpu)
     assert result.outcome is Outcome.HOLDS and result.setup.preemption == "voluntary"
+
+
+def test_the_flagships_table_of_a_kernel_tells_the_right_one_from_the_wrong_one(shipped: Shipped) -> None:
+    kernel = shipped("7.2", "arm64")
+    for patch, expected in (
+        ((), [Outcome.HOLDS] * 4),
+        (edits(kernel, "sleepable_"), [Outcome.HOLDS, Outcome.HOLDS, Outcome.VIOLATED, Outcome.VIOLATED]),
+    ):
+        cases = kernel_cases(Build(kernel=str(kernel), patch=patch or None), ScenarioChange(), Limits())
+        assert [result.outcome for result in run_kernel(cases, 1)] == expected

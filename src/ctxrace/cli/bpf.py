@@ -4,16 +4,18 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, NoReturn
 
 import typer
 
 from ctxrace.bpf.guards.case import MODELS, Case, cases
 from ctxrace.bpf.guards.run import not_searched, run
+from ctxrace.bpf.kernel.check import kernel_cases, run_kernel
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import callers_of
 from ctxrace.cli.output import (
+    Output,
     deliver,
     exit_status,
     explain,
@@ -28,8 +30,11 @@ from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.core.verdict import Outcome, Result
+from ctxrace.explore.watch import Limits
 from ctxrace.kernel.change import ScenarioChange
+from ctxrace.kernel.program import Build
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.report.formats.render import Format
@@ -90,6 +95,9 @@ def bpf(
     if context.invoked_subcommand:
         _no_options_before(context)
         return
+    if build.kernel is not None:
+        named = bool(guard or trampolines or caller)
+        _check_kernel(build, change, models, limits, jobs, output, named=named)
     callers = callers_of(caller, trampolines, change, build.architecture)
     narrowed = guard or models or trampolines or caller or replace(change, tasks=None)
     change = replace(change, rcu=None)  # which is the callers' now
@@ -121,6 +129,39 @@ def bpf(
     write_pages(output, page, first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
+
+
+def _check_kernel(
+    build: Build,
+    change: ScenarioChange,
+    models: Sequence[Preemption],
+    limits: Limits,
+    jobs: int,
+    output: Output,
+    *,
+    named: bool,
+) -> NoReturn:
+    """Check the kernel's own guard, print the table, and exit. named: whether a guard or its caller was named."""
+    if named:
+        raise ScenarioError(Setting("kernel", build.kernel), " has its own guard; leave the guard and its caller out")
+    if len(models) > 1:
+        raise ScenarioError(Setting("preemption", str(models[1])), " is a second model; a kernel has one at a time")
+    wanted = kernel_cases(build, replace(change, preemption=models[0] if models else None), limits)
+    with searching(f"exploring {len(wanted)} cases"):
+        results = run_kernel(wanted, jobs)
+    begun = {result.case for result in results}
+    missing = [case.label for case in wanted if case.label not in begun]
+    if output.json:
+        deliver(to_json(results), output)
+    elif output.format is not Format.TEXT:
+        deliver(results_as(output.format, results, [f"ctxrace check {case.words}" for case in wanted
+                                                    if case.label in missing]), output)  # fmt: skip
+    else:
+        table = render_table(results, noun="kernel", hint="below", missing=missing)
+        told = [render_result(result, report_width()) for result in results if result.outcome is Outcome.VIOLATED]
+        write("\n".join([table, *told]), output)
+    explain(results, output)
+    raise typer.Exit(exit_status(results, len(wanted)))
 
 
 def _no_options_before(context: typer.Context) -> None:

@@ -20,7 +20,7 @@ from ctxrace.cli.output import (
 )
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
-from ctxrace.kernel.program import Build
+from ctxrace.kernel.program import OF_KERNELS, Build
 from ctxrace.report.formats.render import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.models import render_models
@@ -40,7 +40,7 @@ REMARKS = (
 
 @opt.with_groups
 def models(
-    build: Annotated[Build, opt.BUILD_GROUP.but("arch")],
+    build: Annotated[Build, opt.BUILD_GROUP.but("arch", *OF_KERNELS)],
     limits: opt.LimitOptions,
     jobs: opt.Jobs,
     output: opt.ResultsOptions,

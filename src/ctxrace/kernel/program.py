@@ -23,7 +23,7 @@ from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.objects.relocatable import architecture_of
 from ctxrace.machine.toolchain import compile_c, find_compiler, link_object
 
-__all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "Build", "Program", "is_source", "load"]
+__all__ = ["BUILD", "DEFAULT_ARCH", "INCLUDE", "OF_KERNELS", "Build", "Program", "is_source", "load"]
 
 DEFAULT_ARCH = "arm64"
 _SOURCES = (".c", ".i", ".S", ".s")
@@ -102,6 +102,9 @@ class Build:
             return self._load_harness(Path(path), change, cache)
         if self._is_linked(Path(path)):
             return self._load_objects(Path(path), change, cache)
+        for name in ("cpu", "static_key", "patch", "source"):
+            if getattr(self, name) is not None:
+                raise ScenarioError(Setting(name), f" is for kernel images and for objects, and {path} is neither")
         program = self._load(path, [*change.configuration, *self.flags], cache)
         unused = [name for name in change.entries if name not in program.image.symbols and _NAME.fullmatch(name)]
         if unused and Path(path).suffix == ".c":
@@ -273,6 +276,10 @@ BUILD = (
     Option("source", "DIR", "the kernel's source tree, whose lines are shown", _tree, in_claims=False, panel=_PANEL),
 )  # fmt: skip
 """The options of `Build`, but for the flags, which stand at the end of a command line."""
+
+
+OF_KERNELS = tuple(option.name for option in BUILD if option.panel == _PANEL)
+"""The names of those that are about kernel images and objects."""
 
 
 def is_source(path: str | Path) -> bool:
