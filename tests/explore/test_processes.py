@@ -137,3 +137,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_it_is_told_which_items_are_done(jobs: int) -> None:
+    told: list[list[int]] = []
+    assert each(_square, [1, 2, 3], jobs, lambda indices: told.append(list(indices))) == [1, 4, 9]
+    assert told[-1] == [0, 1, 2]
+
+
+def _square(number: int, _: Stop) -> int:
+    return number * number

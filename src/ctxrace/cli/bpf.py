@@ -107,8 +107,8 @@ def bpf(
         source = context.get_parameter_source("arch")
         archs = [build.architecture] if source is not None and source.name == "COMMANDLINE" else []
         whole = system_cases(archs, change=change, build=build, limits=limits)
-    with searching(f"exploring {len(chosen) + len(whole)} cases"):
-        results = list(run([*chosen, *whole], jobs))
+    with searching(f"exploring {len(chosen) + len(whole)} cases") as shown:
+        results = list(run([*chosen, *whole], jobs, shown.done if shown else None))
     if output.json:
         deliver(to_json(results), output)
         say(unfinished(results, len(chosen) + len(whole)))

@@ -89,7 +89,7 @@ def print_result(result: Result, output: Output, *, mail: bool = False, coverage
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, [result]), output)
     elif mail:
-        deliver(render_result_mail(result), output)
+        write(render_result_mail(result), output)
     else:
         lines = ["", *coverage_listing(result.coverage, report_width())] if coverage and not output.quiet else []
         write(render_result(result, report_width()) + "".join(f"{line}\n" for line in lines), output)

@@ -83,7 +83,7 @@ def replay(
     if output.json:
         deliver(replay_to_json(program.name, run, broken), output)
     elif mail:
-        deliver(f"{answer}\n\n{render_interleaving_mail(run)}", output)
+        write(f"{answer}\n\n{render_interleaving_mail(run)}", output)
     else:
         lines = [line for said in in_short(run) for line in wrap(said, report_width(), "    ")]
         drawn = "".join(f"{line}\n" for line in [answer, *lines, ""]) + render_interleaving(run, report_width())

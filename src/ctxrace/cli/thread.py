@@ -27,8 +27,8 @@ def claims(
 
     Example: ctxrace bpf claims
     """
-    with searching("deciding the thread"):
-        statements = decide_thread(jobs, limits)
+    with searching("deciding the thread") as shown:
+        statements = decide_thread(jobs, limits, done=shown.done if shown else None)
     if output.json:
         sys.stdout.write(thread_to_json(statements))
     else:

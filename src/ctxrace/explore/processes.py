@@ -21,10 +21,13 @@ from ctxrace.core.errors import CtxraceError
 from ctxrace.core.limits import Budget, current, put_in_force
 from ctxrace.core.setting import Setting
 
-__all__ = ["Stop", "each", "noticed", "unless_stopped"]
+__all__ = ["Done", "Stop", "each", "noticed", "unless_stopped"]
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
+
+Done = Callable[[Sequence[int]], None]
+"""Is told which items are done, by their indices."""
 
 _BETWEEN_LOOKS = 0.1  # seconds
 _PR_SET_PDEATHSIG = 1  # Linux include/uapi/linux/prctl.h
@@ -57,32 +60,38 @@ class Stop:
             raise KeyboardInterrupt
 
 
-def each(decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int) -> list[Found | None]:
+def each(
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, done: Done | None = None
+) -> list[Found | None]:
     """Return what `decide` finds of each of the items, in their order; None of those that Ctrl-C came before.
 
     decide: a function that other processes can import; it hands its `Stop` to its searches as their progress, and may
     raise `KeyboardInterrupt` where it has nothing to return. What else it raises ends everything.
-    jobs: how many at a time; with 1, all in this process.
+    jobs: how many at a time; with 1, all in this process. done: is told now and then which items are done.
     """
     stop = Stop()
     if jobs == 1 or len(items) <= 1:
-        return _here(decide, items, stop)
-    return _in_processes(decide, items, min(jobs, len(items)), stop)
+        return _here(decide, items, stop, done)
+    return _in_processes(decide, items, min(jobs, len(items)), stop, done)
 
 
-def _here(decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop) -> list[Found | None]:
+def _here(
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop, done: Done | None
+) -> list[Found | None]:
     found: list[Found | None] = []
     try:
         with noticed(stop, at_once=True):
             for item in items:
-                found.append(unless_stopped(decide, item, stop))  # noqa: PERF401 - what is found so far is kept
+                found.append(unless_stopped(decide, item, stop))
+                if done:
+                    done(range(len(found)))
     except KeyboardInterrupt:
         pass
     return [*found, *[None] * (len(items) - len(found))]
 
 
 def _in_processes(
-    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop, done: Done | None
 ) -> list[Found | None]:
     with noticed(stop, at_once=False), _pool(jobs, stop) as pool:
         with _blocked():
@@ -90,6 +99,8 @@ def _in_processes(
         waiting = True
         while waiting and not stop:
             waiting = bool(wait(futures, _BETWEEN_LOOKS, FIRST_EXCEPTION).not_done) and not any(map(_failed, futures))
+            if done:
+                done([index for index, future in enumerate(futures) if future.done()])
         stop.set()
         # One more than there are processes has left the queue, and cannot be cancelled: it sees `stop` as it begins.
         for future in futures:

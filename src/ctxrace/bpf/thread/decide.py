@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -38,14 +38,21 @@ _LEVELS = ("-O2", "-O3")
 _INCOMPLETE = Decision(Ruling.INCOMPLETE)
 
 
-def decide_thread(jobs: int, limits: Limits | None = None, thread: Sequence[Quotation] = THREAD) -> list[Statement]:
+def decide_thread(
+    jobs: int,
+    limits: Limits | None = None,
+    thread: Sequence[Quotation] = THREAD,
+    done: Callable[[int], None] | None = None,
+) -> list[Statement]:
     """Return what comes of every statement, asking `jobs` questions at a time.
 
     A limit that is met makes a fact incomplete, and so does Ctrl-C: those that are asked then, and those to come.
+    done: is told now and then how many questions are answered.
     """
     questions = list(dict.fromkeys(question for quotation in thread for question in quotation.questions))
     order = questions if jobs == 1 else sorted(questions, key=_last)  # those that take long begin first
-    found = each(_ask, [(question, limits or Limits()) for question in order], jobs)
+    asked = [(question, limits or Limits()) for question in order]
+    found = each(_ask, asked, jobs, (lambda indices: done(len(indices))) if done else None)
     facts = {question: fact or _not_begun(question) for question, fact in zip(order, found, strict=True)}
     return [Statement(q.quote, q.author, q.conclusion, tuple(map(facts.__getitem__, q.questions))) for q in thread]
 
