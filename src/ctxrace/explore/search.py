@@ -17,7 +17,7 @@ from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 __all__ = ["MORE", "Exploration", "Limits", "Progress", "breaking", "ends", "search"]
 
 
-MORE = 2_000
+MORE = 500
 """States visited after all invariants are decided, in order to decide what must always be possible, too."""
 
 

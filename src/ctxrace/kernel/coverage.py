@@ -18,9 +18,14 @@ def coverage_of(system: KernelSystem | SmpSystem, *, complete: bool) -> Coverage
     first = system.cpus[0]
     executed = _executed(system)
     lines: dict[Source, tuple[str, int]] = {}
+    headers, in_headers = INCLUDE.resolve(), dict[str, bool]()
     for address in first.flows.machine.liveness.addresses:
         source = first.image.source(address)
-        if source is not None and source.line and not Path(source.file).resolve().is_relative_to(INCLUDE.resolve()):
+        if source is None or not source.line:
+            continue
+        if source.file not in in_headers:
+            in_headers[source.file] = Path(source.file).resolve().is_relative_to(headers)
+        if not in_headers[source.file]:
             function = first.image.function_at(address)
             name, steps = lines.get(source, (function.name if function else "", 0))
             lines[source] = (name, max(steps, executed[address]))

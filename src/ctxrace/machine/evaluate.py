@@ -14,6 +14,10 @@ from ctxrace.machine.pcode import Instruction, Op, Varnode
 __all__ = ["Bus", "Registers", "Trap", "execute"]
 
 
+_MASKS = [(1 << size * 8) - 1 for size in range(9)]
+"""Of numbers of so many bytes all bits."""
+
+
 class Trap(Exception):
     """The instruction ends the run: BUG(), an undefined instruction."""
 
@@ -53,8 +57,11 @@ class Registers:
     def read(self, offset: int, size: int) -> int:
         """Return the unsigned value of the `size` bytes at `offset`."""
         first, shift = offset & ~7, (offset & 7) * 8
-        value = self.words.get(first, 0) >> shift
         bits = 64 - shift
+        if size * 8 <= bits:  # most are within a word
+            word = self.words.get(first, 0)
+            return word if size == 8 else word >> shift & _MASKS[size]
+        value = self.words.get(first, 0) >> shift
         while bits < size * 8:
             first += 8
             value |= self.words.get(first, 0) << bits
@@ -65,6 +72,11 @@ class Registers:
         """Put `value` into the `size` bytes at `offset`."""
         first, shift = offset & ~7, (offset & 7) * 8
         bits = size * 8
+        if bits + shift <= 64:
+            mask = _MASKS[size]
+            rest = self.words.get(first, 0) & ~(mask << shift) if size < 8 else 0
+            self.words[first] = rest | (value & mask) << shift
+            return
         value &= (1 << bits) - 1
         while bits > 0:
             here = min(bits, 64 - shift)
@@ -84,23 +96,25 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
     scratch = Registers()
 
     def value_of(varnode: Varnode) -> int:
-        if varnode.space == "const":
-            return varnode.offset & ((1 << varnode.size * 8) - 1)
-        if varnode.space == "register":
-            return registers.read(varnode.offset, varnode.size)
-        if varnode.space == "unique":
-            return scratch.read(varnode.offset, varnode.size)
-        return bus.load(varnode.offset, varnode.size)
+        space, offset, size = varnode
+        if space == "const":
+            return offset & ((1 << size * 8) - 1)
+        if space == "register":
+            return registers.read(offset, size)
+        if space == "unique":
+            return scratch.read(offset, size)
+        return bus.load(offset, size)
 
     def put(varnode: Varnode | None, value: int) -> None:
         if varnode is None:
             return
-        if varnode.space == "register":
-            registers.write(varnode.offset, varnode.size, value)
-        elif varnode.space == "unique":
-            scratch.write(varnode.offset, varnode.size, value)
+        space, offset, size = varnode
+        if space == "register":
+            registers.write(offset, size, value)
+        elif space == "unique":
+            scratch.write(offset, size, value)
         else:  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
-            bus.store(varnode.offset, varnode.size, value & ((1 << varnode.size * 8) - 1))
+            bus.store(offset, size, value & ((1 << size * 8) - 1))
 
     ops = instruction.ops
     arms_monitor = instruction.mnemonic in arch.arms_monitor
@@ -108,6 +122,11 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
     while position < len(ops):
         op = ops[position]
         position += 1
+        operation = _OPERATIONS.get(op.opcode)
+        if operation is not None:
+            assert op.output is not None
+            put(op.output, operation([value_of(node) for node in op.inputs], op.inputs[0].size, op.output.size))
+            continue
         match op.opcode:
             case "LOAD":
                 assert op.output is not None
@@ -129,7 +148,10 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
             case "CALLOTHER":
                 put(op.output, _user_operation(instruction, op, [value_of(node) for node in op.inputs], bus, arch))
             case _:
-                put(op.output, _compute(instruction, op, [value_of(node) for node in op.inputs]))
+                raise ExecutionError(
+                    f"the model lacks the operation {op.opcode} of {str(instruction)!r} at {instruction.address:#x}; "
+                    "is it floating point? compile with what the kernel uses, general registers only"
+                )
     return instruction.following
 
 
@@ -149,17 +171,6 @@ def _user_operation(instruction: Instruction, op: Op, values: list[int], bus: Bu
         f"the model lacks the instruction {str(instruction)!r} (its operation {op.user}) at {instruction.address:#x}; "
         "keep it out of the code under test"
     )
-
-
-def _compute(instruction: Instruction, op: Op, values: list[int]) -> int:
-    operation = _OPERATIONS.get(op.opcode)
-    if operation is None:
-        raise ExecutionError(
-            f"the model lacks the operation {op.opcode} of {str(instruction)!r} at {instruction.address:#x}; "
-            "is it floating point? compile with what the kernel uses, general registers only"
-        )
-    assert op.output is not None
-    return operation(values, op.inputs[0].size, op.output.size)
 
 
 def _signed(value: int, size: int) -> int:

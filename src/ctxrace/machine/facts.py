@@ -46,8 +46,10 @@ def refusal(code: Lifter, liveness: Liveness) -> Callable[[Instruction], str]:
     """Return what says why the model cannot execute an instruction that has a p-code; nothing where it can."""
     arch, image = code.arch, code.image
 
+    def place(instruction: Instruction) -> str:
+        return f"{str(instruction)!r} at {image.where(instruction.address)}"
+
     def find(instruction: Instruction) -> str:
-        place = f"{str(instruction)!r} at {image.where(instruction.address)}"
         for op in instruction.ops:
             for node in (*op.inputs, op.output):
                 if node is None or node.space != "register" or node.offset not in arch.system_registers:
@@ -57,14 +59,14 @@ def refusal(code: Lifter, liveness: Liveness) -> Callable[[Instruction], str]:
                 if name not in arch.known_system_registers or written:
                     doing = "writing" if written else "reading"
                     return (
-                        f"the model does not know what {doing} the register {name} means ({place}); keep it out of the "
+                        f"the model does not know what {doing} the register {name} means ({place(instruction)}); keep it out of the "
                         "code"
                     )
         unknown = next((arch.unpredictable[op.user] for op in instruction.ops if op.user in arch.unpredictable), "")
         results = (op.output for op in instruction.ops if op.output is not None)
         if unknown and any(liveness.reads_later(instruction.following, node) for node in results):
             return (
-                f"{place} reads {unknown}, and what the code does with it differs each time; let it call a function "
+                f"{place(instruction)} reads {unknown}, and what the code does with it differs each time; let it call a function "
                 "that returns a number of your choice"
             )
         return ""
