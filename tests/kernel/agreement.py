@@ -14,9 +14,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.source import Line
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import Limits
+from ctxrace.kernel.coverage import coverage_of
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.build import nested, system_for
 from ctxrace.kernel.model.nested_smp import HandlersMeet
@@ -71,7 +73,14 @@ def compare(program: Program, scenario: Scenario, limits: Limits = _LIMITS) -> s
         raise Disagreement(f"{scenario}: {told[0]} is not {told[1]}")
     if reference[1].witnessed != summary[1].witnessed:
         raise Disagreement(f"{scenario}: {reference[1].witnessed ^ summary[1].witnessed}")
+    lines = [{line.source for line in _executed(system)} for system, _ in (reference, summary)]
+    if lines[0] != lines[1]:
+        raise Disagreement(f"{scenario}: {lines[0] ^ lines[1]} are executed by one engine alone")
     return "compared"
+
+
+def _executed(system: KernelSystem | SmpSystem) -> list[Line]:
+    return [line for line in coverage_of(system, complete=True).lines if line.steps]
 
 
 def _told(system: KernelSystem | SmpSystem, found: Exploration) -> dict[str, str]:

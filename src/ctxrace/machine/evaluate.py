@@ -122,9 +122,7 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
     while position < len(ops):
         op = ops[position]
         position += 1
-        operation = _OPERATIONS.get(op.opcode)
-        if operation is not None:
-            assert op.output is not None
+        if (operation := _OPERATIONS.get(op.opcode)) is not None and op.output is not None:
             put(op.output, operation([value_of(node) for node in op.inputs], op.inputs[0].size, op.output.size))
             continue
         match op.opcode:
@@ -145,17 +143,17 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
                 return op.inputs[0].offset
             case "BRANCHIND" | "CALLIND" | "RETURN":
                 return value_of(op.inputs[0])
-            case "CALLOTHER":
-                put(op.output, _user_operation(instruction, op, [value_of(node) for node in op.inputs], bus, arch))
             case _:
-                raise ExecutionError(
-                    f"the model lacks the operation {op.opcode} of {str(instruction)!r} at {instruction.address:#x}; "
-                    "is it floating point? compile with what the kernel uses, general registers only"
-                )
+                put(op.output, _user_operation(instruction, op, [value_of(node) for node in op.inputs], bus, arch))
     return instruction.following
 
 
 def _user_operation(instruction: Instruction, op: Op, values: list[int], bus: Bus, arch: Architecture) -> int:
+    if op.opcode != "CALLOTHER":
+        raise ExecutionError(
+            f"the model lacks the operation {op.opcode} of {str(instruction)!r} at {instruction.address:#x}; "
+            "is it floating point? compile with what the kernel uses, general registers only"
+        )
     if op.user in arch.without_effect or op.user in arch.unpredictable:  # of the latter the result is not used
         return 0
     if op.user == arch.monitor_pass:

@@ -59,15 +59,15 @@ def refusal(code: Lifter, liveness: Liveness) -> Callable[[Instruction], str]:
                 if name not in arch.known_system_registers or written:
                     doing = "writing" if written else "reading"
                     return (
-                        f"the model does not know what {doing} the register {name} means ({place(instruction)}); keep it out of the "
-                        "code"
+                        f"the model does not know what {doing} the register {name} means "
+                        f"({place(instruction)}); keep it out of the code"
                     )
         unknown = next((arch.unpredictable[op.user] for op in instruction.ops if op.user in arch.unpredictable), "")
         results = (op.output for op in instruction.ops if op.output is not None)
         if unknown and any(liveness.reads_later(instruction.following, node) for node in results):
             return (
-                f"{place(instruction)} reads {unknown}, and what the code does with it differs each time; let it call a function "
-                "that returns a number of your choice"
+                f"{place(instruction)} reads {unknown}, and what the code does with it differs each time; "
+                "let it call a function that returns a number of your choice"
             )
         return ""
 

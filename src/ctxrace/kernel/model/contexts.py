@@ -119,6 +119,10 @@ class Contexts:
         self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
     ) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
+        if not (outcome.notes or outcome.fault or outcome.finished):  # as most do
+            mine, memory = outcome.apply(mine, RegionKind.OWN), outcome.apply(memory, RegionKind.SHARED)
+            after = self.task_structs(mine), self.shared(memory)
+            return Move(outcome.flow, *after, (), (), (), outcome, began, run_context)
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         witnessed: list[Property] = list(map(runs, enters))

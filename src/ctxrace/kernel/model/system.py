@@ -135,12 +135,16 @@ class KernelSystem:
         move = self.move(current, top, shared)
         ended = move.flow == REST
         over: tuple[int, ...] = ()
-        task = self.tasks.values[current]._replace(task_struct=move.task_struct)
+        group, _, task_struct, _, attempts, cpu, elsewhere = task = self.tasks.values[current]
         if top == NO_FRAME:
-            task = task._replace(flow=move.flow, begun=not ended, cpu=0 if ended else task.cpu)
-        elif not ended:
-            over = (self.frames(self.frames.values[top]._replace(flow=move.flow)),)
-        return Taken(move, self.tasks(task), over, ended, 0 if move.outcome.address == EXIT else 1)
+            cpu = 0 if ended else cpu
+            current = self.tasks(Task(group, move.flow, move.task_struct, not ended, attempts, cpu, elsewhere))
+        elif move.task_struct != task_struct:
+            current = self.tasks(task._replace(task_struct=move.task_struct))
+        if top != NO_FRAME and not ended:
+            _, began, run_context = self.frames.values[top]
+            over = (self.frames(Frame(move.flow, began, run_context)),)
+        return Taken(move, current, over, ended, 0 if move.outcome.address == EXIT else 1)
 
     def _arrive(self, state: KernelState, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
