@@ -102,6 +102,18 @@ def test_a_schedule_is_replayed() -> None:
         ctxrace.replay(program, found.schedule, tasks=2)
 
 
+def test_a_schedule_becomes_a_claim_that_is_confirmed(tmp_path: Path) -> None:
+    source = tmp_path / "guard.c"
+    source.write_text(GUARD.read_text())
+    program = ctxrace.compile(source)
+    found = ctxrace.check(program, tasks=3, only="exclusive").verdicts[0].interleaving
+    assert found is not None
+    text = ctxrace.claim_text(program, found.schedule, tasks=3, only="exclusive")
+    claim = tmp_path / "claim.txt"
+    claim.write_text(text.replace(str(source), "guard.c"))
+    assert ctxrace.claim(claim).answer is ctxrace.Answer.CONFIRMED, text
+
+
 def test_instructions_say_why_they_are_events() -> None:
     events = ctxrace.show(ctxrace.compile(GUARD))
     notes = [str(note) for event in events for note in event.notes if note.subject == "active"]
@@ -128,6 +140,10 @@ def test_programs_of_an_object_are_checked() -> None:
     assert result.command == f"ctxrace check {path} --kernel 7.0 --preemption full --ignore missed"
     assert result.replay == f"ctxrace replay {path} --kernel 7.0 --preemption full"
     assert ctxrace.render(result).startswith(f"{path}: violated: unmixed")
+    finding = result.findings[0]
+    only = [program.name for program in finding.programs]
+    again = ctxrace.replay_programs(path, finding.schedule, kernel="7.0", preemption="full", only=only)
+    assert (again.defect, again.outcome, again.rows) == (finding.defect, finding.outcome, finding.rows)
     pairs = ctxrace.programs(path, contexts={result.pairs[0].first: "task"}, pairs_only=True).pairs
     assert pairs
     with pytest.raises(ctxrace.CtxraceError, match="is none of"):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         Outcome,
         Preemption,
         Program,
+        ProgramsFinding,
+        ProgramsOptions,
         ProgramsResult,
         Property,
         Rcu,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
         balanced,
         check,
         claim,
+        claim_text,
         compile,
         exclusive,
         guards,
@@ -44,15 +47,17 @@ if TYPE_CHECKING:
         recovers,
         render,
         replay,
+        replay_programs,
         show,
         suite,
         thread,
     )
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "ProgramsResult", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial",
-           "Verdict", "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "programs", "progress",
-           "recovers", "render", "replay", "show", "suite", "thread"]  # fmt: skip
+           "Preemption", "Program", "ProgramsFinding", "ProgramsOptions", "ProgramsResult", "Property", "Rcu",
+           "Result", "Statement", "TaskCount", "Trial", "Verdict", "balanced", "check", "claim", "claim_text",
+           "compile", "exclusive", "guards", "models", "programs", "progress", "recovers", "render", "replay",
+           "replay_programs", "show", "suite", "thread"]  # fmt: skip
 
 if not TYPE_CHECKING:
 

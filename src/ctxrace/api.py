@@ -17,16 +17,20 @@ from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.bpf.guards.case import MODELS, Case, cases
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.models import model_cases
-from ctxrace.bpf.programs.request import DEFAULT_KERNEL, REQUEST, request_of
+from ctxrace.bpf.programs.replay import replay_finding
+from ctxrace.bpf.programs.request import REQUEST, request_of
 from ctxrace.bpf.programs.whole import check_object
 from ctxrace.bpf.thread.decide import decide_thread
 from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.claims.decide import decide
+from ctxrace.claims.export import claim_of
 from ctxrace.claims.parse import parse_claim
+from ctxrace.cli.system_line import system_line
 from ctxrace.core.claim import Answer, ClaimResult
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.limits import DEFAULT_MAX_STATES
+from ctxrace.core.meeting import Finding as ProgramsFinding
 from ctxrace.core.meeting import ProgramsResult
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
@@ -51,9 +55,10 @@ from ctxrace.report.formats.written import Reportable, written
 from ctxrace.report.thread import render_thread
 
 __all__ = ["Answer", "Caller", "Changes", "ClaimResult", "CtxraceError", "Event", "Interleaving", "Limits", "Outcome",
-           "Preemption", "Program", "ProgramsResult", "Property", "Rcu", "Result", "Statement", "TaskCount", "Trial",
-           "Verdict", "balanced", "check", "claim", "compile", "exclusive", "guards", "models", "programs", "progress",
-           "recovers", "render", "replay", "show", "suite", "thread"]  # fmt: skip
+           "Preemption", "Program", "ProgramsFinding", "ProgramsOptions", "ProgramsResult", "Property", "Rcu",
+           "Result", "Statement", "TaskCount", "Trial", "Verdict", "balanced", "check", "claim", "claim_text",
+           "compile", "exclusive", "guards", "models", "programs", "progress", "recovers", "render", "replay",
+           "replay_programs", "show", "suite", "thread"]  # fmt: skip
 
 
 LIMITS = Limits(DEFAULT_MAX_STATES)
@@ -120,6 +125,16 @@ def replay(program: Program, schedule: str, **changes: Unpack[Changes]) -> tuple
     schedule: `Interleaving.schedule`. Raises `CtxraceError` where it was made for other code or another scenario.
     """
     return _replay(program, Schedule.parse(schedule), ScenarioChange.of(**changes).apply(program.scenario))
+
+
+def claim_text(program: Program, schedule: str, **changes: Unpack[Changes]) -> str:
+    """Return the interleaving of a schedule as a claim, whose steps `claim` executes.
+
+    schedule: `Interleaving.schedule`. Raises `CtxraceError` as `replay` does, and for what claims do not follow.
+    """
+    change = ScenarioChange.of(**changes)
+    about = system_line(program.name, None, _both(program, change), program.build or Build())
+    return claim_of(program, Schedule.parse(schedule), change.apply(program.scenario), about)
 
 
 def show(program: Program, *, limits: Limits = _ENOUGH, **changes: Unpack[Changes]) -> list[Event]:
@@ -193,35 +208,63 @@ def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:
     return check_loaded(load_file(file, build), limits, stop)
 
 
-def programs(
-    path: str | Path, *, kernel: str = DEFAULT_KERNEL, preemption: Preemption | str | None = None,
-    rcu: Rcu | str | None = None, config: str | Path | None = None, only: Sequence[str] = (),
-    contexts: Mapping[str, str] | None = None, attach: Mapping[str, str] | None = None,
-    not_together: Sequence[tuple[str, str]] = (), assume_harmless: Sequence[str] = (),
-    rodata: str | Path | None = None, ignore: Sequence[str] = (), pairs_only: bool = False,
-    limits: Limits = _OF_EACH_QUESTION, jobs: int = 1,
-) -> ProgramsResult:  # fmt: skip
-    """Decide what the programs of a BPF object do to one another on a CPU.
+class ProgramsOptions(TypedDict, total=False):
+    """What `programs` takes besides limits.
 
     kernel: a version, or a distribution's; preemption, rcu, config: what it does not say. only: these programs.
     contexts, attach: of programs whose section does not say it. not_together: pairs that user space never loads both.
     assume_harmless: helpers that touch nothing; rodata: a file with what user space puts there; ignore: kinds that are
-    no finding. pairs_only: only say which may meet. limits: of each question. Raises `CtxraceError`.
+    no finding.
     """
-    given: dict[str, str | list[str] | None] = {
-        "kernel": kernel if config is None or kernel != DEFAULT_KERNEL else None,
-        "preemption": preemption, "rcu": rcu, "config": None if config is None else str(config),
-        "rodata": None if rodata is None else str(rodata),
-        "program": list(only), "level": [f"{name}={level}" for name, level in (contexts or {}).items()],
-        "attach": [f"{name}={hook}" for name, hook in (attach or {}).items()],
-        "not_together": [",".join(pair) for pair in not_together], "assume_harmless": list(assume_harmless),
-        "ignore": list(ignore),
-    }  # fmt: skip
-    words = {name: word for name, word in given.items() if word}
+
+    kernel: str
+    preemption: Preemption | str
+    rcu: Rcu | str
+    config: str | Path
+    only: Sequence[str]
+    contexts: Mapping[str, str]
+    attach: Mapping[str, str]
+    not_together: Sequence[tuple[str, str]]
+    assume_harmless: Sequence[str]
+    rodata: str | Path
+    ignore: Sequence[str]
+
+
+def programs(
+    path: str | Path, *, pairs_only: bool = False, limits: Limits = _OF_EACH_QUESTION, jobs: int = 1,
+    **options: Unpack[ProgramsOptions],
+) -> ProgramsResult:  # fmt: skip
+    """Decide what the programs of a BPF object do to one another on a CPU.
+
+    pairs_only: only say which may meet. limits: of each question. options: `ProgramsOptions`. Raises `CtxraceError`.
+    """
+    words = _spelled(options)
     result = check_object(Path(path), request_of(words), limits=limits, jobs=jobs, pairs_only=pairs_only)
     command = ["ctxrace", "check", str(path), *_typed(words, ())]
     again = ["ctxrace", "replay", str(path), *_typed(words, ("program", "ignore"))]
     return replace(result, command=shlex.join(command), replay=shlex.join(again))
+
+
+def replay_programs(path: str | Path, schedule: str, **options: Unpack[ProgramsOptions]) -> ProgramsFinding:
+    """Run the schedule of a finding of `programs` again, under the same options; return it as the finding that it is.
+
+    Raises `CtxraceError` where it was made for other code or another question.
+    """
+    return replay_finding(Path(path), request_of(_spelled(options)), Schedule.parse(schedule))
+
+
+def _spelled(options: ProgramsOptions) -> dict[str, str | list[str]]:
+    """Return the options by the names of `REQUEST`, as words."""
+    given: dict[str, str | list[str]] = {}
+    for name, value in options.items():
+        word = {"only": "program", "contexts": "level"}.get(name, name)
+        if isinstance(value, str | Path):
+            given[word] = str(value)
+        elif isinstance(value, Mapping):
+            given[word] = [f"{key}={each}" for key, each in value.items()]
+        elif isinstance(value, Sequence):
+            given[word] = [",".join(each) if isinstance(each, tuple) else str(each) for each in value]
+    return {name: value for name, value in given.items() if value}
 
 
 def _typed(words: Mapping[str, str | list[str]], left_out: Sequence[str]) -> list[str]:
@@ -272,6 +315,11 @@ def _words(program: Program, change: ScenarioChange) -> list[str]:
     """Return what to type after ``ctxrace check`` for `program`, its scenario changed."""
     build = program.build or Build()
     flags = ["--", *build.flags] if build.flags else []
-    both = {name: value for name in ScenarioChange.__slots__ if (value := getattr(change, name)) is not None}
-    changed = replace(program.change, **both)
+    changed = _both(program, change)
     return [program.name, *build.objects, *command_words(SCENARIO, changed), *command_words(BUILD, build), *flags]
+
+
+def _both(program: Program, change: ScenarioChange) -> ScenarioChange:
+    """Return what `program` was compiled for, and `change`."""
+    given = {name: value for name in ScenarioChange.__slots__ if (value := getattr(change, name)) is not None}
+    return replace(program.change, **given)
