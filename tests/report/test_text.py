@@ -197,6 +197,16 @@ def test_too_many_contexts_for_lanes(golden: Golden) -> None:
     golden("many.txt", render_interleaving(Interleaving(tuple(names), tuple(rows[:8]))))
 
 
+@pytest.mark.parametrize("width", [60, 100, 200])
+@pytest.mark.parametrize("number", [2, 4, 8])
+def test_names_of_contexts_are_whole(number: int, width: int) -> None:
+    names = [f"softirq{index}/cpu-{index}" for index in range(number)]
+    rows = tuple(read(name, 23, "ldrb w9, [x8]", 0) for name in names)
+    text = render_interleaving(Interleaving(tuple(names), rows), width)
+    assert all(name in text for name in names)
+    assert max(map(len, text.splitlines())) <= width
+
+
 def test_interrupt_over_a_task(golden: Golden) -> None:
     run = Interleaving(
         ("task A", "nmi"),

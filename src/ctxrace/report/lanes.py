@@ -24,6 +24,7 @@ __all__ = ["render_interleaving"]
 ROOM = 44  # what the last lane should have: an instruction and what it did
 NARROWEST_ROOM = 24
 NARROWEST_LANE = 9  # "softirq" and a gap
+GAP = 2  # between the names of two lanes
 INDENT = 2  # of an instruction below its C line
 INSTRUCTION = 26  # longer ones do not move the effects of all the others to the right
 
@@ -64,7 +65,9 @@ class _Lanes:
         events = interleaving.events
         gutter = max(len(str(len(events))), 3) + 2
         free, between = width - gutter, max(len(names) - 1, 1)
-        stride = max(min(free // max(len(names), 1), (free - ROOM) // between), NARROWEST_LANE)
+        longest = max((cell_len(context_name(name)) for name in names), default=0)
+        wide = min(free // max(len(names), 1), (free - ROOM) // between)
+        stride = max(wide, NARROWEST_LANE, longest + GAP)
         instruction = max((cell_len(clean(event.instruction)) for event in events), default=0)
         return cls(
             width,
@@ -72,7 +75,7 @@ class _Lanes:
             stride,
             min(instruction, INSTRUCTION),
             {name: index for index, name in enumerate(names)},
-            named=stride * (len(names) - 1) + NARROWEST_ROOM > free,
+            named=stride * (len(names) - 1) + max(NARROWEST_ROOM, longest) > free,
         )
 
     def start(self, context: str) -> int:
