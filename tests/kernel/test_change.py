@@ -28,6 +28,7 @@ EVERYTHING = {
     "rcu": "non-preemptible",
     "entry_window": True,
     "attempts": "unlimited",
+    "statistic": ["hits"],
     "exclusive": ["body"],
     "balanced": ["x"],
     "recovers": ["entry, body"],
@@ -47,12 +48,12 @@ def test_every_option_is_read_and_printed_again() -> None:
     words = list(command_words(SCENARIO, change))
     assert " ".join(words) == (
         "--tasks 3 --tasks 1:other --fifo-tasks 1 --softirq none --hardirq a --hardirq b --nmi top --cpus 2 "
-        "--preemption lazy --rcu non-preemptible --entry-window --attempts unlimited --exclusive body --balanced x "
-        "--recovers entry,body --progress entry,body --property exclusive"
+        "--preemption lazy --rcu non-preemptible --entry-window --attempts unlimited --statistic hits "
+        "--exclusive body --balanced x --recovers entry,body --progress entry,body --property exclusive"
     )
     assert ", ".join(system_words(SCENARIO, change)) == (
         "tasks 3, tasks 1:other, fifo-tasks 1, softirq none, hardirq a, hardirq b, nmi top, cpus 2, "
-        "preemption lazy, rcu non-preemptible, entry-window, attempts unlimited"
+        "preemption lazy, rcu non-preemptible, entry-window, attempts unlimited, statistic hits"
     )
 
 

@@ -82,7 +82,7 @@ def test_only_what_applies_is_there() -> None:
     assert "interleaving" in violated and "reason" not in violated
     assert "interleaving" not in holds and "reason" not in holds
     assert incomplete["reason"] == {
-        "kind": "search_ended", "stop": {"kind": "interrupted"}, "forecast": None, "text": "interrupted"
+        "kind": "search_ended", "stop": {"kind": "interrupted"}, "forecast": None, "grows": [], "text": "interrupted",
     }
     assert incomplete["seconds"] == 0.3
 

@@ -12,8 +12,8 @@ from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
 
 __all__ = ["Engine", "Limits", "Progress", "Watch", "undisturbed"]
 
-Progress = Callable[[int, float], None]
-"""Called now and then with the states visited and the seconds passed."""
+Progress = Callable[[int, float], Stop | None]
+"""Called now and then with the states visited and the seconds passed; what it returns ends the search."""
 
 _BETWEEN_REPORTS = 512  # which take less than a second even of states with many tasks, so that it can be ended soon
 _FOUND = 4  # times the limit: states that wait to be visited take memory, too
@@ -67,7 +67,7 @@ class Watch:
             if self.limits.timeout is not None and seconds >= self.limits.timeout:
                 return TimeLimit(self.limits.timeout)
             if self.progress is not None and visited:
-                self.progress(visited, seconds)
+                return self.progress(visited, seconds)
         return None
 
 

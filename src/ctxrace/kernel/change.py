@@ -58,6 +58,7 @@ class Changes(TypedDict, total=False):
     rcu: Rcu | str | None
     entry_window: bool | None
     attempts: int | str | None
+    statistic: Entries | None
     properties: Iterable[Property] | None
     only: Entries | None
 
@@ -69,6 +70,7 @@ class ScenarioChange:
     tasks, fifo_tasks: how many run which entry. softirq, hardirq, nmi: the entries of that level's handlers, empty for
     none. cpus: how many. rcu: its flavour, which the program is compiled for. entry_window: whether interrupts also run
     their entries while they are not accounted for. attempts: how often each context begins its entry at most.
+    statistics: variables that are left out, besides those declared.
     properties: instead of the declared ones. only: of all properties those of this kind, or with this name.
     """
 
@@ -82,6 +84,7 @@ class ScenarioChange:
     rcu: Rcu | None = None
     entry_window: bool | None = None
     attempts: int | Literal["unlimited"] | None = None
+    statistics: tuple[str, ...] | None = None
     properties: tuple[Property, ...] | None = None
     only: tuple[str, ...] | None = None
 
@@ -138,6 +141,9 @@ class ScenarioChange:
                 changed = replace(changed, handlers=tuple(handlers))
         if self.attempts is not None:
             changed = replace(changed, attempts=None if self.attempts == UNLIMITED else self.attempts)
+        if self.statistics is not None:
+            names = dict.fromkeys((*changed.statistics, *self.statistics))
+            changed = replace(changed, statistics=tuple(names))
         if self.rcu is not None and self.rcu != declared.rcu:
             raise ScenarioError(
                 f"the program was compiled with {declared.rcu} RCU; compile it with ", Setting("rcu", str(self.rcu))
@@ -278,6 +284,8 @@ SCENARIO = (
     Option("entry_window", "", "interrupts also run their entries before they are counted", _flag,
            off="--no-entry-window"),
     Option("attempts", "N|unlimited", "how often each context begins its entry", _attempts),
+    Option("statistic", "VARIABLE", "leave out VARIABLE, as nothing depends on it", _names, list, field="statistics",
+           repeated=True),
     _property("exclusive", "BODY", "BODY is never active twice"),
     _property("balanced", "VARIABLE", "idle: VARIABLE is as at the start"),
     _property("recovers", "ENTRY,BODY", "idle: one more ENTRY runs BODY"),

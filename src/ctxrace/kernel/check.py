@@ -1,11 +1,14 @@
 """Check a program's scenario: search it, judge every property, tell the shortest violations."""
 
+import shlex
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import NamedTuple
 
 from ctxrace.core.errors import VacuousError
 from ctxrace.core.facts.forecast import Forecast
+from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
     BodyNeverRuns,
     EndedByViolationOf,
@@ -18,6 +21,7 @@ from ctxrace.core.facts.reason import (
 )
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
+    DriftsLeftOut,
     HandlersInterleaved,
     NeverArrives,
     NeverBegins,
@@ -26,18 +30,23 @@ from ctxrace.core.facts.remark import (
     SoftirqTasksBounded,
     StacksShared,
     StatisticsLeftOut,
+    StatisticsProved,
     TasksToldApart,
 )
-from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import CountersGrow, Interrupted
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import Engine, Limits, Progress
+from ctxrace.kernel.counting import Counting, Look, without_growth
 from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.build import nested, system_for
+from ctxrace.kernel.model.drift import UpToDrift
+from ctxrace.kernel.model.groups import tasks_of
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.nested_smp import HandlersMeet
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
@@ -50,7 +59,20 @@ from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE
 from ctxrace.kernel.scenario import Scenario, validate
 from ctxrace.kernel.setup import setup_of
 
-__all__ = ["check", "explore"]
+__all__ = ["check", "explore", "explore_counting"]
+
+class _Explored(NamedTuple):
+    """What a search has found of a system. expected: how many states there may be, where a limit stopped it.
+
+    counting: what was taken for granted, and proved, of variables that count; grows: those that grow in spite of it.
+    """
+
+    system: KernelSystem | SmpSystem
+    exploration: Exploration
+    expected: Forecast | None = None
+    counting: Counting | None = None
+    grows: tuple[Grows, ...] = ()
+
 
 MANY_TASKS = 64
 """With more of them, how many states are to be expected is found out first, which takes little of the time."""
@@ -75,11 +97,12 @@ def check(
     """
     limits = limits or Limits()
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
-    system, exploration, expected = _explore_many(program, scenario, limits, progress, expect)
+    explored = _explore_many(program, scenario, limits, progress, expect)
+    system, exploration = explored.system, explored.exploration
     wanted = list(_wanted(system, scenario))
     wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
-    hang = _assuming(_judge_hang(system, exploration, expected), scenario)
-    verdicts = tuple(_assuming(_judge(system, exploration, prop, expected), scenario) for prop in wanted)
+    hang = _assuming(_judge_hang(explored), scenario)
+    verdicts = tuple(_assuming(_judge(explored, prop), scenario) for prop in wanted)
     if hang.outcome is Outcome.VIOLATED:
         verdicts = (*verdicts, hang)
     if exploration.exhausted and not exploration.runs:
@@ -88,8 +111,8 @@ def check(
         setup_of(program, scenario),
         verdicts,
         command,
-        tuple(_notes(system.cpus[0], exploration, limits.engine)),
-        replay,
+        tuple(_notes(explored, scenario, limits.engine)),
+        _with_statistics(replay, explored.counting),
         hang,
         coverage_of(system, complete=exploration.exhausted),
     )
@@ -110,17 +133,57 @@ def explore(
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
         system = system_for(program.image, scenario, assumed)
+        return system, _searched(system, scenario, limits, progress, everything=everything)
+
+    return without_wrong_ones(attempt)
+
+
+def _searched(
+    system: KernelSystem | SmpSystem,
+    scenario: Scenario,
+    limits: Limits | None,
+    progress: Progress | None,
+    *,
+    everything: bool = False,
+) -> Exploration:
+    wanted = frozenset(() if everything else _wanted(system, scenario))
+    if scenario.interrupts and (limits or Limits()).engine is Engine.SUMMARIES:
+        with suppress(HandlersMeet):  # then they are interleaved, step by step
+            found = summarized(nested(system), wanted, limits, progress)
+            if scenario.cpus == 1 or HANG not in found.runs:
+                return found
+            # Handlers that are not interleaved come to no other verdict, but may come to where it hangs later.
+            nearer = search(system, wanted, limits, progress)
+            longer = replace(found, shortest=found.shortest - {HANG})
+            return replace(nearer, summed_up=True) if HANG in nearer.runs else longer
+    return search(system, wanted, limits, progress)
+
+
+def explore_counting(
+    program: Program,
+    scenario: Scenario,
+    counting: Counting,
+    limits: Limits | None = None,
+    look: Look | None = None,
+    *,
+    everything: bool = False,
+) -> tuple[KernelSystem | SmpSystem, Exploration]:
+    """Search `scenario` as `explore` does, with what `counting` takes for granted.
+
+    look: looks at the search now and then. Raises `DriftObserved` where a step shows that too much is.
+    """
+    counters, without = counting.counters, counting.scenario
+
+    def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
+        system = system_for(program.image, without, assumed, counters)
+        if look is not None:
+            look.at(system)
+        if counters is None or not counters.drifting:
+            return system, _searched(system, without, limits, look, everything=everything)
+        reduced = UpToDrift(system, counters)
         wanted = frozenset(() if everything else _wanted(system, scenario))
-        if scenario.interrupts and (limits or Limits()).engine is Engine.SUMMARIES:
-            with suppress(HandlersMeet):  # then they are interleaved, step by step
-                found = summarized(nested(system), wanted, limits, progress)
-                if scenario.cpus == 1 or HANG not in found.runs:
-                    return system, found
-                # Handlers that are not interleaved come to no other verdict, but may come to where it hangs later.
-                nearer = search(system, wanted, limits, progress)
-                longer = replace(found, shortest=found.shortest - {HANG})
-                return system, replace(nearer, summed_up=True) if HANG in nearer.runs else longer
-        return system, search(system, wanted, limits, progress)
+        found = search(reduced, wanted, limits, look)
+        return system, replace(found, runs={prop: reduced.lifted(run) for prop, run in found.runs.items()})
 
     return without_wrong_ones(attempt)
 
@@ -131,8 +194,8 @@ def _explore_many(
     limits: Limits,
     progress: Progress | None,
     expect: Callable[[Forecast], None] | None,
-) -> tuple[KernelSystem | SmpSystem, Exploration, Forecast | None]:
-    """Search `scenario`; where a limit stops that, also return how many states there may be."""
+) -> _Explored:
+    """Search `scenario`; where a limit stops that, also find out how many states there may be."""
 
     def visit(fewer: Scenario, small: Limits) -> Exploration:
         return explore(program, fewer, small, progress, everything=True)[1]
@@ -143,16 +206,21 @@ def _explore_many(
             expected = forecast(scenario, limits, visit)
         except KeyboardInterrupt:
             nothing = Exploration(0, 0, 0.0, exhausted=False, stopped=Interrupted())
-            return system_for(program.image, scenario), nothing, None
+            return _Explored(system_for(program.image, scenario), nothing)
         if expected and expect is not None:
             expect(expected)
-    system, exploration = explore(program, scenario, limits, progress)
-    if exploration.stopped is None:
-        return system, exploration, None
-    if expected is None and not isinstance(exploration.stopped, Interrupted):
+    layout = Layout(program.image, tasks_of(scenario), cpus=scenario.cpus)
+    (system, exploration), counting, grows = without_growth(
+        layout, scenario, limits, progress,
+        lambda counting, look: explore_counting(program, scenario, counting, limits, look),
+    )  # fmt: skip
+    explored = _Explored(system, exploration, counting=counting, grows=grows)
+    if (stopped := explored.exploration.stopped) is None:
+        return explored
+    if expected is None and not isinstance(stopped, Interrupted | CountersGrow):
         with suppress(KeyboardInterrupt):  # what the search has found is known
             expected = forecast(scenario, limits, visit)
-    return system, exploration, expected
+    return explored._replace(expected=expected)
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
@@ -160,16 +228,15 @@ def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Prope
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
-def _judge(
-    system: KernelSystem | SmpSystem, exploration: Exploration, prop: Property, expected: Forecast | None
-) -> Verdict:
+def _judge(explored: _Explored, prop: Property) -> Verdict:
+    system, exploration = explored.system, explored.exploration
     verdict = Verdict(prop, Outcome.HOLDS, exploration.states, exploration.transitions, exploration.seconds)
     if prop in exploration.runs:
         run = narrate(system, exploration.runs[prop])
         reason = None if prop in exploration.shortest else NotKnownShortest()
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if not exploration.exhausted:
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(exploration, expected))
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(explored))
     for end in system.properties:
         if end in ENDS and end in exploration.runs:
             return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
@@ -179,11 +246,13 @@ def _judge(
     return replace(verdict, outcome=Outcome.INCOMPLETE, reason=vacuous) if vacuous else verdict
 
 
-def _why_ended(exploration: Exploration, expected: Forecast | None) -> Reason:
-    return EndedByViolations() if exploration.stopped is None else SearchEnded(exploration.stopped, expected)
+def _why_ended(explored: _Explored) -> Reason:
+    stopped = explored.exploration.stopped
+    return EndedByViolations() if stopped is None else SearchEnded(stopped, explored.expected, explored.grows)
 
 
-def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration, expected: Forecast | None) -> Verdict:
+def _judge_hang(explored: _Explored) -> Verdict:
+    system, exploration = explored.system, explored.exploration
     size = (exploration.all_states, exploration.all_transitions, exploration.seconds)
     verdict = Verdict(HANG, Outcome.HOLDS, *size)
     if HANG in exploration.runs:
@@ -191,7 +260,7 @@ def _judge_hang(system: KernelSystem | SmpSystem, exploration: Exploration, expe
         reason = None if HANG in exploration.shortest else NotKnownShortest()
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if HANG not in exploration.possible:
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(exploration, expected))
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(explored))
     end = next((end for end in system.properties if end in ENDS and end in exploration.runs), None)
     if end is not None:
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
@@ -226,7 +295,8 @@ def _why_never_idle(scenario: Scenario, exploration: Exploration) -> NeverReturn
     return None if endless is None else NeverReturns(endless)
 
 
-def _notes(system: KernelSystem, exploration: Exploration, engine: Engine) -> list[Remark]:
+def _notes(explored: _Explored, scenario: Scenario, engine: Engine) -> list[Remark]:
+    system, exploration = explored.system.cpus[0], explored.exploration
     notes: list[Remark] = []
     attempts = system.scenario.attempts
     if attempts is not None:
@@ -237,16 +307,36 @@ def _notes(system: KernelSystem, exploration: Exploration, engine: Engine) -> li
         notes += [NeverArrives(level) for level in levels if level not in arrived]
         begun = dict.fromkeys(group.entry for group in system.scenario.tasks)
         notes += [NeverBegins(entry) for entry in begun if begins(entry) not in exploration.witnessed]
-    if system.scenario.statistics:
-        notes.append(StatisticsLeftOut(tuple(system.scenario.statistics)))
+    if scenario.statistics:
+        notes.append(StatisticsLeftOut(scenario.statistics))
+    if explored.counting is not None:
+        notes += _counted(explored.counting)
     if not system.contexts.symmetric and system.layout.tasks > 1:
         notes.append(TasksToldApart())
     if system.scenario.softirq_tasks:
         notes.append(SoftirqTasksBounded(SOFTIRQS_AT_ONCE))
     if system.scenario.cpus > 1:
         notes.append(SequentialMemory())
-        if system.handlers and engine is Engine.SUMMARIES and not exploration.summed_up:
+        drifts = explored.counting is not None and bool(explored.counting.groups)
+        if system.handlers and engine is Engine.SUMMARIES and not exploration.summed_up and not drifts:
             notes.append(HandlersInterleaved())
     if system.layout.shared_stacks:
         notes.append(StacksShared())
     return notes
+
+
+def _counted(counting: Counting) -> list[Remark]:
+    notes: list[Remark] = [StatisticsProved(counting.statistics)] if counting.statistics else []
+    for group, names in counting.groups.items():
+        notes.append(DriftsLeftOut(tuple(names), counting.multiple(group)))
+    return notes
+
+
+def _with_statistics(command: str, counting: Counting | None) -> str:
+    """Return `command`, which replays an interleaving, with the variables that were left out while it was found."""
+    if not command or counting is None or not counting.statistics:
+        return command
+    words = shlex.split(command)
+    end = words.index("--") if "--" in words else len(words)  # what follows is for the compiler
+    options = [word for name in counting.statistics for word in ("--statistic", name)]
+    return shlex.join([*words[:end], *options, *words[end:]])

@@ -187,12 +187,12 @@ def _shift_right_signed(v: list[int], size: int, _out: int) -> int:
 
 def _signed_add_overflows(v: list[int], size: int, _out: int) -> int:
     total = _signed(v[0], size) + _signed(v[1], size)
-    return int(total != _signed(total, size))
+    return total != _signed(total, size)
 
 
 def _signed_subtract_overflows(v: list[int], size: int, _out: int) -> int:
     difference = _signed(v[0], size) - _signed(v[1], size)
-    return int(difference != _signed(difference, size))
+    return difference != _signed(difference, size)
 
 
 def _piece(v: list[int], size: int, out: int) -> int:
@@ -231,7 +231,7 @@ _OPERATIONS: dict[str, Callable[[list[int], int, int], int]] = {
     "INT_CARRY": lambda v, s, _o: v[0] + v[1] >> s * 8,
     "INT_SCARRY": _signed_add_overflows,
     "INT_SBORROW": _signed_subtract_overflows,
-    "BOOL_NEGATE": lambda v, _s, _o: not v[0],
+    "BOOL_NEGATE": lambda v, _s, _o: v[0] == 0,
     "BOOL_AND": lambda v, _s, _o: v[0] & v[1],
     "BOOL_OR": lambda v, _s, _o: v[0] | v[1],
     "BOOL_XOR": lambda v, _s, _o: v[0] ^ v[1],

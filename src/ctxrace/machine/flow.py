@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
+from ctxrace.machine.drift.number import DriftObserved, Mark
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.facts import Facts, reads, refusal, returns, with_callers, writes
 from ctxrace.machine.image import Image, Symbol
@@ -47,6 +48,7 @@ class Flow(NamedTuple):
     done: values of the accesses that the instruction at `pc` has already made as steps of their own.
     shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`.
     endless: whether it is in a loop without an event, at `pc`, and never comes to another event.
+    marks: what of it differs with how far counters have drifted, where that is kept apart.
     """
 
     pc: int
@@ -57,6 +59,7 @@ class Flow(NamedTuple):
     done: tuple[int, ...] = ()
     shadow: bool = False
     endless: bool = False
+    marks: tuple[Mark, ...] = ()
 
 
 class Machine:
@@ -314,6 +317,9 @@ class _Run:
             raise Fault(f"{instruction} at {self.image.where(instruction.address)} {fault}") from None
         except ForeignAccess as access:
             access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
+            raise
+        except DriftObserved as seen:
+            seen.address = instruction.address
             raise
         if known is not None and any(op.opcode in ("BRANCHIND", "CALLIND") for op in instruction.ops):
             known.lead(instruction.address, following)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
+from ctxrace.machine.drift.number import Drifting
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.pcode import Instruction, Varnode
 
@@ -49,8 +50,9 @@ class Liveness:
             if mask is None:
                 live = (self._live.get(address, self._everything) | self._always) & ~self._never
                 mask = masks[offset] = _word_mask(live >> offset)
-            if value & mask:
-                kept.append((offset, value & mask))
+            matters = value & mask
+            if type(matters) is Drifting or matters:
+                kept.append((offset, matters))
         return tuple(kept)
 
     def reads_later(self, address: int, register: Varnode) -> bool:

@@ -282,6 +282,12 @@ class Memory:
             if any(it.kind is RegionKind.UNWRITTEN and it.base < address + size and address < it.base + it.size
                    for it in self._regions):  # fmt: skip
                 raise FirstWrite(address, size)
+            around = (it for it in self._regions if it.base <= address and address + size <= it.base + it.size)
+            if region.kind is RegionKind.STATISTIC and any(around):
+                raise ExecutionError(
+                    f"{size} bytes are accessed at {address:#x}, {region.name} together with what follows it; "
+                    f"{region.name} cannot be left out: do not declare it a statistic"
+                )
             raise Fault(f"accesses {size} bytes at {address:#x}, across the end of {region.name}")
         if region.kind is RegionKind.GUARD:
             raise ExecutionError(f"stack overflow in {region.name}: unlimited recursion, or frames too large")

@@ -7,6 +7,7 @@ import pytest
 
 from ctxrace.core.errors import LimitReached, VacuousError
 from ctxrace.core.facts.forecast import Bound, Forecast, Seen
+from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
     BodyNeverRuns,
     EndedByViolationOf,
@@ -26,6 +27,7 @@ from ctxrace.core.facts.reason import (
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
     CompiledWith,
+    DriftsLeftOut,
     HandlersInterleaved,
     NeverArrives,
     NeverBegins,
@@ -34,10 +36,12 @@ from ctxrace.core.facts.remark import (
     SoftirqTasksBounded,
     StacksShared,
     StatisticsLeftOut,
+    StatisticsProved,
     TasksToldApart,
 )
-from ctxrace.core.facts.stop import Interrupted, MemoryLimit, StateLimit, TimeLimit
+from ctxrace.core.facts.stop import CountersGrow, Interrupted, MemoryLimit, StateLimit, TimeLimit
 from ctxrace.core.property import Property
+from ctxrace.core.source import Source
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 
 SEEN = (Seen(2, 190, exhausted=True), Seen(3, 297, exhausted=True), Seen(4, 404, exhausted=True))
@@ -56,6 +60,17 @@ REASONS = [
         SearchEnded(StateLimit(1_000), Forecast(100_000, SEEN, Bound.ABOUT, 10_700_000)),
         "the limit of 1,000 states is reached; 2 tasks have 190 states, each further one 107 more: "
         "about 10.7 million for 100,000",
+    ),
+    (
+        SearchEnded(CountersGrow(150_016), None, (Grows("n", 4, 3_000, Source("a/b.c", 7, "if (n > 9)")),)),
+        "given up after 150,016 states, as counters grow on and on; n has had 3,000 values, and b.c:7 depends on it "
+        "(if (n > 9)); bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or give it a narrower type",
+    ),
+    (
+        SearchEnded(StateLimit(99), None, (Grows("a", 8, 70), Grows("b", 1, 20, Source("b.c", 7, "x" * 99), True))),
+        "the limit of 99 states is reached; a has had 70 values; b has had 20 values, and a property asks for it; "
+        "bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or decide other properties without that "
+        "one (--property)",
     ),
     (EndedByViolations(), "all other properties are violated, and the search ended there; this one needs every state"),
     (EndedByViolationOf(Property("fault")), "fault is violated, and what happens after that is not known"),
@@ -85,6 +100,11 @@ REMARKS = [
     (NeverArrives("nmi"), "no nmi could ever arrive"),
     (NeverBegins("reader"), "no task ever begins reader"),
     (StatisticsLeftOut(("hits", "misses")), "left out, as no branch depends on it: hits, misses"),
+    (StatisticsProved(("hits", "misses")), "left out, as no step depends on it (proved): hits, misses"),
+    (DriftsLeftOut(("n",), 1), "states count as one where n has grown by any number: every step is then the same "
+                               "(proved)"),
+    (DriftsLeftOut(("head", "tail"), 4), "states count as one where head, tail have all grown by a multiple of 4: "
+                                         "every step is then the same (proved)"),
     (TasksToldApart(), "tasks are told apart: one's own address or pid reaches what others see"),
     (SoftirqTasksBounded(2), "of each softirq, 2 tasks of a CPU are in the handler at once, not more"),
     (SequentialMemory(), "between CPUs, memory is taken to be sequentially consistent"),

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from ctxrace.core.facts.fact import Fact
 from ctxrace.core.facts.forecast import Forecast
+from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.stop import Stop
 from ctxrace.core.property import Property
 
@@ -27,10 +28,14 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class SearchEnded(Fact):
-    """The search ended early. forecast: how many states there may be, where that is known."""
+    """The search ended early. forecast: how many states there may be, where that is known.
+
+    grows: the variables because of which it may never end.
+    """
 
     stop: Stop
     forecast: Forecast | None = None
+    grows: tuple[Grows, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

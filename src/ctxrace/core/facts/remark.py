@@ -7,6 +7,7 @@ from ctxrace.core.facts.fact import Fact
 __all__ = [
     "AttemptsBounded",
     "CompiledWith",
+    "DriftsLeftOut",
     "HandlersInterleaved",
     "NeverArrives",
     "NeverBegins",
@@ -15,6 +16,7 @@ __all__ = [
     "SoftirqTasksBounded",
     "StacksShared",
     "StatisticsLeftOut",
+    "StatisticsProved",
     "TasksToldApart",
 ]
 
@@ -45,6 +47,21 @@ class StatisticsLeftOut(Fact):
     """These variables are left out, as no branch depends on them."""
 
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsProved(Fact):
+    """These variables are left out, as it is proved that no step depends on them."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DriftsLeftOut(Fact):
+    """States in which these counters have all grown by a multiple of a number count as one: it is proved to be so."""
+
+    names: tuple[str, ...]
+    multiple: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +103,8 @@ Remark = (
     | NeverArrives
     | NeverBegins
     | StatisticsLeftOut
+    | StatisticsProved
+    | DriftsLeftOut
     | TasksToldApart
     | SoftirqTasksBounded
     | SequentialMemory

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from ctxrace.core.facts.fact import Fact
 
-__all__ = ["Interrupted", "MemoryLimit", "StateLimit", "Stop", "TimeLimit"]
+__all__ = ["CountersGrow", "Interrupted", "MemoryLimit", "StateLimit", "Stop", "TimeLimit"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,15 @@ class MemoryLimit(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class CountersGrow(Fact):
+    """After so many states, variables have more values than could ever be visited in time."""
+
+    visited: int
+
+
+@dataclass(frozen=True, slots=True)
 class Interrupted(Fact):
     """The user ended it."""
 
 
-Stop = StateLimit | TimeLimit | MemoryLimit | Interrupted
+Stop = StateLimit | TimeLimit | MemoryLimit | CountersGrow | Interrupted

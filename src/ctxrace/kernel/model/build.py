@@ -12,17 +12,20 @@ from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.rules.sleeping import SLEEPING
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario
+from ctxrace.machine.drift.memory import Counters
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
 
 __all__ = ["contexts_of", "nested", "one_cpu", "system_for"]
 
 
-def system_for(image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING) -> KernelSystem | SmpSystem:
-    """Return the system that explores `scenario` on its CPUs."""
+def system_for(
+    image: Image, scenario: Scenario, assumed: Assumptions = EVERYTHING, counters: Counters | None = None
+) -> KernelSystem | SmpSystem:
+    """Return the system that explores `scenario` on its CPUs. counters: as in `Flows`."""
+    contexts = contexts_of(image, scenario, assumed, counters=counters)
     if scenario.cpus == 1:
-        return one_cpu(image, scenario, assumed)
-    contexts = contexts_of(image, scenario, assumed)
+        return KernelSystem(contexts[0], Monitor(scenario.properties, contexts))
     monitor = Monitor(scenario.properties, contexts)
     return SmpSystem([KernelSystem(each, monitor) for each in contexts])
 
@@ -52,6 +55,7 @@ def contexts_of(
     *,
     announced: Announced = NOTHING,
     everywhere: bool = False,
+    counters: Counters | None = None,
 ) -> tuple[Contexts, ...]:
     """Return the contexts of each CPU of `scenario`; the other arguments are those of `Contexts`."""
     noted = (watched(scenario.properties), CHECK_FUNCTION, SLEEPING, announced.functions, announced.results)
@@ -59,7 +63,8 @@ def contexts_of(
     numbers, memory = Numbers(), memory_after_setup(image, scenario)
     return tuple(
         Contexts(
-            machine, scenario, numbers, assumed, cpu=cpu, announced=announced, everywhere=everywhere, memory=memory
+            machine, scenario, numbers, assumed, cpu=cpu, announced=announced, everywhere=everywhere, memory=memory,
+            counters=counters,
         )
         for cpu in range(scenario.cpus)
     )

@@ -21,6 +21,7 @@ from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.rules.sleeping import BLOCKS, may_sleep
 from ctxrace.kernel.scenario import Scenario
+from ctxrace.machine.drift.memory import Counters
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.memory import RegionKind, Touch
 
@@ -44,6 +45,7 @@ class Contexts:
     cpu: which CPU this is. announced: the functions whose calls and returns are noted.
     everywhere: whether tasks are preempted also before their first event and after their last.
     memory: what memory begins with, None for what the image has.
+    counters: as in `Flows`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Contexts:
         announced: Announced = NOTHING,
         everywhere: bool = False,
         memory: bytes | None = None,
+        counters: Counters | None = None,
     ) -> None:
         symmetric, blind, shared_stacks = assumed
         self.image, self.scenario, self.symmetric, self.blind = machine.image, scenario, symmetric, blind and symmetric
@@ -66,7 +69,9 @@ class Contexts:
         self.layout = Layout(self.image, tasks, shared_stacks, scenario.statistics, scenario.cpus, cpu, memory)
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = range(self.layout.tasks + 1) if symmetric else ()
-        self.flows = Flows(machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels)
+        self.flows = Flows(
+            machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels, counters
+        )
         self.groups = groups_of(scenario, self.layout, symmetric)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT

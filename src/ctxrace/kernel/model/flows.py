@@ -10,6 +10,8 @@ from typing import Generic, NamedTuple, TypeVar
 from ctxrace.kernel.model.foreign import reached
 from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
+from ctxrace.machine.drift.memory import Counters, DriftingMemory
+from ctxrace.machine.evaluate import Registers
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write
 from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
@@ -104,6 +106,7 @@ class Flows:
     blind: whether it is an error that an interrupt looks at current's task_struct, but for the counts, and for
     bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
     announcing: the levels at which the ends of announced functions are notes, too.
+    counters: what may drift, and must make no difference to any step; None: that is not asked.
     """
 
     def __init__(
@@ -115,6 +118,7 @@ class Flows:
         highest: Level,
         blind: bool,
         announcing: frozenset[Level] = frozenset(),
+        counters: Counters | None = None,
     ) -> None:
         self.machine = machine
         self.layout = layout
@@ -125,6 +129,7 @@ class Flows:
         self._hidden = [0]
         self._saw_hidden: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
         self._announcing = announcing
+        self._counters = counters
         self.numbers = numbers
         self._trees: dict[tuple[Role | int, int], _Branch | Outcome] = {}
         self._disarmed: dict[int, int] = {}
@@ -231,7 +236,7 @@ class Flows:
     ) -> tuple[Flow, Memory] | None:
         """Take the step as `_run` does; None where it may be another one for another task (`OwnAddress`)."""
         layout, machine = self.layout, self.machine
-        if layout.shared_stacks or flow.pc == EXIT:
+        if layout.shared_stacks or flow.pc == EXIT or self._counters is not None:
             return None
         span = layout.own_memory(identity)
 
@@ -278,16 +283,10 @@ class Flows:
         stack = layout.stack(role.level, identity)
         content = b"" if flow is None or layout.shared_stacks else flow.stack
         private = bytes(len(stack) - len(content)) + content
-        memory = Memory(
-            layout.regions(role.level, identity),
-            layout.constant,
-            shared,
-            task_struct,
-            private,
-            quiet=layout.struct.quiet,
-            saved=self._saved,
-            byte_order=machine.arch.byte_order,
-        )
+        seen = (layout.regions(role.level, identity), layout.constant, shared, task_struct, private)
+        how = (layout.struct.quiet, self._saved, machine.arch.byte_order)
+        drifts = None if self._counters is None else DriftingMemory(*seen, *how, self._counters)
+        memory = Memory(*seen, *how) if drifts is None else drifts
         system = layout.system_registers(identity)
         announcing = role.level in self._announcing
         try:
@@ -295,8 +294,11 @@ class Flows:
                 return flow, memory
             if flow is None:
                 start = (role.entry, memory, system, stack, role.masked)
-                return machine.begin(*start, announcing=announcing), memory
-            return machine.proceed(flow, memory, system, stack, announcing=announcing), memory
+                after = machine.begin(*start, announcing=announcing)
+            else:
+                flow = flow if drifts is None else drifts.enter(flow, len(stack) - len(content))
+                after = machine.proceed(flow, memory, system, stack, announcing=announcing)
+            return after if drifts is None else self._for_all_drifts(after, drifts, stack), memory
         except Fault as fault:
             return str(fault), memory
         except FirstWrite as write:
@@ -305,6 +307,11 @@ class Flows:
             raise
         except ForeignAccess as access:
             return reached(layout, role.entry, str(role.level), access), memory
+
+    def _for_all_drifts(self, flow: Flow, memory: DriftingMemory, stack: range) -> Flow:
+        """Return `flow` as it is after any drift; raise `DriftObserved` where it may not be masked as it is now."""
+        bool(self.machine.unmasked(Registers(dict(flow.registers))))
+        return memory.leave(flow, len(stack) - len(flow.stack))
 
     def _check_blindness(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory

@@ -83,7 +83,7 @@ class Layout:
             if section.undefined:
                 self._place_undefined(section)
                 continue
-            for base in self._copies(section.address):
+            for base in self.places(section.address):
                 self._regions.append(Region(base, len(section.data), kind, len(blob), section.name))
                 blob += section.data
         self._number_cpus({RegionKind.SHARED: shared, RegionKind.UNWRITTEN: constant})
@@ -98,7 +98,7 @@ class Layout:
                 self._place_returns(constant)
         self.constant, self.shared = bytes(constant), bytes(shared)
 
-    def _copies(self, address: int) -> list[int]:
+    def places(self, address: int) -> list[int]:
         """Return where what is linked to `address` lies: once, or for each CPU."""
         return list(dict.fromkeys(self._on_cpu(address, cpu) for cpu in range(self.cpus)))
 
@@ -120,7 +120,7 @@ class Layout:
         for place, section in product(known.written() if known is not None else (), sections):
             start = max(place.start, section.address)
             data = section.data[start - section.address : max(place.stop - section.address, 0)]
-            for base in self._copies(start) if data else ():
+            for base in self.places(start) if data else ():
                 self._regions.append(Region(base, len(data), RegionKind.SHARED, len(shared), "memory that is written"))
                 shared += data
 

@@ -1,6 +1,7 @@
 """Why a verdict is incomplete, and what a reader must know of a result, as sentences."""
 
 from ctxrace.core.errors import VacuousError
+from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
     BodyNeverRuns,
     EndedByViolationOf,
@@ -20,6 +21,7 @@ from ctxrace.core.facts.reason import (
 from ctxrace.core.facts.remark import (
     AttemptsBounded,
     CompiledWith,
+    DriftsLeftOut,
     HandlersInterleaved,
     NeverArrives,
     NeverBegins,
@@ -28,12 +30,15 @@ from ctxrace.core.facts.remark import (
     SoftirqTasksBounded,
     StacksShared,
     StatisticsLeftOut,
+    StatisticsProved,
     TasksToldApart,
 )
 from ctxrace.report.layout import clean
 from ctxrace.report.sentences.stop import forecast_phrase, stop_phrase
 
 __all__ = ["reason_sentence", "remark_sentence"]
+
+_SHORT = 60  # characters of a line of source
 
 
 def reason_sentence(reason: Reason) -> str:
@@ -43,8 +48,9 @@ def reason_sentence(reason: Reason) -> str:
 
 def _reason(reason: Reason) -> str:
     match reason:
-        case SearchEnded(stop, forecast):
-            return stop_phrase(stop) + (f"; {forecast_phrase(forecast)}" if forecast else "")
+        case SearchEnded(stop, forecast, grows):
+            more = [forecast_phrase(forecast)] if forecast else []
+            return "; ".join([stop_phrase(stop), *more, *map(growth_phrase, grows), *_remedy(grows)])
         case EndedByViolations():
             return "all other properties are violated, and the search ended there; this one needs every state"
         case EndedByViolationOf(prop):
@@ -75,6 +81,23 @@ def _other_reason(reason: ExtentUnknown | LargeAlone | NotAsked | NotJudged | Ou
             return "the search for another way to the outcome was ended"
 
 
+def growth_phrase(grows: Grows) -> str:
+    """Return that a variable only grows, and what depends on it."""
+    place = grows.depends
+    where = f", and {place.file.rpartition('/')[2]}:{place.line} depends on it" if place else ""
+    where += f" ({place.text})" if place and 0 < len(place.text) <= _SHORT else ""
+    where = ", and a property asks for it" if grows.asked_for else where
+    return f"{grows.name} has had {grows.values:,} values{where}"
+
+
+def _remedy(grows: tuple[Grows, ...]) -> list[str]:
+    if not grows:
+        return []
+    narrower = ", or give it a narrower type" if len(grows) == 1 and grows[0].size > 1 else ""
+    without = ", or decide other properties without that one (--property)" if any(it.asked_for for it in grows) else ""
+    return [f"bound how often each context begins (CTXRACE_ATTEMPTS, --attempts){narrower}{without}"]
+
+
 def remark_sentence(remark: Remark) -> str:
     """Return what `remark` says."""
     return clean(_remark(remark))
@@ -91,6 +114,10 @@ def _remark(remark: Remark) -> str:
             return f"no task ever begins {entry}"
         case StatisticsLeftOut(names):
             return f"left out, as no branch depends on it: {', '.join(names)}"
+        case StatisticsProved(names):
+            return f"left out, as no step depends on it (proved): {', '.join(names)}"
+        case DriftsLeftOut(names, multiple):
+            return _drifts(names, multiple)
         case TasksToldApart():
             return "tasks are told apart: one's own address or pid reaches what others see"
         case SoftirqTasksBounded(tasks):
@@ -103,3 +130,9 @@ def _remark(remark: Remark) -> str:
             return "stacks count as shared memory: one context reaches another one's"
         case CompiledWith(defines):
             return f"compiled with {', '.join(defines)}"
+
+
+def _drifts(names: tuple[str, ...], multiple: int) -> str:
+    by = "by any number" if multiple == 1 else f"by a multiple of {multiple}"
+    what = f"{names[0]} has" if len(names) == 1 else f"{', '.join(names)} have all"
+    return f"states count as one where {what} grown {by}: every step is then the same (proved)"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.forecast import Bound, Forecast, Seen
-from ctxrace.core.facts.stop import Interrupted, MemoryLimit, StateLimit, Stop, TimeLimit
+from ctxrace.core.facts.stop import CountersGrow, Interrupted, MemoryLimit, StateLimit, Stop, TimeLimit
 
 __all__ = ["forecast_phrase", "roughly", "stop_phrase"]
 
@@ -18,6 +18,8 @@ def stop_phrase(stop: Stop) -> str:
             return f"the limit of {limit:,} states is reached"
         case StateLimit(limit, found, visited):
             return f"the limit of {limit:,} states is reached: {found:,} are found, {visited:,} of them visited"
+        case CountersGrow(visited):
+            return f"given up after {visited:,} states, as counters grow on and on"
         case TimeLimit() | MemoryLimit():
             return str(LimitReached(stop))
         case Interrupted():

@@ -1,0 +1,1 @@
+"""Counters that only grow: what a step does whatever they have grown by."""

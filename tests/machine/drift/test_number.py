@@ -1,0 +1,141 @@
+"""Numbers that depend on a drift, against the same operations after every drift."""
+
+import random
+
+import pytest
+
+from ctxrace.machine.arch import ARCHITECTURES
+from ctxrace.machine.drift.number import Drifting, DriftObserved, drifting, low
+from ctxrace.machine.evaluate import Registers, execute
+from ctxrace.machine.pcode import Instruction, Op, Varnode, constant
+
+from ..bus import Bus
+
+ARM64 = ARCHITECTURES["arm64"]
+BINARY = ["INT_ADD", "INT_SUB", "INT_MULT", "INT_AND", "INT_OR", "INT_XOR", "INT_DIV", "INT_REM", "INT_SDIV",
+          "INT_SREM"]  # fmt: skip
+SHIFTS = ["INT_LEFT", "INT_RIGHT", "INT_SRIGHT"]
+TRUTHS = ["INT_EQUAL", "INT_NOTEQUAL", "INT_LESS", "INT_LESSEQUAL", "INT_SLESS", "INT_SLESSEQUAL", "INT_CARRY",
+          "INT_SCARRY", "INT_SBORROW"]  # fmt: skip
+UNARY = ["COPY", "INT_2COMP", "INT_NEGATE", "POPCOUNT", "LZCOUNT"]
+PLACES = [Varnode("register", 0x4000 + 8 * number, 8) for number in range(6)]
+TRUTH = Varnode("register", 0x4100, 1)
+
+
+def cut(place: Varnode, size: int) -> Varnode:
+    return place._replace(size=size)
+
+
+def random_op(rng: random.Random, place: int) -> list[Op]:
+    """Operations that write `PLACES[place]` or `TRUTH`, of the kinds that instructions are made of."""
+    size = rng.choice((1, 2, 4, 8))
+    one = cut(rng.choice(PLACES), size)
+    number = rng.choice((0, 1, 2, 3, 7, 8, 12, 0x80, 0xFF, 0xFFFF, low(31), 1 << 31, low(64)))
+    other = rng.choice([cut(rng.choice(PLACES), size), constant(number, size)])
+    into = cut(PLACES[place], size)
+    match rng.choice(("binary", "binary", "shift", "truth", "unary", "extend", "piece", "subpiece", "bool")):
+        case "binary":
+            return [Op(rng.choice(BINARY), into, (one, other))]
+        case "shift":
+            return [Op(rng.choice(SHIFTS), into, (one, constant(rng.choice((0, 1, 3, 8, 24, 56)), 4)))]
+        case "truth":
+            return [Op(rng.choice(TRUTHS), TRUTH, (one, other)), Op("INT_ZEXT", PLACES[place], (TRUTH,))]
+        case "unary":
+            return [Op(rng.choice(UNARY), into, (one,))]
+        case "extend":
+            return [Op(rng.choice(("INT_ZEXT", "INT_SEXT")), PLACES[place], (one,))]
+        case "piece":
+            small = min(size, 4)
+            return [Op("PIECE", cut(PLACES[place], 2 * small), (cut(one, small), cut(rng.choice(PLACES), small)))]
+        case "subpiece":
+            return [Op("SUBPIECE", cut(PLACES[place], 1), (one, constant(rng.randrange(size), 4)))]
+    both = rng.choice(("BOOL_AND", "BOOL_OR", "BOOL_XOR"))
+    return [Op("BOOL_NEGATE", TRUTH, (TRUTH,)), Op(both, TRUTH, (TRUTH, TRUTH))]
+
+
+def run(ops: list[Op], words: dict[int, int]) -> dict[int, int]:
+    registers = Registers(dict(words))
+    execute(Instruction(0, b"\0" * 4, "test", "", tuple(ops)), registers, Bus(0, b"", 0, b"", "little"), ARM64)
+    return registers.words
+
+
+def test_what_is_sure_is_so_after_every_drift() -> None:
+    rng = random.Random(4)
+    moved = sure = observed = 0
+    for _ in range(3000):
+        size, fixed = rng.choice((1, 2, 4)), rng.choice((0, 1, 2, 5))
+        ops = [op for number in range(rng.randint(1, 6)) for op in random_op(rng, number)]
+        values = [rng.choice((0, 1, 3, 0x7F, 0x80, 0xFFFF, rng.getrandbits(32), rng.getrandbits(64))) for _ in PLACES]
+        every = low(8 * size)
+        first = {place.offset: value for place, value in zip(PLACES, values, strict=True)}
+        for place in PLACES[:2]:  # two counters
+            first[place.offset] &= every
+        marked = dict(first)
+        for number, place in enumerate(PLACES[:2]):
+            marked[place.offset] = drifting(first[place.offset], every & ~low(fixed), 1 << number, 0, size)
+        try:
+            found = run(ops, marked)
+        except DriftObserved:
+            observed += 1
+            continue
+        drifts = {1 << fixed, every & ~low(fixed), *(rng.getrandbits(32) << fixed for _ in range(6))}
+        for drift in drifts:
+            second = dict(first)
+            for place in PLACES[:2]:
+                second[place.offset] = second[place.offset] + drift & every
+            for at, word in run(ops, second).items():
+                before = found[at]
+                if type(before) is not Drifting:
+                    assert word == before, (ops, first, drift)
+                    sure += 1
+                    continue
+                width = low(8 * before.width)
+                assert (word ^ before.plain) & ~before.unsure & low(64) == 0, (ops, first, drift)
+                assert word & width == before.plain + drift & width, (ops, first, drift)
+                tested = low(8 * before.tested)
+                assert (word & tested == 0) == (before.plain & tested == 0), (ops, first, drift)
+                moved += bool(width)
+    assert (moved > 10_000, sure > 100_000, observed > 200) == (True, True, True)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [bool, int, hash, str, repr, abs, "{:x}".format, lambda n: n.to_bytes(8, "little"), lambda n: 1 << n,
+     lambda n: n % 3, lambda n: {n: 1}, lambda n: divmod(n, 2)],
+)  # fmt: skip
+def test_no_other_use_goes_unnoticed(use: object) -> None:
+    assert callable(use)
+    with pytest.raises(DriftObserved) as seen:
+        use(Drifting(5, 0xFF, 4))
+    assert seen.value.counters == 4
+
+
+def test_counters_that_drift_together_are_compared_by_their_difference() -> None:
+    head, tail = Drifting(7, 0xFF, 1, 0, 1), Drifting(5, 0xFF, 2, 0, 1)
+    difference = (head - tail) & 0xFF
+    assert (type(difference), difference) == (int, 2)
+    assert (head == tail) is False
+    assert (head == tail + 2 & 0xFF) is True
+    with pytest.raises(DriftObserved):
+        bool(head < tail)
+    alone = Drifting(7, 0xFF, 4, 1, 1)  # of another group
+    with pytest.raises(DriftObserved):
+        bool(head == alone)
+
+
+def test_the_lowest_bits_of_a_counter_stay() -> None:
+    head = Drifting(0x17, 0xFC, 1, 0, 1)
+    assert (head & 3, type(head & 3)) == (3, int)
+    assert type(head & 7) is Drifting
+    assert (head == 2) is False  # whatever the drift, it is 3 modulo 4
+
+
+def test_a_difference_by_exclusive_or_is_0_or_not() -> None:
+    head, tail = Drifting(7, 0xFF, 1, 0, 1), Drifting(5, 0xFF, 2, 0, 1)
+    assert bool(head ^ tail) is True
+    assert bool(head ^ (tail + 2) & 0xFF) is False
+    assert bool((head ^ tail) & low(32)) is True
+    with pytest.raises(DriftObserved):
+        bool((head ^ tail) & 1)  # 7 and 5, but also 8 and 6
+    with pytest.raises(DriftObserved):
+        bool((head ^ tail) + 1)
