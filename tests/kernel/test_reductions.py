@@ -176,11 +176,11 @@ def decide(system: KernelSystem, limits: Limits | None = None) -> tuple[int, Len
     return found.states, lengths, found.exhausted
 
 
-def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
+def reduce(image: Image, scenario: Scenario, limits: Limits | None = None) -> tuple[bool, int, Lengths]:
     """Return whether all reductions applied, and what the search says with those that do."""
     for symmetric, blind in ((True, True), (True, False), (False, False)):
         try:
-            states, lengths, _ = decide(made(Uncounted, image, scenario, Assumptions(symmetric, blind)))
+            states, lengths, _ = decide(made(Uncounted, image, scenario, Assumptions(symmetric, blind)), limits)
             return blind, states, lengths
         except (IdentityEscapes, CurrentSeen):
             continue
@@ -190,7 +190,7 @@ def reduce(image: Image, scenario: Scenario) -> tuple[bool, int, Lengths]:
 def compare(folder: Path, seed: int, source: str, limits: Limits | None = None) -> bool:
     """Return whether the reductions applied, after comparing the verdicts and lengths with those without.
 
-    limits: where to stop the search without; what is violated within them is compared.
+    limits: where to stop both searches; what is violated within them is compared.
     """
     path = folder / "random.c"
     path.write_text(source)
@@ -198,7 +198,7 @@ def compare(folder: Path, seed: int, source: str, limits: Limits | None = None) 
     scenario = validate(program.scenario, program.image)
     unreduced = made(Unreduced, program.image, scenario, Assumptions(symmetric=False, blind=False))
     plain, expected, all_seen = decide(unreduced, limits)
-    all_applied, reduced, lengths = reduce(program.image, scenario)
+    all_applied, reduced, lengths = reduce(program.image, scenario, limits)
     if all_seen:
         assert lengths == expected, path.read_text()
         assert reduced <= plain
