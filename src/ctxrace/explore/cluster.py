@@ -36,20 +36,36 @@ def each_on_cluster(
     version of ctxrace.
     """
     distributed = _library()
-    with _client(distributed, address) as client:
-        stop, ended = Stop(), distributed.Event(f"ctxrace-{uuid.uuid4().hex}", client=client)
-        budget, name = current(), uuid.uuid4().hex
-        share = (_version(), ended.name, budget.remaining(), budget.max_memory)
-        with noticed(stop, at_once=False):
-            futures = [
-                client.submit(_serve, decide, item, *share, key=f"ctxrace-{name}-{number}", pure=False)
-                for number, item in enumerate(items)
-            ]
-            while not stop and budget.remaining() != 0 and not _over(distributed, futures, _BETWEEN_LOOKS):
-                pass
-            ended.set()
-            _over(distributed, futures, _ENDING)
-        return [_found(distributed, item, future, lost) for item, future in zip(items, futures, strict=True)]
+    try:
+        with _client(distributed, address) as client:
+            return _decided(distributed, client, decide, items, lost)
+    except OSError as error:
+        raise CtxraceError(
+            f"the Dask scheduler at {address} went away before all was done ({type(error).__name__}); start it again, "
+            "and type the same"
+        ) from None
+
+
+def _decided(
+    distributed: Any,  # noqa: ANN401
+    client: Any,  # noqa: ANN401
+    decide: Callable[[Item, Stop], Found],
+    items: Sequence[Item],
+    lost: Callable[[Item, str], Found],
+) -> list[Found | None]:
+    stop, ended = Stop(), distributed.Event(f"ctxrace-{uuid.uuid4().hex}", client=client)
+    budget, name = current(), uuid.uuid4().hex
+    share = (_version(), ended.name, budget.remaining(), budget.max_memory)
+    with noticed(stop, at_once=False):
+        futures = [
+            client.submit(_serve, decide, item, *share, key=f"ctxrace-{name}-{number}", pure=False)
+            for number, item in enumerate(items)
+        ]
+        while not stop and budget.remaining() != 0 and not _over(distributed, futures, _BETWEEN_LOOKS):
+            pass
+        ended.set()
+        _over(distributed, futures, _ENDING)
+    return [_found(distributed, item, future, lost) for item, future in zip(items, futures, strict=True)]
 
 
 def _library() -> Any:  # noqa: ANN401 - a module without types
@@ -99,6 +115,8 @@ def _found(
     if not future.done():
         future.cancel()
         return None
+    if future.status not in ("finished", "error"):
+        raise ConnectionError(future.status)
     error = future.exception()
     if error is None:
         found: Found | None = future.result()
