@@ -170,12 +170,15 @@ class Found(NamedTuple):
     lost: frozenset[tuple[int, int]]
 
 
-def explore(programs: tuple[list[Insn], list[Insn]], *, preempts: bool) -> Found:
-    """Everything that can go wrong. preempts: both are tasks; otherwise the second interrupts the first."""
+def explore(programs: tuple[list[Insn], list[Insn]], *, preempts: bool, anywhere: bool = False) -> Found:
+    """Everything that can go wrong. preempts: both are tasks; otherwise the second interrupts the first.
+
+    anywhere: memory may hold anything at first.
+    """
     words = [x for program in programs for x in program]
     written_cells = {x.cell for x in words if x.word in ("store", "put")}
     # What no program writes is user space's, and may be anything from the beginning on.
-    free = sorted({x.cell for x in words if x.word == "load"} - written_cells)
+    free = sorted({x.cell for x in words if x.word == "load"} - (set() if anywhere else written_cells))
     starts = [
         State(-1, (None, None), tuple(dict(zip(free, given, strict=True)).get(n, 0) for n in range(CELLS)),
               (0,) * CELLS, (-1,) * CELLS)

@@ -13,13 +13,14 @@ from ctxrace.bpf.programs.meet.encounters import Combination
 from ctxrace.bpf.programs.meet.pair import Question, Topic, questions
 from ctxrace.bpf.programs.meet.prepare import Meeting, prepare
 from ctxrace.bpf.programs.meet.system import Rules
+from ctxrace.core.facts.reason import BeginsOtherwise, ExtentUnknown
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.expand import follow
 from ctxrace.explore.search import search
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.rules.contexts import Level
 
-from .brute import Insn, random_program, tiny_object
+from .brute import Insn, explore, random_program, tiny_object
 from .test_against_brute_force import NESTED, TASKS
 
 Verdict = tuple[Question, int]
@@ -79,7 +80,7 @@ def compare(seed: int, rules: Rules, pairs: int, *, strings: bool) -> int:
         meeting = meeting_of(programs, rules)
         answers = in_stages(meeting, rules)
         assert violated(answers) == one_by_one(meeting, rules), programs
-        unknown = {answer.question for answer in answers if answer.outcome is Outcome.INCOMPLETE}
+        unknown = {answer.question for answer in answers if isinstance(answer.reason, ExtentUnknown)}
         assert unknown == unknown_one_by_one(meeting, rules), programs
         together += any(answer.also for answer in answers)
     return together
@@ -131,3 +132,32 @@ def test_runs_of_interrupts_are_runs_of_tasks() -> None:
                 assert follow(each.system, [step.label for _, step in each.run])[-1][1].broken
         handed_on += bool(nested)
     assert handed_on > 5
+
+
+def begun_anyhow(rules: Rules, pairs: int) -> int:
+    """Compare what holds with the explorer without reductions, begun with any memory; return how often that matters."""
+    choice = random.Random(36)
+    otherwise = 0
+    for _ in range(pairs):
+        programs = random_program(choice, 7), random_program(choice, 7)
+        meeting = meeting_of(programs, rules)
+        answers = in_stages(meeting, rules)
+        found = explore(programs, preempts=rules is TASKS, anywhere=True)
+        known = {each for answer in answers if answer.outcome is not Outcome.HOLDS
+                 for each in (answer.question, *answer.also)}  # fmt: skip
+        for question in questions(meeting.shared):
+            asked = {byte for low, high in question.ranges for byte in range(low, high)}
+            broken = found.mixed if question.topic is Topic.UNMIXED else found.lost
+            assert question in known or asked.isdisjoint(byte for _, byte in broken), (programs, question)
+        otherwise += any(isinstance(answer.reason, BeginsOtherwise) for answer in answers)
+    return otherwise
+
+
+def test_what_holds_holds_from_every_beginning() -> None:
+    assert begun_anyhow(TASKS, 50) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rules", [TASKS, NESTED], ids=["tasks", "nested"])
+def test_what_holds_holds_from_every_beginning_of_many_more(rules: Rules) -> None:
+    assert begun_anyhow(rules, 250) == (3 if rules is TASKS else 2)

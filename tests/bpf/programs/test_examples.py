@@ -13,7 +13,8 @@ from ctxrace.bpf.programs.meet.pair import Topic
 from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.rules import meeting, placement
 from ctxrace.bpf.programs.whole import placed_programs
-from ctxrace.core.verdict import Outcome
+from ctxrace.core.facts.reason import BeginsOtherwise
+from ctxrace.core.verdict import Outcome, worst
 from ctxrace.kernel.rules.contexts import Level
 
 from .compiled import compile_text, compiled
@@ -176,3 +177,57 @@ def test_a_level_that_is_lost_stays_for_ever() -> None:
     found = [a for a in answers(path, "first", "second", FULL) if a.question.topic is Topic.GUARD]
     assert [answer.outcome for answer in found] == [Outcome.VIOLATED]
     assert all(stuck(answer) for answer in found)
+
+
+MODES = """
+struct event { __u64 type, time; };
+struct { __uint(type, PERCPU_ARRAY); __type(key, __u32); __type(value, struct event); __uint(max_entries, 1); }
+scratch SEC(".maps");
+struct { __uint(type, RINGBUF); __uint(max_entries, 4096); } events SEC(".maps");
+__u32 armed, mode, taken;
+
+static __always_inline int emit(__u64 type)
+{
+	__u32 zero = 0;
+	struct event *event = bpf_map_lookup_elem(&scratch, &zero);
+
+	if (!event)
+		return 0;
+	event->type = type;
+	event->time = bpf_ktime_get_ns();
+	barrier();
+	bpf_ringbuf_output(&events, event, sizeof(*event), 0);
+	return 0;
+}
+
+SEC("raw_tp/a") int once(void *ctx) { if (armed) { emit(1); armed = 0; } return 0; }
+SEC("raw_tp/b") int also_once(void *ctx) { if (armed) { emit(2); armed = 0; } return 0; }
+SEC("raw_tp/c") int in_mode(void *ctx) { if (mode == 2) emit(3); else mode = 0; return 0; }
+SEC("raw_tp/d") int also_in_mode(void *ctx) { if (mode == 2) emit(4); else mode = 1; return 0; }
+SEC("raw_tp/e") int sets_mode(void *ctx) { mode = 2; return 0; }
+SEC("raw_tp/g") int guarded(void *ctx)
+{
+	if (__sync_val_compare_and_swap(&taken, 0, 1))
+		return 0;
+	emit(6);
+	barrier();
+	taken = 0;
+	return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "memory"),
+    [
+        ("once", "also_once", ("armed",)),  # which user space sets
+        ("in_mode", "also_in_mode", ("mode",)),  # which a third program sets
+        ("guarded", "guarded", ()),
+    ],
+)
+def test_what_holds_only_as_memory_begins(first: str, second: str, memory: tuple[str, ...]) -> None:
+    found = answers(compile_text(f'#include "program.h"{MODES}'), first, second, FULL)
+    reasons = {each.reason.memory for each in found if isinstance(each.reason, BeginsOtherwise)}
+    assert reasons == ({memory} if memory else set())
+    worst_of_all = Outcome.INCOMPLETE if memory else Outcome.HOLDS
+    assert worst(each.outcome for each in found if each.question.topic is Topic.UNMIXED) is worst_of_all

@@ -9,6 +9,7 @@ from ctxrace.core.errors import LimitReached, VacuousError
 from ctxrace.core.facts.forecast import Bound, Forecast, Seen
 from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
+    BeginsOtherwise,
     BodyNeverRuns,
     EndedByViolationOf,
     EndedByViolations,
@@ -87,6 +88,7 @@ REASONS = [
     ),
     (NoCheckRuns(), "no ctxrace_check() is executed in any interleaving, and that is why none was found false"),
     (OnlyIfSequential(), "it holds if memory is sequentially consistent between CPUs, which hardware need not be"),
+    (BeginsOtherwise((".bss+4",)), "it is so where .bss+4 begins as user space or another program may have left it"),
     (ExtentUnknown(), "an access of unknown extent may or may not overwrite these bytes"),
     (LargeAlone(2_000), "alone already, its programs have more than 2,000 states"),
     (NotAsked(), "interrupted before it was asked"),

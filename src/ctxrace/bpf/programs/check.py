@@ -9,9 +9,11 @@ from ctxrace.bpf.programs.follow.alone import Graph, follow_alone
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.state import IRQ_OFF, PREEMPT_OFF
 from ctxrace.bpf.programs.follow.values import Region
+from ctxrace.bpf.programs.meet.beginnings import is_guard
 from ctxrace.bpf.programs.meet.decide import Answer, Deciding, answers_of, system_of
 from ctxrace.bpf.programs.meet.encounters import Combination, combinations
 from ctxrace.bpf.programs.meet.invocation import Invocations
+from ctxrace.bpf.programs.meet.memory import Cell
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, coarse_question, questions, touches
 from ctxrace.bpf.programs.meet.prepare import Meeting, prepare
 from ctxrace.bpf.programs.meet.relevance import Slicer
@@ -23,6 +25,7 @@ from ctxrace.explore.search import Limits, search
 
 __all__ = ["Placed", "check_pair", "meet", "place", "stuck", "ways"]
 
+APART = Rules((None, None), (None, None))  # neither comes over the other
 MOST_STATES = 50_000  # to find out whether a guard is given back after all
 
 
@@ -68,6 +71,7 @@ class _PairCheck:
         self.meetings: dict[tuple[bool, bool], Meeting] = {}
         self.prepared: dict[tuple[bool, bool, Question, bool], Invocations] = {}
         self.guards: dict[tuple[bool, bool, Question], bool | None] = {}
+        self.taken: dict[tuple[bool, bool, Question], bool] = {}
         self.nested: dict[tuple[bool, bool], list[tuple[Combination, dict[int, list[Answer]]]]] = {}
         self.of_tasks = _differs_between_tasks(self.graphs)
 
@@ -85,7 +89,15 @@ class _PairCheck:
                 self.prepared[whole] = prepare(meeting, question, bare=bare)
             return self.prepared[whole]
 
-        deciding = Deciding(meeting, combination, self.limits, prepared)
+        def guards(cell: Cell) -> bool:
+            question = _about(cell.region, cell.low, cell.high)
+            whole = (*key, question)
+            if whole not in self.taken:
+                alone = system_of(meeting, question, APART)
+                self.taken[whole] = is_guard(alone, (cell.region, cell.low, cell.high), MOST_STATES)
+            return self.taken[whole]
+
+        deciding = Deciding(meeting, combination, self.limits, prepared, guards)
         cells: set[tuple[Region, int, int]] = set()
         nested: dict[int, list[Answer]] = {}
         for number, group in enumerate(_by_region(questions(meeting.shared))):
@@ -101,7 +113,7 @@ class _PairCheck:
             asked = coarse_question(group) if len(group) > 1 else group[0]
             cells |= {(cell.region, cell.low, cell.high) for cell in prepared(asked, False).watched.cells}
         for region, low, high in sorted(cells, key=repr):
-            question = Question(Topic.GUARD, region, low, high, ((low, high),))
+            question = _about(region, low, high)
             guard = self.restored_alone((*key, question), meeting)
             if guard is None:
                 assert self.limits.max_states is not None
@@ -115,7 +127,7 @@ class _PairCheck:
     def restored_alone(self, key: tuple[bool, bool, Question], meeting: Meeting) -> bool | None:
         """Return whether each program, undisturbed, always puts a cell back: then it is a guard. None: not known."""
         if key not in self.guards:
-            system = system_of(meeting, key[2], Rules((None, None), (None, None)))
+            system = system_of(meeting, key[2], APART)
             found = search(system, frozenset(system.judged[0]), self.limits)
             self.guards[key] = None if not (found.exhausted or found.runs) else not found.runs
         return self.guards[key]
@@ -128,6 +140,11 @@ def _by_region(several: Iterable[Question]) -> Iterator[list[Question]]:
             yield list(group)
         else:
             yield from ([question] for question in group)
+
+
+def _about(region: Region, low: int, high: int) -> Question:
+    """Return the question whether a cell is put back."""
+    return Question(Topic.GUARD, region, low, high, ((low, high),))
 
 
 def _differs_between_tasks(graphs: tuple[Graph, Graph]) -> bool:
@@ -174,7 +191,7 @@ def stuck(answer: Answer) -> bool:
     assert answer.system is not None
     system = answer.system
     question = answer.question
-    alone = PairSystem(system.invocations, Rules((None, None), (None, None)), *system.judged)
+    alone = PairSystem(system.invocations, APART, *system.judged)
     cells = [(cell.region, cell.low, cell.high) for cell in system.watched.cells]
     index = cells.index((question.region, question.low, question.high))
     seen, work = {answer.run[-1][1].state}, [answer.run[-1][1].state]

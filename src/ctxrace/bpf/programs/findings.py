@@ -12,7 +12,7 @@ from ctxrace.bpf.programs.meet.telling import memory_name, tell
 from ctxrace.bpf.programs.rules.meeting import Encounter, How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty
 from ctxrace.bpf.programs.schedule import fingerprint, region_mark, schedule_of
-from ctxrace.core.facts.reason import Reason
+from ctxrace.core.facts.reason import BeginsOtherwise, Reason
 from ctxrace.core.meeting import Defect, Finding, Happening, Moment, Partner, Remedy
 from ctxrace.core.verdict import Outcome
 
@@ -44,7 +44,8 @@ def finding_of(code: Code, programs: tuple[Placed, Placed], answer: Answer, mark
     rows: tuple[Happening, ...] = ()
     if answer.run and answer.system is not None:
         rows = tuple(replace(row, who=row.who ^ side) for row in tell(answer.system, answer.run))
-        schedule = schedule_of(mark, question_mark(code, programs, answer), answer.run)
+        if not isinstance(answer.reason, BeginsOtherwise):  # from where replay does not begin
+            schedule = schedule_of(mark, question_mark(code, programs, answer), answer.run)
     remedies = _remedies(defect, encounter.how)
     return Finding(
         defect,

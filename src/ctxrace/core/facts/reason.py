@@ -9,6 +9,7 @@ from ctxrace.core.facts.stop import Stop
 from ctxrace.core.property import Property
 
 __all__ = [
+    "BeginsOtherwise",
     "BodyNeverRuns",
     "EndedByViolationOf",
     "EndedByViolations",
@@ -85,6 +86,13 @@ class ExtentUnknown(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class BeginsOtherwise(Fact):
+    """It is violated where memory begins as something else than was compiled: user space or others may write it."""
+
+    memory: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class LargeAlone(Fact):
     """Each of the programs alone already has more states than this."""
 
@@ -116,6 +124,7 @@ Reason = (
     | NoCheckRuns
     | OnlyIfSequential
     | ExtentUnknown
+    | BeginsOtherwise
     | LargeAlone
     | NotAsked
     | NotJudged

@@ -3,6 +3,7 @@
 from ctxrace.core.errors import VacuousError
 from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
+    BeginsOtherwise,
     BodyNeverRuns,
     EndedByViolationOf,
     EndedByViolations,
@@ -33,7 +34,7 @@ from ctxrace.core.facts.remark import (
     StatisticsProved,
     TasksToldApart,
 )
-from ctxrace.report.layout import clean
+from ctxrace.report.layout import clean, listed
 from ctxrace.report.sentences.stop import forecast_phrase, stop_phrase
 
 __all__ = ["reason_sentence", "remark_sentence"]
@@ -67,8 +68,12 @@ def _reason(reason: Reason) -> str:
             return _other_reason(reason)
 
 
-def _other_reason(reason: ExtentUnknown | LargeAlone | NotAsked | NotJudged | OutcomeNotSearched) -> str:
+def _other_reason(
+    reason: ExtentUnknown | BeginsOtherwise | LargeAlone | NotAsked | NotJudged | OutcomeNotSearched,
+) -> str:
     match reason:
+        case BeginsOtherwise(memory):
+            return f"it is so where {listed(memory)} begins as user space or another program may have left it"
         case ExtentUnknown():
             return "an access of unknown extent may or may not overwrite these bytes"
         case LargeAlone(limit):

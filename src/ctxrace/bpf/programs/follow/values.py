@@ -29,6 +29,7 @@ __all__ = [
 NONE: frozenset[int] = frozenset()
 MOST_SPOTS = 8
 DEEPEST_NAME = 3
+FARTHEST_SUM = 4096  # that a name tells apart
 SIGN = 1 << 63
 FARTHEST = 1 << 32  # from the beginning of a region: eight times BPF_MAX_VAR_OFF in include/linux/bpf_verifier.h
 
@@ -161,7 +162,8 @@ def alu(operation: str, bits: int, first: Value, second: Value) -> Value:
         second = UNKNOWN
     if first.low == first.high and second.low == second.high:
         result = operate(operation, bits, first.low, second.low)
-        return Scalar(result, result, None, origins_of(first, second) if first.origins or second.origins else NONE)
+        name = None if first.name is None else _name(operation, bits, first, second)
+        return Scalar(result, result, name, origins_of(first, second) if first.origins or second.origins else NONE)
     origins = origins_of(first, second)
     low, high = _range(operation, bits, first, second)
     return Scalar(low, high, _name(operation, bits, first, second), origins)
@@ -254,7 +256,21 @@ def _name(operation: str, bits: int, first: Scalar, second: Scalar) -> Any:  # n
         return (f"{operation}32", first.name)
     if bits == 64 and operation == "and" and second.low == MASK32:
         return _low(first.name)
+    if operation in ("add", "sub"):
+        return _sum(first.name, bits, second.low if operation == "add" else -second.low)
     return (operation, first.name, bits, second.low) if _depth(first.name) < DEEPEST_NAME else None
+
+
+def _sum(name: Any, bits: int, number: int) -> Any:  # noqa: ANN401
+    """Return the name of what is called `name` plus a number: its own where a sum is taken back."""
+    if name[0] == "add" and name[2] == bits:
+        name, number = name[1], number + name[3]
+    number &= MASK64 if bits == 64 else MASK32
+    if number == 0:
+        small = bits == 64 or (name[0] == "begin" and name[3] <= MASK32)
+        return name if small else _low(name)
+    far = min(number, (1 << bits) - number) > FARTHEST_SUM
+    return None if far or _depth(name) >= DEEPEST_NAME else ("add", name, bits, number)
 
 
 def _low(name: Any) -> Any:  # noqa: ANN401

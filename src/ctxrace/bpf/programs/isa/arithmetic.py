@@ -3,7 +3,7 @@
 Values are unsigned 64-bit numbers throughout.
 """
 
-__all__ = ["MASK32", "MASK64", "atomic", "compare", "operate", "sign_extend", "swap_bytes"]
+__all__ = ["MASK32", "MASK64", "compare", "operate", "sign_extend", "swap_bytes"]
 
 MASK32, MASK64 = (1 << 32) - 1, (1 << 64) - 1
 
@@ -94,9 +94,3 @@ def compare(operation: str, bits: int, first: int, second: int) -> bool:
             return first & second != 0
         case _:
             raise ValueError(f"no comparison {operation}")
-
-
-def atomic(operation: str, bits: int, before: int, operand: int) -> int:
-    """Return what an atomic add, or, and, xor (``fetch_`` or not) or xchg leaves in memory."""
-    name = operation.removeprefix("fetch_")
-    return operand & ((1 << bits) - 1) if name == "xchg" else operate(name, bits, before, operand)

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ctxrace.bpf.programs.meet.beginnings import AnyBeginning
 from ctxrace.bpf.programs.meet.encounters import Combination
 from ctxrace.bpf.programs.meet.guided import follow_run
 from ctxrace.bpf.programs.meet.invocation import Invocations
-from ctxrace.bpf.programs.meet.memory import NOBODY
+from ctxrace.bpf.programs.meet.memory import NOBODY, Cell
 from ctxrace.bpf.programs.meet.pair import Question, Topic, coarse_question
 from ctxrace.bpf.programs.meet.prepare import Meeting, prepare
 from ctxrace.bpf.programs.meet.system import IDLE, Label, PairSystem, Rules
-from ctxrace.core.facts.reason import ExtentUnknown, Reason, SearchEnded
+from ctxrace.bpf.programs.meet.telling import place_name
+from ctxrace.core.facts.reason import BeginsOtherwise, ExtentUnknown, Reason, SearchEnded
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.core.verdict import Outcome
@@ -90,10 +92,17 @@ def answers_of(
 
 
 class Deciding:
-    """Decides the questions about two programs that meet in one way."""
+    """Decides the questions about two programs that meet in one way.
 
-    def __init__(self, meeting: Meeting, combination: Combination, limits: Limits, prepared: Preparing) -> None:
+    is_guard: whether programs take a cell and give it back, so that it is free when they begin.
+    """
+
+    def __init__(
+        self, meeting: Meeting, combination: Combination, limits: Limits, prepared: Preparing,
+        is_guard: Callable[[Cell], bool] = lambda _: False,
+    ) -> None:  # fmt: skip
         self.meeting, self.combination, self.limits, self.prepared = meeting, combination, limits, prepared
+        self.is_guard = is_guard
         self.states = self.transitions = 0
 
     def answers(self, several: Sequence[Question], before: Iterable[Answer] = ()) -> list[Answer]:
@@ -157,7 +166,28 @@ class Deciding:
                 yield Answer(question, self.combination, Outcome.VIOLATED, int(prop.subjects[0]), run=again,
                              system=system)  # fmt: skip
         if left:
-            yield from answers_of(system, self.combination, self.limits, left)
+            for answer in answers_of(system, self.combination, self.limits, left):
+                yield self.from_anywhere(system, left) if answer.outcome is Outcome.HOLDS else answer
+
+    def from_anywhere(self, system: PairSystem, wanted: frozenset[Property]) -> Answer:
+        """Return whether what holds from what was compiled holds from every beginning."""
+        question = system.watched.question
+        if not system.watched.cells:
+            return Answer(question, self.combination, Outcome.HOLDS)
+        begun = AnyBeginning(system, self.is_guard)
+        found = search(begun, wanted, self.limits)
+        self.states += found.states
+        self.transitions += found.transitions
+        for prop, run in sorted(found.runs.items(), key=lambda item: str(item[0])):
+            changed = tuple(
+                place_name(self.meeting.code.object, cell.region, cell.low, cell.high) for cell in begun.changed(run)
+            )
+            side = int(prop.subjects[0]) if prop in wanted else 0
+            return Answer(question, self.combination, Outcome.INCOMPLETE, side, BeginsOtherwise(changed), run=run[1:],
+                          system=system)  # fmt: skip
+        if found.stopped is not None:
+            return Answer(question, self.combination, Outcome.INCOMPLETE, 0, SearchEnded(found.stopped))
+        return Answer(question, self.combination, Outcome.HOLDS)
 
     def together(self, several: Sequence[Question], prop: Property) -> tuple[list[Answer], list[Question]]:
         """Ask about all bytes at once, and again about those of which the run says nothing.

@@ -70,18 +70,23 @@ def settled(cell: Cell, value: Value, constants: frozenset[int]) -> Value:
     """Return `value` as the cell keeps it: numbers that only counting can reach are not told apart."""
     if isinstance(value, Pointer | Lost):
         return Scalar(0, (1 << cell.bits) - 1)
+    name, mask = value.name, (1 << cell.bits) - 1
+    if name is not None and name[0] == "begin":
+        return Scalar(name[2], name[3], name)  # what it was at first, and no more of a range
     if value.low == value.high:
-        number = value.low & ((1 << cell.bits) - 1)
+        number = value.low & mask
         if number <= SMALL or number >= (1 << cell.bits) - SMALL or number in constants:
             return constant(number)
-        return Scalar(0, (1 << cell.bits) - 1)
+    near = name is not None and name[0] == "add" and min(name[3], (1 << name[2]) - name[3]) <= SMALL
+    if value.low == value.high or (name is not None and name[0] == "add"):
+        return Scalar(0, mask, name if near else None)
     return value._replace(origins=frozenset())
 
 
 def tagged(value: Value, side: int) -> Value:
     """Return a value as it is kept in memory: its name says whose it is."""
     name = None if isinstance(value, Lost) else value.name
-    if name is None or name[0] in ("cpu", "cell", "rodata", "core", "of"):
+    if name is None or name[0] in ("cpu", "cell", "rodata", "core", "of", "begin"):
         return value
     assert not isinstance(value, Lost)
     return value._replace(name=("of", side, name))

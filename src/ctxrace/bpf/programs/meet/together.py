@@ -8,8 +8,7 @@ from ctxrace.bpf.programs.follow.alone import Graph
 from ctxrace.bpf.programs.follow.choices import Choices
 from ctxrace.bpf.programs.follow.operands import Code, Doubt
 from ctxrace.bpf.programs.follow.state import Node
-from ctxrace.bpf.programs.follow.values import Region, Scalar, Spot, Value, constant
-from ctxrace.bpf.programs.isa.arithmetic import atomic
+from ctxrace.bpf.programs.follow.values import Region, Scalar, Spot, Value, alu
 from ctxrace.bpf.programs.meet.memory import (
     NOBODY,
     Cell,
@@ -131,10 +130,8 @@ class Together:
         after: Value | None = None
         if operation == "xchg":
             after = operand
-        elif isinstance(before, Scalar) and isinstance(operand, Scalar) and (
-            (before.low, operand.low) == (before.high, operand.high)
-        ):  # fmt: skip
-            after = constant(atomic(operation, 8 * size, before.low, operand.low))
+        elif isinstance(before, Scalar) and isinstance(operand, Scalar):
+            after = alu(operation.removeprefix("fetch_"), 8 * size, before, operand)
         self._write(number, target, after)
         return before
 
@@ -265,8 +262,10 @@ class Together:
         for index, cell in enumerate(self.watched.cells):
             if cell.region == question.region and (cell.low, cell.high) == (question.low, question.high):
                 now = self.cells[index]
-                if isinstance(now, Scalar) and isinstance(loaded, Scalar) and now.low == now.high:
-                    return now.low == loaded.low == loaded.high
+                if isinstance(now, Scalar) and isinstance(loaded, Scalar):
+                    if now.name is not None and now.name == loaded.name:
+                        return True
+                    return now.low == now.high == loaded.low == loaded.high
         return False
 
     def _send(self, target: _Target) -> None:
@@ -283,7 +282,10 @@ def _partly(target: _Target) -> _Target:
 
 
 def _bare(value: Value) -> Value:
-    return Scalar(value.low, value.high) if isinstance(value, Scalar) else value
+    """Return a loaded value as it is compared with what memory holds later: of the names, one that stays the same."""
+    if not isinstance(value, Scalar):
+        return value
+    return Scalar(value.low, value.high, value.name if value.name and value.name[0] == "begin" else None)
 
 
 def _overlap(region: Region, low: int, high: int, target: _Target) -> bool:
