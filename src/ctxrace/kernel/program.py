@@ -137,7 +137,7 @@ class Build:
         if not paths or any(one.suffix not in OBJECTS for one in paths):
             wrong = next((one for one in paths if one.suffix not in OBJECTS), path)
             given = next((name for name in ("stub", "arg") if getattr(self, name)), None)
-            how = f"{wrong} is none; name a .o or .ko, before it one C file if it needs a harness, and after -- flags"
+            how = f"{wrong} is no object; name a .o or .ko, before it a C file where it needs one, and after -- flags"
             raise ScenarioError(Setting(given), " is for objects, and ", how) if given else ScenarioError(how)
         if harness is None:
             _refuse_compiling(path, self.cc, self.optimize, self.flags)
@@ -156,7 +156,9 @@ class Build:
         declared = declared_scenario(made.image)
         if made.preemption is not None and not declares_preemption(made.image):
             declared = replace(declared, preemption=made.preemption)
-        made.image.entries = change.apply(declared).entries
+        scenario = change.apply(declared)
+        made.image.entries = scenario.entries
+        refuse_uncalled(made.image, _named(scenario))
         return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
 
     def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
@@ -188,9 +190,13 @@ class Build:
         if change.preemption is None and not declares_preemption(made.image):
             declared = replace(declared, preemption=made.image.kernel.preemption)
         scenario = change.apply(declared)
-        named = {name for prop in scenario.properties for name in prop.subjects}
-        refuse_uncalled(made.image, {*named, *scenario.entries})
+        refuse_uncalled(made.image, _named(scenario))
         return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
+
+
+def _named(scenario: Scenario) -> set[str]:
+    """Return the functions and variables that a scenario names."""
+    return {*scenario.entries, *(name for prop in scenario.properties for name in prop.subjects)}
 
 
 def _key(value: object) -> tuple[str, bool]:

@@ -166,7 +166,7 @@ class ElfFile:
         if table is None or table.link >= len(self.sections):
             raise ImageError(
                 f"{self.path} has no symbol table (it is stripped); take the vmlinux of the package with debug "
-                "symbols, or make one with vmlinux-to-elf"
+                "symbols, or of the directory in which the kernel was built"
             )
         if table.size // _SYMBOL.size > MOST_SYMBOLS:
             raise ImageError(f"{self.path} is damaged: {table.size // _SYMBOL.size:,} symbols; fetch it again")

@@ -250,3 +250,16 @@ def test_a_damaged_object_is_refused(tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:2000])
     with pytest.raises(CtxraceError, match="is damaged"):
         checked(file, UPDATE, arg=GIVEN)
+
+
+def test_a_function_of_a_harness_that_nobody_calls_is_named(tmp_path: Path) -> None:
+    file = compiled(tmp_path)
+    harness = tmp_path / "harness.c"
+    text = "#include <ctxrace/kernel.h>\nextern void update(int by);\nvoid attempt(void) { update(1); }\n"
+    text += "noinline static void helper(void) { barrier(); }\nvoid (*hook)(void) = helper;\n"
+    text += "CTXRACE_TASKS(2, attempt); CTXRACE_EXCLUSIVE(update);\n"
+    harness.write_text(text.replace("CTXRACE_EXCLUSIVE(update);", ""))
+    assert checked(harness, "", objects=(str(file),)).outcome is Outcome.HOLDS
+    harness.write_text(harness.read_text() + "void boddy(int by) { barrier(); }\n")
+    with pytest.raises(CtxraceError, match=r"defines boddy\(\), which neither .* calls; is body meant\?"):
+        checked(harness, "", objects=(str(file),))

@@ -1,6 +1,6 @@
 """Code of a kernel as boot leaves it, of which only what runs is looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from ctxrace.kernel.image.task_struct import TaskStruct
@@ -22,6 +22,8 @@ class BootedImage(Image):
     ) -> None:
         super().__init__(*image)
         self.entries: tuple[str, ...] = ()
+        self.names: Collection[str] = ()  # what the kernel has, or the objects
+        self.harness: tuple[range, ...] = ()  # the addresses of what the user wrote
         self.task_struct, self.per_cpu = task_struct, per_cpu
         self.discovery = Discovery(self._function_start, dict(refused))
 
@@ -29,6 +31,10 @@ class BootedImage(Image):
         """Let also the addresses `more` not be executed; the values say why."""
         assert self.discovery is not None
         self.discovery.refused = {**self.discovery.refused, **more}
+
+    def is_harness(self, address: int) -> bool:
+        """Return whether `address` is of the harness, and not of the kernel."""
+        return any(address in place for place in self.harness)
 
     def _function_start(self, address: int) -> int:
         found = self.function_at(address)

@@ -48,7 +48,8 @@ class KernelImage(BootedImage):
             harness.notes, task_struct=task_struct_of(kernel, types), per_cpu=(kernel.per_cpu, *mine), refused=refused,
         )  # fmt: skip
         self.name, self.kernel, self.types = harness.name, kernel, types
-        self._harness_sections = harness.sections
+        self.harness = tuple(range(it.address, it.address + len(it.data)) for it in harness.sections)
+        self.names = kernel.elf.symbols
         self.tree, self._found = tree, dict[Path, Path | None]()
         self._kernel_lines = LargeDebugInformation(kernel.elf)
 
@@ -73,10 +74,6 @@ class KernelImage(BootedImage):
             known = (Path(*parts[start:]) for start in range(len(parts)))
             self._found[path] = next((it for it in known if self.tree is not None and (self.tree / it).is_file()), None)
         return self._found[path]
-
-    def is_harness(self, address: int) -> bool:
-        """Return whether `address` is of the harness, and not of the kernel."""
-        return any(it.address <= address < it.address + len(it.data) for it in self._harness_sections)
 
     def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
         """Spell bytes of a variable as C does, those of the kernel's per-CPU variables by its BTF."""

@@ -26,6 +26,7 @@ _UNDEFINED = 0x500_0000
 """How far behind the text lies what nothing defines, in bytes: a direct branch of arm64 reaches 128 MiB."""
 _SLOT = 0x5000
 _IN_SLOT = 0x1000  # what is before a name may be reached, too, as with container_of()
+_BEHIND = 0x10_0000
 _MOST_UNDEFINED = 3000
 _TRAP = {"EM_AARCH64": bytes.fromhex("000020d4"), "EM_X86_64": bytes.fromhex("0f0b9090"),
          "EM_RISCV": bytes.fromhex("73001000")}  # fmt: skip
@@ -101,6 +102,12 @@ def link(parts: Parts, cache: Path | None) -> BootedImage:
     patches = {**patches, **replaced(kernel, _first(kernel, mine))}
     image = _image(parts, kernel, linked, patches, refused, slots)
     names = {address: name for name, address in slots.items()}
+    others_have = (one.defined | one.weak | one.undefined | frozenset(one.local) for one in (*parts.objects, *models))
+    image.names = frozenset({"_text"}).union(*others_have)
+    # Its data lies among that of the others, all of which may name its functions.
+    places = [range(symbol.address, symbol.address + max(symbol.size, 1)) for symbol in _first(kernel, mine).values()]
+    data = [range(it.address, it.address + len(it.data)) for it in image.sections if not it.executable]
+    image.harness = (*places, *data) if mine else ()
 
     def others() -> Mapping[str, tuple[str, ...]]:
         return undefined_callees(image, image.entries, names)
@@ -183,7 +190,7 @@ def _sections(linked: Image, patches: Mapping[int, bytes]) -> Iterator[Section]:
 def _undefined_section(arch: Architecture, slots: Mapping[str, int]) -> Iterator[Section]:
     if slots:
         start = arch.text + _UNDEFINED
-        data = bytearray(max(slots.values()) + _SLOT - _IN_SLOT - start)
+        data = bytearray(max(slots.values()) + _BEHIND - start)  # the last one may be a large array
         for address in slots.values():
             trap = _TRAP[arch.elf_machine]
             data[address - start : address - start + len(trap)] = trap

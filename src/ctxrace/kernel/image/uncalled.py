@@ -4,7 +4,7 @@ from collections.abc import Container
 from difflib import get_close_matches
 
 from ctxrace.core.errors import ExecutionError, ScenarioError
-from ctxrace.kernel.image.kernel_image import KernelImage
+from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.machine.image import Symbol
 from ctxrace.machine.lift import Lifter
 
@@ -14,12 +14,12 @@ _PAGE = 0xFFF  # what adrp of arm64 leaves out of an address
 _OWN = "ctxrace_"
 
 
-def refuse_uncalled(image: KernelImage, known: Container[str]) -> None:
+def refuse_uncalled(image: BootedImage, known: Container[str]) -> None:
     """Raise `ScenarioError` for a function of the harness that replaces none, and that the harness does not use.
 
     known: the functions that the scenario names.
     """
-    kernel = image.kernel.elf.symbols
+    kernel = image.names
     mine = [symbol for symbol in image.all_symbols if symbol.kind == "function" and image.is_harness(symbol.address)]
     used = _used(image, mine)
     for symbol in mine:
@@ -42,7 +42,7 @@ class _Used:
         return address in self._exactly or address & ~_PAGE in self._pages
 
 
-def _used(image: KernelImage, functions: list[Symbol]) -> _Used:
+def _used(image: BootedImage, functions: list[Symbol]) -> _Used:
     lifter, exactly, pages = Lifter(image), set[int](), set[int]()
     for function in functions:
         at = function.address
