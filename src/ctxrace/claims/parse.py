@@ -63,6 +63,7 @@ _ACTS = (
 _TERMS = (
     ("idle", re.compile(r"idle"), lambda: Term("idle")),
     ("VARIABLE == 1", re.compile(rf"{_PLACE} {_OPERATOR} {_VALUE}"), lambda p, o, v: Term("value", p, Value(v, o))),
+    ("hangs", re.compile(r"hangs"), lambda: Term("hangs")),
     ("stuck VARIABLE", re.compile(rf"stuck {_PLACE}"), lambda place: Term("stuck", place)),
     ("FUNCTION never ran", re.compile(rf"{_NAME} never ran"), lambda name: Term("never", name)),
     ("violates PROPERTY", re.compile(r"violates ([a-z]+(?:\([\w, ]+\))?)"), lambda name: Term("violates", name)),
@@ -80,12 +81,13 @@ _HEADS = (
     "...",
     "outcome: idle and VARIABLE == 2",
     "outcome: stuck VARIABLE",
+    "outcome: hangs",
     "outcome: idle and FUNCTION never ran",
     "outcome: violates PROPERTY",
 )
 
 FORMS = (*_HEADS, *(form.shown for form in _ACTS), "idle", "idle and VARIABLE == 2", "VARIABLE == 1",
-         "stuck VARIABLE", "FUNCTION never ran", "violates PROPERTY")  # fmt: skip
+         "stuck VARIABLE", "hangs", "FUNCTION never ran", "violates PROPERTY")  # fmt: skip
 """Every form of a line, with VARIABLE, FUNCTION, ENTRY and names of contexts to be filled in."""
 
 

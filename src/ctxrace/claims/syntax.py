@@ -53,7 +53,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a condition. kind: ``idle``, ``value``, ``stuck``, ``never``, ``violates``; subject: of what."""
+    """One part of a condition; subject: of what.
+
+    kind: ``idle``, ``value``, ``stuck``, ``hangs``, ``never``, ``violates``.
+    """
 
     kind: str
     subject: str = ""

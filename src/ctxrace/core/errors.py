@@ -7,7 +7,7 @@ The command line prints it after ``ctxrace:`` and exits with 2; nothing here is 
 from collections.abc import Callable
 
 from ctxrace.core.facts.reason import BodyNeverRuns, NeverReturns
-from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
+from ctxrace.core.facts.stop import MemoryLimit, StateLimit, TimeLimit
 from ctxrace.core.setting import Setting
 
 __all__ = [
@@ -87,12 +87,16 @@ class ExecutionError(CtxraceError):
 
 
 class LimitReached(CtxraceError):
-    """The time or the memory that a command may use is used up, so that nothing is decided: exit status 3, not 2.
+    """The time, memory or states that a command may use are used up, so that nothing is decided: exit status 3, not 2.
 
     limit: which, and in what phase.
     """
 
-    def __init__(self, limit: TimeLimit | MemoryLimit) -> None:
+    def __init__(self, limit: TimeLimit | MemoryLimit | StateLimit) -> None:
+        if isinstance(limit, StateLimit):
+            super().__init__(f"the limit of {limit.limit:,} states is reached")
+            self.limit: TimeLimit | MemoryLimit | StateLimit = limit
+            return
         if isinstance(limit, TimeLimit):
             message = f"the timeout of {limit.seconds:g} s is over"
         else:
@@ -100,7 +104,7 @@ class LimitReached(CtxraceError):
         super().__init__(f"{message} while {limit.doing}" if limit.doing else message)
         self.limit = limit
 
-    def __reduce__(self) -> tuple[type["LimitReached"], tuple[TimeLimit | MemoryLimit]]:
+    def __reduce__(self) -> tuple[type["LimitReached"], tuple[TimeLimit | MemoryLimit | StateLimit]]:
         return type(self), (self.limit,)  # also from another process
 
 

@@ -1,4 +1,4 @@
-"""What a claim says of a state: that the CPU is idle, what memory holds, what never ran, that a variable is stuck."""
+"""What a claim says of a state: that the CPU is idle, what memory holds, what never ran, what is stuck or hangs."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,11 +8,18 @@ from ctxrace.claims.observer.step_masks import StepMasks
 from ctxrace.claims.observer.step_readings import Remembered
 from ctxrace.claims.resolve import Resolved, variable_of
 from ctxrace.claims.syntax import Term
+from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.system import Step
+from ctxrace.explore.possible import reaches_goal
 from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, KernelState, Others, Start
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.properties.hang import HANG
 
 __all__ = ["Conditions"]
+
+MOST_STATES = 100_000
+"""As many states are looked at to know whether one hangs."""
 
 
 class Conditions:
@@ -21,6 +28,7 @@ class Conditions:
     def __init__(self, system: KernelSystem, resolved: Resolved, step_masks: StepMasks, breaches: Breaches) -> None:
         self.system, self.resolved, self.step_masks, self.breaches = system, resolved, step_masks, breaches
         self._stuck: dict[tuple[int, int, Others, str], bool] = {}
+        self._hopeless: dict[KernelState, bool] = {}
 
     def holds(self, term: Term, state: KernelState, step: Step | None, memory: Remembered) -> bool:
         """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
@@ -37,6 +45,8 @@ class Conditions:
             case "value":
                 assert term.value is not None
                 return term.value.accepts(self._value(state.shared, term.subject), self._size(term.subject))
+            case "hangs":
+                return self._hangs(state)
             case "never":
                 entered = self.step_masks.functions[self.resolved.functions[term.subject]]
                 return step is not None and not memory.ran & entered
@@ -60,6 +70,18 @@ class Conditions:
         offset = place.start - self.system.layout.variable(variable).start
         signed = self.system.image.is_signed(variable, offset, place.size)
         return value - (1 << 8 * place.size) if signed and value >> 8 * place.size - 1 else value
+
+    def _hangs(self, state: KernelState) -> bool:
+        """Return whether the entries in flight can never come to their end; raise `LimitReached` where that is unknown.
+
+        As for `ctxrace check`, contexts may begin as often as the scenario allows, also those that the claim names.
+        """
+        if state not in self._hopeless:
+            reaches = not self.system.is_idle(state) and reaches_goal(self.system, state, HANG, MOST_STATES)
+            if reaches is None:
+                raise LimitReached(StateLimit(MOST_STATES))
+            self._hopeless[state] = not reaches and not self.system.is_idle(state)
+        return self._hopeless[state]
 
     def _is_stuck(self, state: KernelState, name: str) -> bool:
         """Return whether the CPU is idle, `name` is not as at the start, and undisturbed entries leave it so."""

@@ -19,6 +19,8 @@ from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
 __all__ = ["WholeInterrupt", "WholeInterrupts", "interrupts_may_be_whole"]
 
+_DURING = ("violates", "hangs")  # the conditions that may become true in a handler, and stay so
+
 
 def interrupts_may_be_whole(resolved: Resolved) -> bool:
     """Return whether the claim says nothing that could be true only while an interrupt runs."""
@@ -27,7 +29,7 @@ def interrupts_may_be_whole(resolved: Resolved) -> bool:
         if isinstance(says, Act):
             if says.who in INTERRUPT_NAMES or says.over:
                 return False
-        elif any(term.kind == "violates" for term in says.terms) or all(term.kind == "value" for term in says.terms):
+        elif any(term.kind in _DURING for term in says.terms) or all(term.kind == "value" for term in says.terms):
             return False
     return not any(line.strict for line in resolved.claim.steps)
 
