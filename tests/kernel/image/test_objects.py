@@ -263,3 +263,19 @@ def test_a_function_of_a_harness_that_nobody_calls_is_named(tmp_path: Path) -> N
     harness.write_text(harness.read_text() + "void boddy(int by) { barrier(); }\n")
     with pytest.raises(CtxraceError, match=r"defines boddy\(\), which neither .* calls; is body meant\?"):
         checked(harness, "", objects=(str(file),))
+
+
+@pytest.mark.parametrize("arch", TARGETS)
+@pytest.mark.parametrize(("call", "outcome"), [("", Outcome.HOLDS), ("__cond_resched();", Outcome.VIOLATED)])
+def test_a_task_loses_the_cpu_where_the_object_calls_the_scheduler(
+    tmp_path: Path, arch: str, call: str, outcome: Outcome
+) -> None:
+    text = HEADER + f"""\
+extern int __cond_resched(void);
+int pid(void) {{ return get_current()->pid; }}
+noinline void body(void) {{ barrier(); {call} }}
+void attempt(void) {{ body(); barrier(); }}
+__attribute__((section(".modinfo"), used)) static const char vermagic[] = "vermagic=7.2.0 SMP mod_unload";
+"""
+    result = checked(compiled(tmp_path, text=text, name="module.ko", arch=arch), "--tasks 2:attempt --exclusive body")
+    assert result.setup.preemption == "voluntary" and result.verdicts[0].outcome is outcome
