@@ -276,6 +276,20 @@ def test_what_no_context_has_written_yet() -> None:
             bus.load(address, size)
 
 
+def test_a_statistic_is_accessed_alone() -> None:
+    # It lies within a section, which it hides.
+    section = Region(0x2000, 16, SHARED, 4, "a section")
+    bus = Memory([Region(0x2004, 4, RegionKind.STATISTIC, 0, "hits"), section], b"abcd", bytes(32), b"", b"",
+                 QUIET, SAVED)  # fmt: skip
+    event(bus)
+    assert (bus.load(0x2004, 4), bus.load(0x2006, 2), bus.load(0x200C, 4)) == (0x64636261, 0x6463, 0)
+    for size in (8, 12):
+        with pytest.raises(ExecutionError, match=f"^{size} bytes are accessed at 0x2004, hits together with what "):
+            bus.load(0x2004, size)
+    with pytest.raises(Fault, match="across the end of hits"):
+        bus.load(0x2004, 13)
+
+
 def test_before_an_instruction_begins_nothing_is_shared() -> None:
     with pytest.raises(NotPrivate):
         memory().load(0x2000, 1)

@@ -1,6 +1,7 @@
 """Numbers that depend on a drift, against the same operations after every drift."""
 
 import random
+from typing import Any
 
 import pytest
 
@@ -29,9 +30,9 @@ def cut(place: Varnode, size: int) -> Varnode:
 def random_op(rng: random.Random, place: int) -> list[Op]:
     """Operations that write `PLACES[place]` or `TRUTH`, of the kinds that instructions are made of."""
     size = rng.choice((1, 2, 4, 8))
-    one = cut(rng.choice(PLACES), size)
+    one = cut(rng.choice(PLACES if rng.random() < 0.6 else PLACES[:2]), size)
     number = rng.choice((0, 1, 2, 3, 7, 8, 12, 0x80, 0xFF, 0xFFFF, low(31), 1 << 31, low(64)))
-    other = rng.choice([cut(rng.choice(PLACES), size), constant(number, size)])
+    other = rng.choice([cut(rng.choice(PLACES), size), cut(rng.choice(PLACES[:2]), size), constant(number, size)])
     into = cut(PLACES[place], size)
     match rng.choice(("binary", "binary", "shift", "truth", "unary", "extend", "piece", "subpiece", "bool")):
         case "binary":
@@ -95,7 +96,7 @@ def test_what_is_sure_is_so_after_every_drift() -> None:
                 tested = low(8 * before.tested)
                 assert (word & tested == 0) == (before.plain & tested == 0), (ops, first, drift)
                 moved += bool(width)
-    assert (moved > 10_000, sure > 100_000, observed > 200) == (True, True, True)
+    assert (moved > 10_000, sure > 30_000, observed > 200) == (True, True, True)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +119,8 @@ def test_counters_that_drift_together_are_compared_by_their_difference() -> None
     assert (head == tail + 2 & 0xFF) is True
     with pytest.raises(DriftObserved):
         bool(head < tail)
+    wide: Any = (head - tail) & 0xFFFF  # which of the two wraps first, makes a difference there
+    assert (type(wide), wide.unsure) == (Drifting, 0xFF00)
     alone = Drifting(7, 0xFF, 4, 1, 1)  # of another group
     with pytest.raises(DriftObserved):
         bool(head == alone)
