@@ -1,5 +1,6 @@
 """Check a whole object: place and follow its programs, find who may meet on what, and search every such pair."""
 
+import gc
 import multiprocessing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -195,10 +196,12 @@ _INTERRUPTED = _Searched(ended="interrupted before they were decided")
 def _searched(found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int) -> list[_Searched]:
     """Return what the search of each pair finds, in the order of the pairs."""
     _SHARED.append(_Searching(found, limits))  # which the processes inherit
+    gc.freeze()  # the collector need not walk the programs again and again
     try:
         forks = multiprocessing.get_start_method() == "fork"
         return [one or _INTERRUPTED for one in processes.each(_search_shared, work, jobs if forks else 1)]
     finally:
+        gc.unfreeze()
         _SHARED.pop()
 
 

@@ -57,7 +57,7 @@ def routine(words: list[str]) -> Routine:
     ]
     returns = next((word[1:] for word in words if word.startswith("=")), "")
     special = next((word[1:] for word in words if word.startswith("!")), "")
-    return Routine(f"bpf_{words[0]}" if not words[0].startswith("bpf_") else words[0], tuple(effects), returns,
+    return Routine(words[0] if "bpf_" in words[0] else f"bpf_{words[0]}", tuple(effects), returns,
                    "sleeps" in words, special)  # fmt: skip
 
 

@@ -1,7 +1,8 @@
 """What kfuncs do to a program's memory: rows as in `helpers`.
 
 What a kfunc does to the kernel's own objects is none of a program's memory. Read in kernel/bpf/helpers.c,
-kernel/bpf/cpumask.c, kernel/bpf/map_iter.c, fs/bpf_fs_kfuncs.c and net/netfilter/nf_conntrack_bpf.c of Linux 7.0.
+kernel/bpf/cpumask.c, kernel/bpf/map_iter.c, fs/bpf_fs_kfuncs.c and net/netfilter/nf_conntrack_bpf.c of Linux 7.0; those
+of HID in patches to drivers/hid/bpf/hid_bpf_dispatch.c.
 """
 
 from ctxrace.bpf.programs.follow.helpers import routine
@@ -124,6 +125,13 @@ bpf_key_put
 bpf_kallsyms_lookup
 bpf_copy_from_user_str p1:2 sleeps
 bpf_copy_from_user_task_str p1:2 sleeps
+hid_bpf_get_data =kernel
+hid_bpf_allocate_context =kernel sleeps
+hid_bpf_release_context sleeps
+hid_bpf_hw_request s2:3 p2:3 sleeps
+hid_bpf_hw_output_report s2:3 sleeps
+hid_bpf_input_report s3:4 sleeps
+hid_bpf_try_input_report s3:4
 bpf_wq_init
 bpf_wq_set_callback_impl
 bpf_wq_set_callback

@@ -117,11 +117,9 @@ class PairSystem:
     def _start(self, state: PairState, side: int, switches: int) -> Iterator[Step]:
         for way, found in enumerate(self.invocations.starts(side)):
             if found is not None:
-                begun_now = self._with(state._replace(running=side), side, found)
+                first, second = (state.first, found) if side else (found, state.second)
+                begun_now = PairState(side, first, second, state.memory)
                 yield Step(Label("start", side, way), begun_now, switches, 0)
-
-    def _with(self, state: PairState, side: int, mine: Invocation | None) -> PairState:
-        return state._replace(second=mine) if side else state._replace(first=mine)
 
     def _run(self, state: PairState, side: int, mine: Invocation) -> Iterator[Step]:
         other = state.of(1 - side)
