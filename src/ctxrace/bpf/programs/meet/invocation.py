@@ -14,6 +14,7 @@ from ctxrace.bpf.programs.follow.values import LOST, UNKNOWN, Lost, Pointer, Sca
 from ctxrace.bpf.programs.meet.memory import NOBODY, Memory, Pending
 from ctxrace.bpf.programs.meet.relevance import END, Slice
 from ctxrace.bpf.programs.meet.together import Effects, Together, Watched
+from ctxrace.core.limits import spend
 
 __all__ = ["Following", "Invocation", "Invocations"]
 
@@ -108,6 +109,7 @@ class Invocations:
         found: dict[Invocation | None, None] = {}
         seen, work = {mine}, [mine]
         while work:
+            spend()
             at = work.pop()
             if at.node in self.events[side]:
                 found[at] = None
