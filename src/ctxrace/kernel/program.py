@@ -11,11 +11,7 @@ from ctxrace.core.errors import ScenarioError, ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.hints import hinting
-from ctxrace.kernel.image.boot import Boot
-from ctxrace.kernel.image.harness import load_harness
 from ctxrace.kernel.image.linker_script import linker_script
-from ctxrace.kernel.image.objects import Sources, load_objects, needs_linking
-from ctxrace.kernel.image.uncalled import refuse_uncalled
 from ctxrace.kernel.option import Option
 from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
 from ctxrace.machine.arch import Architecture, architecture
@@ -129,9 +125,18 @@ class Build:
         """Return whether `path` is more than one object or image that stands for itself."""
         if self.objects or self.arg or self.stub:
             return True
-        return path.suffix in OBJECTS and needs_linking(path, self._target(path))
+        if path.suffix not in OBJECTS:
+            return False
+        from ctxrace.kernel.image.objects import needs_linking
+
+        return needs_linking(path, self._target(path))
 
     def _load_objects(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
+        # Imported where needed: most files are no kernel's, and of a small check most is the start of Python.
+        from ctxrace.kernel.image.boot import Boot
+        from ctxrace.kernel.image.objects import Sources, load_objects
+        from ctxrace.kernel.image.uncalled import refuse_uncalled
+
         harness = path if is_source(path) else None
         paths = [*([] if harness else [path]), *map(Path, self.objects)]
         if not paths or any(one.suffix not in OBJECTS for one in paths):
@@ -162,6 +167,10 @@ class Build:
         return Program(str(path), made.image, made.compiler, made.messages, declared, build=self)
 
     def _load_harness(self, path: Path, change: ScenarioChange, cache: Path | None) -> Program:
+        from ctxrace.kernel.image.boot import Boot
+        from ctxrace.kernel.image.harness import load_harness
+        from ctxrace.kernel.image.uncalled import refuse_uncalled
+
         assert self.kernel is not None
         if not is_source(path):
             raise ScenarioError(
