@@ -256,9 +256,13 @@ class Look:
         )
 
     def _in_vain(self, sizes: dict[Variable, int]) -> list[Variable]:
-        """Return the variables with many values of which nothing can be left out."""
+        """Return the variables with many values of which nothing can be left out.
+
+        A byte that a property asks for is not one: it soon has all its values, and searches do not go on for that.
+        """
         dropped = self._counting.dropped
-        return [one for one in sizes if sizes[one] >= MANY and (one in dropped or self._counting.asked_for(one))]
+        asked_for = {one for one in sizes if len(one.place) > 1 and self._counting.asked_for(one)}
+        return [one for one in sizes if sizes[one] >= MANY and (one in dropped or one in asked_for)]
 
     def _count(self, system: KernelSystem | SmpSystem) -> dict[Variable, int]:
         """Return how many values each written variable has had."""

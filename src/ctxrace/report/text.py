@@ -94,10 +94,20 @@ def _lines(result: Result, width: int) -> Iterator[str]:
 def remarks(result: Result) -> list[str]:
     """Return why verdicts are incomplete, and what a reader must know besides."""
     return [
-        *(f"{it.outcome}: {it.property}: {reason_sentence(it.reason)}" for it in result.judged if it.reason),
+        *_reasons(result),
         *(f"note: {remark_sentence(note)}" for note in dict.fromkeys(result.notes)),
         *filter(None, [never_executed(result.coverage)]),
     ]
+
+
+def _reasons(result: Result) -> Iterator[str]:
+    """Yield each reason once, with the verdicts that it is the reason of."""
+    about: dict[tuple[Outcome, str], list[str]] = {}
+    for it in result.judged:
+        if it.reason:
+            about.setdefault((it.outcome, reason_sentence(it.reason)), []).append(str(it.property))
+    for (outcome, reason), properties in about.items():
+        yield f"{outcome}: {', '.join(properties)}: {reason}"
 
 
 def answer(result: Result, width: int) -> str:
