@@ -36,8 +36,8 @@ SET, UNSET = "movl $2, x(%%rip)", "movl $0, x(%%rip)"
     ("code", "outcome", "states"),
     [
         # SDM vol. 2, STI: interrupts that were off come on after the instruction that follows.
-        (f"{SET}\nsti\n{UNSET}", Outcome.HOLDS, 9),
-        (f"{SET}\nsti\ncli\n{UNSET}\nsti", Outcome.HOLDS, 11),
+        (f"{SET}\nsti\n{UNSET}", Outcome.HOLDS, 8),
+        (f"{SET}\nsti\ncli\n{UNSET}\nsti", Outcome.HOLDS, 10),
         (f"{SET}\nsti\nnop\n{UNSET}", Outcome.VIOLATED, None),  # the shadow lasts one instruction, be it private
         (f"{SET}\nsti\nsti\n{UNSET}", Outcome.VIOLATED, None),  # the second finds them on
         (f"{SET}\npushq $0x202\npopfq\n{UNSET}", Outcome.VIOLATED, None),  # POPF has no shadow
