@@ -37,7 +37,7 @@ from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.program import Build
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 from ctxrace.kernel.rules.preemption import Preemption
-from ctxrace.report.formats.render import Format
+from ctxrace.report.formats.format import Format
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
 from ctxrace.report.page.results import page_of_results

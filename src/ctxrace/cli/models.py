@@ -21,7 +21,7 @@ from ctxrace.cli.output import (
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.kernel.program import OF_KERNELS, Build
-from ctxrace.report.formats.render import Format
+from ctxrace.report.formats.format import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.models import render_models
 from ctxrace.report.page.results import page_of_results

@@ -26,7 +26,7 @@ from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.option import Option, as_flag
 from ctxrace.kernel.program import BUILD, OBJECTS, Build, Program
 from ctxrace.kernel.scenario import parse_number
-from ctxrace.report.formats.render import Format
+from ctxrace.report.formats.format import Format
 
 __all__ = ["DEFAULT_MAX_STATES", "Bounds", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
            "LimitOptions", "PagesOptions", "ResultsOptions", "Strict", "announced", "bounds_of", "compiled", "flag",

@@ -21,12 +21,10 @@ from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.coverage import coverage_listing
-from ctxrace.report.formats.render import Format, render
+from ctxrace.report.formats.format import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
-from ctxrace.report.mail import render_result_mail
 from ctxrace.report.page.parts import Page
-from ctxrace.report.page.results import page_of_results
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
 __all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "first_run", "print_result", "replace_file",
@@ -89,12 +87,20 @@ def print_result(result: Result, output: Output, *, mail: bool = False, coverage
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, [result]), output)
     elif mail:
+        from ctxrace.report.mail import render_result_mail  # most of a small check is the start of Python
+
         write(render_result_mail(result), output)
     else:
         lines = ["", *coverage_listing(result.coverage, report_width())] if coverage and not output.quiet else []
         write(render_result(result, report_width()) + "".join(f"{line}\n" for line in lines), output)
-    write_pages(output, lambda: page_of_results([result]), first_run([result]))
+    write_pages(output, lambda: _page([result]), first_run([result]))
     explain([result], output)
+
+
+def _page(results: Sequence[Result]) -> Page:
+    from ctxrace.report.page.results import page_of_results
+
+    return page_of_results(results)
 
 
 def write_pages(output: Output, page: Callable[[], Page], run: Interleaving | None) -> None:
@@ -128,6 +134,8 @@ def results_as(format: Format, results: Sequence[Result], missing: Sequence[str]
 
 def tests_as(format: Format, found: Sequence[Trial]) -> str:
     """Return what was tested in a format for machines."""
+    from ctxrace.report.formats.render import render
+
     return render(format, found, version("ctxrace"))
 
 

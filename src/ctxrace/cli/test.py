@@ -23,7 +23,7 @@ from ctxrace.kernel.program import Build, Program
 from ctxrace.kernel.suite.check import check_loaded, load_file
 from ctxrace.kernel.suite.files import PATTERN, suite_files
 from ctxrace.kernel.suite.update import updated
-from ctxrace.report.formats.render import Format
+from ctxrace.report.formats.format import Format
 from ctxrace.report.suite import render_suite, suite_to_json
 
 __all__ = ["test"]

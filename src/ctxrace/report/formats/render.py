@@ -1,28 +1,16 @@
 """The formats that machines read, by name."""
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 
 from ctxrace.core.suite.trial import Trial
+from ctxrace.report.formats.format import Format
 from ctxrace.report.formats.github import render_github
 from ctxrace.report.formats.junit import render_junit
 from ctxrace.report.formats.ktap import render_ktap
 from ctxrace.report.formats.sarif import render_sarif
 from ctxrace.report.formats.sequence import render_mermaid, render_plantuml
 
-__all__ = ["Format", "render"]
-
-
-class Format(StrEnum):
-    """A format of reports, and who reads it."""
-
-    TEXT = "text"
-    KTAP = "ktap"  # the kernel's own tools: kselftest, KUnit
-    JUNIT = "junit"  # CI servers
-    SARIF = "sarif"  # code scanning, editors
-    GITHUB = "github"  # GitHub Actions, which writes it beside the lines of a pull request
-    MERMAID = "mermaid"  # Markdown that draws sequence diagrams: GitHub, GitLab
-    PLANTUML = "plantuml"
+__all__ = ["render"]
 
 
 _RENDER: dict[Format, Callable[[Sequence[Trial]], str]] = {

@@ -11,7 +11,8 @@ from ctxrace.core.statement import Statement
 from ctxrace.core.suite.trial import Trial, trial_of
 from ctxrace.core.verdict import Result
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
-from ctxrace.report.formats.render import Format, render
+from ctxrace.report.formats.format import Format
+from ctxrace.report.formats.render import render
 from ctxrace.report.json import to_json
 from ctxrace.report.mail import render_interleaving_mail, render_result_mail
 from ctxrace.report.programs import render_programs
