@@ -1,5 +1,7 @@
 """The guards on x86-64, pinned: where one instruction reads, changes and writes, nothing is torn."""
 
+from collections.abc import Iterator
+
 import pytest
 from tests.bpf.test_guards import HOLDS, letters, needed
 
@@ -46,8 +48,13 @@ COUNTS = {
 }
 
 
-@pytest.mark.parametrize("cc", [None, "clang", *X86_64.gcc])
-@pytest.mark.parametrize("optimize", ["-O1", "-O2", "-O3", "-Os"])
+def builds() -> Iterator[object]:
+    for cc in (None, "clang", *X86_64.gcc):
+        for level in ("-O1", "-O2", "-O3", "-Os"):
+            yield pytest.param(cc, level, marks=[] if level == "-O2" or cc is None else [pytest.mark.slow])
+
+
+@pytest.mark.parametrize(("cc", "optimize"), builds())
 def test_the_table_is_the_same_for_every_compiler(cc: str | None, optimize: str) -> None:
     needed(cc)
     wanted = cases(arch="x86-64", cc=cc, optimize=optimize)

@@ -21,7 +21,10 @@ from .agreement import compare, compare_random
 SMP = "#define CTXRACE_SMP 1\n#include <ctxrace/kernel.h>\nDEFINE_PER_CPU(int, mine); int ours;\n"
 
 
-@pytest.mark.parametrize("seed", range(32))
+SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 16 else []) for seed in range(32)]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_kernels(seed: int, tmp_path: Path) -> None:
     assert set(compare_random(seed, 1, tmp_path)) <= {"compared", "large"}
 

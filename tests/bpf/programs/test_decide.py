@@ -153,6 +153,7 @@ def begun_anyhow(rules: Rules, pairs: int) -> int:
     return otherwise
 
 
+@pytest.mark.slow
 def test_what_holds_holds_from_every_beginning() -> None:
     assert begun_anyhow(TASKS, 50) == 1
 
