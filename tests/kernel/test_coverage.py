@@ -1,5 +1,7 @@
 """No empty proof: checks that never run, entries that never begin, lines that no interleaving executes."""
 
+from pathlib import Path
+
 import pytest
 
 from ctxrace.core.facts.reason import NoCheckRuns, Reason
@@ -128,3 +130,10 @@ def test_what_was_never_executed_is_said_in_a_line(complete: bool, said: str) ->
 def test_headers_of_ctxrace_are_not_listed(build: Build) -> None:
     files = {line.source.file for line in check(build(EMPTY)).coverage.lines}
     assert files == {"case.c"}
+
+
+def test_headers_of_another_installation_are_not_listed(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it has compiled may come from the cache."""
+    program = build("int x; void e(void) { ctxrace_check(!READ_ONCE(x)); } CTXRACE_TASKS(2, e);")
+    monkeypatch.setattr("ctxrace.kernel.coverage.INCLUDE", Path("/elsewhere/ctxrace/kernel/include"))
+    assert {line.source.file for line in check(program).coverage.lines} == {"case.c"}
