@@ -16,6 +16,7 @@ from .toys import Toy
 
 __all__ = [
     "AT_REST",
+    "CRASHED",
     "ENDS",
     "EXCLUSIVE",
     "RESTS",
@@ -33,6 +34,8 @@ WRONG = Property("check", (), "nothing is wrong")
 ENTERED = Property("entered", ("body",), "a nested run does not enter the body, whatever runs below it")
 AT_REST = ((0, -1),)
 """The stack of a task that rests."""
+CRASHED = -1
+"""What is shared after a crash."""
 
 
 class _Possible(Property):
@@ -45,7 +48,7 @@ ENDS = _Possible("hang", (), "the task can always come to rest again")
 class Act(NamedTuple):
     """What a context does next: to `place` (None: its end), with `shared` after it.
 
-    inside: whether the body is active at that place; enters: whether it has just begun.
+    crashes: whether it crashes instead: nobody knows what comes after it, so that it takes no step more and is a goal.
     """
 
     place: int | None
@@ -53,6 +56,7 @@ class Act(NamedTuple):
     switches: int = 0
     events: int = 1
     wrong: bool = False
+    crashes: bool = False
 
 
 class Program(NamedTuple):
@@ -92,10 +96,15 @@ class Handlers(Toy):
 
     def steps(self, state: HandlersState) -> Iterator[Step]:
         shared, left, stack = state
+        if shared == CRASHED:
+            return
         (level, place), under = stack[-1], stack[:-1]
         if place < 0:
             yield Step("start", state._replace(stack=((0, 0),)), 0, 0)
         for number, act in enumerate(self.programs[level].acts.get((place, shared), ())):
+            if act.crashes:
+                yield Step(f"act {number}", state._replace(shared=CRASHED), act.switches, act.events, (WRONG,), (ENDS,))
+                continue
             over = AT_REST if level == 0 else under
             on = over if act.place is None else (*under, (level, act.place))
             after = HandlersState(act.shared, left, on)
@@ -142,8 +151,8 @@ class Handlers(Toy):
         return Return(HandlersState(end.shared, left, stack), broken, witnessed)
 
 
-def random_handlers(rng: random.Random) -> Handlers:
-    """Return a small system of two or three levels; some contexts loop, and some never end."""
+def random_handlers(rng: random.Random, *, crashes: bool = False) -> Handlers:
+    """Return a small system of two to four levels; some contexts loop, some never end, and some crash if asked to."""
     levels, values = rng.choice((2, 2, 3, 3, 4)), rng.choice((2, 3))
     programs = []
     for level in range(levels):
@@ -159,6 +168,7 @@ def random_handlers(rng: random.Random) -> Handlers:
                         int(rng.random() < 0.05),
                         int(rng.random() < 0.8),
                         rng.random() < 0.03,
+                        crashes and rng.random() < 0.1,
                     )
                     acts.setdefault((place, shared), []).append(act)
         body = frozenset(place for place in range(1, places) if rng.random() < 0.3)

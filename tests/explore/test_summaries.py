@@ -15,7 +15,7 @@ from ctxrace.explore.shortest import cost
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import Limits
 
-from .nested_toys import AT_REST, ENDS, EXCLUSIVE, WRONG, Act, Handlers, Program, random_handlers
+from .nested_toys import AT_REST, CRASHED, ENDS, EXCLUSIVE, WRONG, Act, Handlers, Program, random_handlers
 
 EVERYTHING: frozenset[Property] = frozenset()
 
@@ -48,7 +48,7 @@ def by_brute_force(system: Handlers) -> dict[Property, tuple[int, tuple[int, ...
 
 def leading_to_rest(states: Iterable[Any], before: Mapping[Hashable, set[Hashable]]) -> set[Hashable]:
     """Return the states from which the task can come to rest. before: the states one step before each."""
-    waiting: list[Any] = [state for state in states if state.stack == AT_REST]
+    waiting: list[Any] = [state for state in states if state.stack == AT_REST or state.shared == CRASHED]
     hopeful: set[Hashable] = set()
     while waiting:
         state = waiting.pop()
@@ -116,6 +116,14 @@ def test_a_nested_run_that_never_ends_is_hopeless_itself() -> None:
     assert [step.label for _, step in run] == ["arrival 1"]
 
 
+def test_what_may_crash_in_a_handler_does_not_hang() -> None:
+    """The task waits for ever, and so does the first handler. Only where the second one crashes is that not known."""
+    waits = Program({(0, 0): [Act(0, 0)]})
+    for crashes in (False, True):
+        found = summarized(Handlers([waits, waits, Program({(0, 0): [Act(None, 0, crashes=crashes)]})]), EVERYTHING)
+        assert (ENDS in found.runs, ENDS in found.possible) == (not crashes, crashes)
+
+
 def test_a_violation_of_a_nested_run_hangs_on_what_runs_below_it() -> None:
     """The handler's body over the task's: `start, to 1: enters · arrival, to 1: enters`, (1, 2)."""
     both = Program({(0, 0): [Act(1, 0)], (1, 0): [Act(None, 0)]}, body=frozenset({1}))
@@ -128,11 +136,12 @@ def test_limits_end_it_in_the_midst_of_nested_runs() -> None:
     assert (found.exhausted, found.states, found.stopped) == (False, 3, StateLimit(3))
 
 
+@pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("seed", range(60))
-def test_random_systems(seed: int) -> None:
+def test_random_systems(seed: int, crashes: bool) -> None:
     rng = random.Random(seed)
     for _ in range(10):
-        system = random_handlers(rng)
+        system = random_handlers(rng, crashes=crashes)
         assert_agree(system)
         found = summarized(system, EVERYTHING)
         assert {prop: ranks(system, run) for prop, run in found.runs.items()} == by_brute_force(system)
@@ -151,10 +160,11 @@ def graph(system: Handlers) -> dict[Hashable, set[Hashable]]:
     return before
 
 
-def test_what_a_search_that_stopped_early_calls_hopeless_is() -> None:
+@pytest.mark.parametrize(("crashes", "least"), [(False, 50), (True, 20)])
+def test_what_a_search_that_stopped_early_calls_hopeless_is(crashes: bool, least: int) -> None:
     rng, found = random.Random(11), 0
     for _ in range(40):
-        system = random_handlers(rng)
+        system = random_handlers(rng, crashes=crashes)
         whole = summarized(system, EVERYTHING)
         hopeful = leading_to_rest(before := graph(system), before)
         for most in range(1, whole.states, 4):
@@ -164,7 +174,7 @@ def test_what_a_search_that_stopped_early_calls_hopeless_is() -> None:
                 found += 1
                 assert ENDS not in early.shortest
                 assert early.runs[ENDS][-1][1].state not in hopeful
-    assert found > 50
+    assert found > least
 
 
 def test_more_is_visited_to_decide_hangs_after_all_that_was_wanted_is_decided() -> None:

@@ -42,7 +42,7 @@ class Hopeless:
         self._known: dict[tuple[int, frozenset[Hashable]], Nearest | None] = {}
         runs = (outermost, *nested.values())
         self._visited = {id(run): run.known() for run in runs}
-        self._undecided = self._find_undecided(runs)
+        self._goals = self._find_goals(runs)
 
     def nearest(self) -> Nearest | None:
         """Return the nearest hopeless states of the outermost run; None where every state is hopeful."""
@@ -50,23 +50,28 @@ class Hopeless:
             return None  # then all ends of all nested runs are hopeful, wherever they were called from
         return self._nearest(self.outermost, frozenset())
 
-    def _find_undecided(self, runs: Sequence[Procedure]) -> dict[int, set[int]]:
-        """Return of each run, by its id, the states of which it is not known where all their steps lead."""
-        undecided = {
+    def _find_goals(self, runs: Sequence[Procedure]) -> dict[int, set[int]]:
+        """Return of each run, by its id, the states that count as goals whatever the ends of the run are.
+
+        Those are the goals in the run itself, and the states of which it is not known where all their steps lead. A
+        state that calls a nested run with such a state in it is one, too, for the nested run can come to that.
+        """
+        goals = {
             id(run): set(range(len(run.found))) - self._visited[id(run)] - {run.numbers[end] for end in run.ends}
+            | run.goals[self.prop]
             for run in runs
         }
-        waiting = [run for run in runs if undecided[id(run)]]
+        waiting = [run for run in runs if goals[id(run)]]
         while waiting:
             for call in waiting.pop().callers:
-                calling = undecided[id(call.caller)]
+                calling = goals[id(call.caller)]
                 if not calling:
                     waiting.append(call.caller)
                 calling.add(call.number)
-        return undecided
+        return goals
 
     def _hopeful(self, run: Procedure, ends: frozenset[Hashable]) -> bytearray:
-        goals = [*(run.numbers[end] for end in ends), *run.goals[self.prop], *self._undecided[id(run)]]
+        goals = [*(run.numbers[end] for end in ends), *self._goals[id(run)]]
         assert run.edges is not None
         return reaching(len(run.found), run.origins, run.edges, goals)
 
