@@ -78,10 +78,10 @@ def _lines(result: Result, width: int) -> Iterator[str]:
     if result.verdicts:
         yield ""
         yield from _verdicts(result.judged, width)
-    said = remarks(result)
-    if said:
+    below = remarks(result)
+    if below:
         yield ""
-    for remark in said:
+    for remark in below:
         yield from wrap(remark, width, "    ")
     for violation in violations(result.verdicts):
         yield ""
