@@ -122,7 +122,7 @@ def main(short: bool) -> None:
             *((f"{plain[0]:,}", f"{plain[1]:.2f}", f"{plain[0] / mine[0]:.1f}", f"{plain[1] / mine[1]:.1f}")
               if plain else ("", "", "", "")),
         )  # fmt: skip
-    Console().print(table)
+    Console(width=110).print(table)  # whole cells, also in a pipe
     for what in ("tasks", "levels", "guards in sequence"):
         across = "levels, and 1" if what == "levels" else what
         plot(PLOTS / f"{what.replace(' ', '-')}.svg", f"arm64-merged: states by {what}", across, "states", lines[what])

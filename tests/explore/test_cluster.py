@@ -106,10 +106,12 @@ def kill_one(cluster: Any, killed: list[int]) -> None:  # noqa: ANN401
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_decided(cluster: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """The files that are searched are incomplete, and the others were not searched."""
-    endless = RACY.replace("__this_cpu", "this_cpu").replace("TASKS(2", "TASKS(9") + "CTXRACE_SOFTIRQ(attempt);\n"
+    handlers = "CTXRACE_SOFTIRQ(attempt); CTXRACE_HARDIRQ(attempt);\n"
+    endless = RACY.replace("__this_cpu", "this_cpu").replace("TASKS(2", "TASKS(60") + handlers
     for number in range(4):
         (tmp_path / f"{number}_race.c").write_text(endless)
-    words = [sys.executable, "-m", "ctxrace", "test", ".", "--dask", cluster.scheduler_address]
+    words = [sys.executable, "-m", "ctxrace", "test", ".", "--engine", "reference"]
+    words += ["--dask", cluster.scheduler_address]
     running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     import distributed
 
