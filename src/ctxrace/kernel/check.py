@@ -100,7 +100,7 @@ def check(
     explored = _explore_many(program, scenario, limits, progress, expect)
     system, exploration = explored.system, explored.exploration
     wanted = list(_wanted(system, scenario))
-    wanted += [p for p in system.properties if p in ENDS and p in exploration.runs]
+    wanted += _broken_ends(explored)
     hang = _assuming(_judge_hang(explored), scenario)
     verdicts = tuple(_assuming(_judge(explored, prop), scenario) for prop in wanted)
     if hang.outcome is Outcome.VIOLATED:
@@ -237,9 +237,8 @@ def _judge(explored: _Explored, prop: Property) -> Verdict:
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if not exploration.exhausted:
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(explored))
-    for end in system.properties:
-        if end in ENDS and end in exploration.runs:
-            return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
+    if ends := _broken_ends(explored):
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(ends[0]))
     vacuous: Reason | None = _why_vacuous(system.cpus[0].scenario, exploration, prop)
     if prop == CHECK and no_check_is_executed(system):
         vacuous = NoCheckRuns()
@@ -261,10 +260,14 @@ def _judge_hang(explored: _Explored) -> Verdict:
         return replace(verdict, outcome=Outcome.VIOLATED, interleaving=run, reason=reason)
     if HANG not in exploration.possible:
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=_why_ended(explored))
-    end = next((end for end in system.properties if end in ENDS and end in exploration.runs), None)
-    if end is not None:
-        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(end))
+    if ends := _broken_ends(explored):
+        return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(ends[0]))
     return verdict
+
+
+def _broken_ends(explored: _Explored) -> list[Property]:
+    """Return what is violated after which nobody knows how a run goes on."""
+    return [prop for prop in explored.system.properties if prop in ENDS and prop in explored.exploration.runs]
 
 
 def _assuming(verdict: Verdict, scenario: Scenario) -> Verdict:
