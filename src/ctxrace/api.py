@@ -35,7 +35,7 @@ from ctxrace.core.meeting import ProgramsResult
 from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Statement
-from ctxrace.core.suite.trial import Trial
+from ctxrace.core.suite.trial import Trial, not_searched
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.processes import Stop, each
 from ctxrace.explore.search import Limits
@@ -200,8 +200,7 @@ def suite(
     """
     files = suite_files(paths)
     found = each(partial(_try, _build(arch, cc, optimize, ()), limits), files, jobs)
-    late = "interrupted before it was searched"
-    return [one or Trial(file, error=late) for file, one in zip(files, found, strict=True)]
+    return [one or not_searched(file) for file, one in zip(files, found, strict=True)]
 
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:

@@ -18,7 +18,7 @@ from rich.console import Console
 from ctxrace.cli.status import Status, say, status_of
 from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.interleaving import Interleaving
-from ctxrace.core.suite.trial import Trial, trial_of
+from ctxrace.core.suite.trial import Trial, not_searched, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.report.coverage import coverage_listing
 from ctxrace.report.formats.format import Format
@@ -129,7 +129,7 @@ def results_as(format: Format, results: Sequence[Result], missing: Sequence[str]
     if len(set(names)) < len(names):  # a guard in several scenarios
         names = [result.command for result in results]
     found = [trial_of(name, result) for name, result in zip(names, results, strict=True)]
-    return tests_as(format, [*found, *(Trial(name, error="interrupted before it was searched") for name in missing)])
+    return tests_as(format, [*found, *map(not_searched, missing)])
 
 
 def tests_as(format: Format, found: Sequence[Trial]) -> str:

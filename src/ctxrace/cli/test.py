@@ -15,7 +15,7 @@ from ctxrace.cli.progress import searching
 from ctxrace.cli.status import Status, say
 from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.setting import Setting
-from ctxrace.core.suite.trial import Trial
+from ctxrace.core.suite.trial import Trial, not_searched
 from ctxrace.explore.cluster import each_on_cluster
 from ctxrace.explore.processes import Stop, each
 from ctxrace.explore.watch import Limits
@@ -27,8 +27,6 @@ from ctxrace.report.formats.format import Format
 from ctxrace.report.suite import render_suite, suite_to_json
 
 __all__ = ["test"]
-
-_LATE = "interrupted before it was searched"
 
 
 @opt.with_groups
@@ -76,9 +74,9 @@ def _tested(files: Sequence[str], build: Build, limits: Limits, jobs: int, dask:
         done = each(partial(_try, build, limits), files, jobs)
     else:
         loaded = each(partial(_load, build), files, jobs)
-        begun = [Trial(file, error=_LATE) if one is None else one for file, one in zip(files, loaded, strict=True)]
+        begun = [not_searched(file) if one is None else one for file, one in zip(files, loaded, strict=True)]
         done = each_on_cluster(partial(_check, limits), begun, dask, lost=_lost)
-    return [one or Trial(file, error=_LATE) for file, one in zip(files, done, strict=True)]
+    return [one or not_searched(file) for file, one in zip(files, done, strict=True)]
 
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:

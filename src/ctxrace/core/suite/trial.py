@@ -8,7 +8,7 @@ from ctxrace.core.source import Source
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
-__all__ = ["Check", "Trial", "trial_of"]
+__all__ = ["Check", "Trial", "not_searched", "trial_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,11 @@ class Trial:
     def undecided(self) -> bool:
         """Whether too little was found out to say whether it is as expected."""
         return not (self.as_expected or self.unlike or self.bad_input)
+
+
+def not_searched(name: str) -> Trial:
+    """Return the trial of what Ctrl-C came before."""
+    return Trial(name, error="interrupted before it was searched")
 
 
 def trial_of(name: str, result: Result, expected: Sequence[Expected] = ()) -> Trial:

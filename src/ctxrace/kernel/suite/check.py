@@ -21,10 +21,8 @@ def load_file(file: str, build: Build, spell: Spell = str) -> Program | Trial:
     """Return the program that `file` is, or the trial that says why there is none."""
     try:
         return build.load(file)
-    except LimitReached as limit:
-        return Trial(file, error=f"incomplete: {limit}")
     except CtxraceError as error:
-        return Trial(file, error=error.spelled(spell), bad_input=True)
+        return _failed(file, error, spell)
 
 
 def check_loaded(
@@ -38,7 +36,11 @@ def check_loaded(
     try:
         result = check(loaded, limits=limits, progress=progress, command=command, replay=replay)
         return trial_of(loaded.name, result, loaded.scenario.expected)
-    except LimitReached as limit:
-        return Trial(loaded.name, error=f"incomplete: {limit}")
     except CtxraceError as error:
-        return Trial(loaded.name, error=error.spelled(spell), bad_input=True)
+        return _failed(loaded.name, error, spell)
+
+
+def _failed(name: str, error: CtxraceError, spell: Spell) -> Trial:
+    if isinstance(error, LimitReached):
+        return Trial(name, error=f"incomplete: {error}")
+    return Trial(name, error=error.spelled(spell), bad_input=True)
