@@ -54,7 +54,7 @@ def builds() -> Iterator[object]:
             yield pytest.param(cc, level, marks=[] if level == "-O2" or cc is None else [pytest.mark.slow])
 
 
-@pytest.mark.parametrize(("cc", "optimize"), builds())
+@pytest.mark.parametrize(("cc", "optimize"), list(builds()))
 def test_the_table_is_the_same_for_every_compiler(cc: str | None, optimize: str) -> None:
     needed(cc)
     wanted = cases(arch="x86-64", cc=cc, optimize=optimize)
