@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,10 +31,14 @@ def presses(item: int, stop: Stop) -> int:
     return item
 
 
-def presses_while_two_run(item: int, stop: Stop) -> str:
+def presses_while_two_run(began: Path, item: int, stop: Stop) -> str:
     parent = multiprocessing.parent_process()
     assert parent is not None
+    if item == 1:
+        began.touch()
     if item == 2:
+        while not began.exists():  # the other process may be slow to begin
+            time.sleep(0.01)
         os.kill(parent.pid or 0, signal.SIGINT)
     try:
         while item:
@@ -81,8 +86,9 @@ def test_ctrl_c_keeps_what_is_found_and_begins_nothing() -> None:
 
 
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_ends_what_runs_in_other_processes() -> None:
-    assert each(presses_while_two_run, range(50), 2) == ["decided", "ended", "ended", *[None] * 47]
+def test_ctrl_c_ends_what_runs_in_other_processes(tmp_path: Path) -> None:
+    presses = partial(presses_while_two_run, tmp_path / "began")
+    assert each(presses, range(50), 2) == ["decided", "ended", "ended", *[None] * 47]
 
 
 def test_ctrl_c_that_is_ignored_is_ignored_here_too() -> None:
