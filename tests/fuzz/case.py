@@ -17,5 +17,13 @@ class Case:
     files: dict[str, bytes] = field(default_factory=dict)
     encoding: str = "utf-8"
 
+    def has(self, option: str, value: str) -> bool:
+        """Return whether the command line has this option with this value."""
+        return (option, value) in zip(self.words, self.words[1:], strict=False)
+
+    def writes(self, name: str) -> bool:
+        """Return whether the command line asks for a file of this name."""
+        return any(word == name or word.endswith(f"={name}") for word in self.words)
+
     def __str__(self) -> str:
         return f"ctxrace {shlex.join(self.words)}"

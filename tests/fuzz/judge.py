@@ -1,6 +1,7 @@
 """What is wrong with the way in which a case ended. Nothing here depends on how fast the machine is, or how busy."""
 
 import json
+from xml.etree import ElementTree
 
 from tests.fuzz.case import MEMORY, TIMEOUT, Case
 from tests.fuzz.sandbox import Ending
@@ -9,6 +10,8 @@ __all__ = ["complaints"]
 
 _STATUSES = (0, 1, 2, 3, 4)
 """Of the README's table those that an input may cause: no internal error, no lack of memory, nothing of the output."""
+
+_TOLD = {"--help", "--version", "--schema"}
 
 _GRACE = 1.0  # seconds of processor time beyond the limit
 _START = 0.5  # seconds of processor time before a command reads its options
@@ -30,17 +33,33 @@ def complaints(case: Case, ending: Ending) -> list[str]:
             found.append(f"raw control characters on {name}: {bad}")
         if "Traceback (most recent call last)" in text:
             found.append(f"a traceback on {name}")
-    if ending.status == 2 and not ending.err.strip():
+    said = ending.err + ending.out if case.words[0] == "test" else ending.err  # a suite goes on, and reports it
+    if ending.status == 2 and not said.strip():
         found.append("status 2 without a word on standard error")
-    if "--timeout" in case.words and ending.seconds > TIMEOUT + _GRACE + _START:
+    if case.has("--timeout", f"{TIMEOUT}") and ending.seconds > TIMEOUT + _GRACE + _START:
         found.append(f"{ending.seconds:.1f} s of processor time with --timeout {TIMEOUT}")
-    if "--max-memory" in case.words and ending.peak > (MEMORY << 20) + _SLACK:
+    if case.has("--max-memory", f"{MEMORY}M") and ending.peak > (MEMORY << 20) + _SLACK:
         found.append(f"{ending.peak >> 20} MiB with --max-memory {MEMORY}M")
-    if ending.left:
-        found.append(f"left behind: {', '.join(ending.left)}")
-    if "--json" in case.words and ending.out and "--help" not in case.words and "--version" not in case.words:
+    if left := [name for name in ending.left if not case.writes(name)]:
+        found.append(f"left behind: {', '.join(left)}")
+    found += [f"{name}: {wrong}" for name, data in ending.left.items() if (wrong := _of_file(data))]
+    if "--json" in case.words and ending.out and not _TOLD & set(case.words):
         try:
             json.loads(ending.out)
         except ValueError as error:
             found.append(f"no JSON with --json: {error}")
     return found
+
+
+def _of_file(data: bytes) -> str:
+    """Return what is wrong with a file that a command wrote; nothing where all is well."""
+    try:
+        text = data.decode("utf-8")
+        if text.startswith(("<?xml", "<svg")):
+            ElementTree.fromstring(text)
+        elif text.startswith("{"):
+            json.loads(text)
+    except (ValueError, ElementTree.ParseError) as error:
+        return str(error)
+    # A name or a source that became a part of the page; what is text there has &lt;.
+    return "a script of the input" if "<script>alert" in text else ""

@@ -35,7 +35,8 @@ class Ending:
     """How a case ended.
 
     status: the exit status, negative for a signal. seconds: of processor time, with the compiler's. peak: bytes that
-    its largest process had resident. left: files that it wrote into its directory, or left unfinished in the cache.
+    its largest process had resident. left: the files that it wrote into its directory, with what is in them, or left
+    unfinished in the cache.
     """
 
     status: int
@@ -44,14 +45,15 @@ class Ending:
     seconds: float
     elapsed: float
     peak: int
-    left: tuple[str, ...]
+    left: dict[str, bytes]
 
 
 class Sandbox:
     """Where cases are run, one after the other. They share a cache, as the commands of one user do."""
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="ctxrace-fuzz-"))
+    def __init__(self, within: Path | None = None) -> None:
+        """Make a directory for the cases, `within` another one or where temporary files are."""
+        self._folder = Path(tempfile.mkdtemp(prefix="ctxrace-fuzz-", dir=within))
         self._cache = self._folder / "cache"
         for module in _MODULES:
             importlib.import_module(module)
@@ -73,12 +75,13 @@ class Sandbox:
             self._child(case, room, out, err)
         _, status, used = os.wait4(pid, 0)
         elapsed = time.monotonic() - began
-        left = sorted({path.name for path in room.iterdir()} - case.files.keys())
-        left += [path.name for path in self._cache.glob("ctxrace/build-*")]
+        new = sorted(path for path in room.iterdir() if path.name not in case.files)
+        left = {path.name: path.read_bytes() if path.is_file() else b"" for path in new}
+        left |= {path.name: b"" for path in self._cache.glob("ctxrace/build-*")}
         shutil.rmtree(room)
         seconds, peak = used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
         code = os.waitstatus_to_exitcode(status)
-        return Ending(code, out.read_bytes(), err.read_bytes(), seconds, elapsed, peak, tuple(left))
+        return Ending(code, out.read_bytes(), err.read_bytes(), seconds, elapsed, peak, left)
 
     def _child(self, case: Case, room: Path, out: Path, err: Path) -> None:
         """Be the command, and end."""
