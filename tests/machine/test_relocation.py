@@ -50,7 +50,7 @@ def linked(folder: Path, arch: str, flags: list[str], source: str = SOURCE) -> P
     code += ["-fpic"] if "-shared" in flags else ["-fpie"] if "-pie" in flags else ["-fno-pie"]
     command = [*compiler.command, *code, "-O2", f"-I{INCLUDE}", "-c", "case.c", "-o", "case.o"]
     subprocess.run(command, cwd=folder, check=True)
-    subprocess.run([*LINK, *flags, "case.o", "-o", "case.elf"], cwd=folder, check=True)
+    subprocess.run([compiler.command[0], *LINK, *flags, "case.o", "-o", "case.elf"], cwd=folder, check=True)
     return folder / "case.elf"
 
 

@@ -215,10 +215,10 @@ def test_zig_itself_is_refused(shared: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def test_missing_ziglang(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(name: str) -> str:
+    def missing(name: str) -> importlib.metadata.Distribution:
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", missing)
+    monkeypatch.setattr(importlib.metadata, "distribution", missing)
     with pytest.raises(ToolchainError, match=r"package ziglang is missing.*pip install ziglang"):
         find_compiler(None, ARM64, cache=shared)
 

@@ -5,7 +5,6 @@ The compiler that pip installs with ziglang is clang; it is started as ``zig cla
 """
 
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -29,8 +28,7 @@ from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 __all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "compile_c", "compile_object",
            "default_cache", "find_compiler", "link_object", "run_linker", "ziglang_version"]  # fmt: skip
 
-ZIG = (sys.executable, "-P", "-m", "ziglang")  # -P: nothing in the working directory is imported
-LINK = (*ZIG, "ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
+LINK = ("ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
 NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
 _READS_UNREPORTED = re.compile(rb"incbin|\.include")
@@ -211,21 +209,27 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
 
 def _bundled(arch: Architecture, cache: Path) -> Compiler:
     package = ziglang_version()
-    version = _version(["ziglang", package], cache, lambda: _ask([*ZIG, "clang"], "--version"))
+    version = _version(["ziglang", package], cache, lambda: _ask([_zig(), "clang"], "--version"))
     description = f"clang {_number(CLANG_VERSION, version)} (zig)"
-    spec = importlib.util.find_spec("ziglang")
-    if spec is None or spec.origin is None:
-        raise ToolchainError(NO_ZIGLANG)
-    headers = Path(spec.origin).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
-    command = (*ZIG, "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
+    headers = Path(_zig()).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
+    command = (_zig(), "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
     return Compiler(command, "zig", description, "\0".join(["ziglang", package, *command]))
 
 
 def ziglang_version() -> str:
     """Return which compiler and linker come with ctxrace; raise `ToolchainError` where they are missing."""
     # Asking the package manager instead of the program saves a process start.
+    return _ziglang().version
+
+
+def _zig() -> str:
+    # The program itself: `python -m ziglang` starts it, too, and takes longer than most links do.
+    return str(_ziglang().locate_file("ziglang/zig.exe" if sys.platform == "win32" else "ziglang/zig"))
+
+
+def _ziglang() -> importlib.metadata.Distribution:
     try:
-        return importlib.metadata.version("ziglang")
+        return importlib.metadata.distribution("ziglang")
     except importlib.metadata.PackageNotFoundError:
         raise ToolchainError(NO_ZIGLANG) from None
 
@@ -347,7 +351,7 @@ def run_linker(
     """Link the files `words` of the directory `work` to ``linked`` there; return the status and the messages."""
     (work / "script").write_text(script)
     # In its directory, so that lld's messages name `race.o` and not a place in the cache.
-    command = [*LINK, *arch.link_flags, "-T", "script", "-o", "linked", *words]
+    command = [_zig(), *LINK, *arch.link_flags, "-T", "script", "-o", "linked", *words]
     return processes.run(command, f"linking {words[-1]}", cwd=work)
 
 

@@ -29,9 +29,11 @@ PASSED_ON = ("CPATH", "C_INCLUDE_PATH", "HOME", "LANG", "LANGUAGE", "LC_", "LD_L
              "PATH", "PWD", "SOURCE_DATE_EPOCH", "TEMP", "TMP", "TMPDIR", "USER")  # fmt: skip
 """The environment variables that a compiler sees, or how their names begin: none else can change what it does."""
 
+# It starts with every build: what only the end of this process needs is imported then.
 _WATCHDOG = """
-import os, shutil, signal, sys
+import os
 os.read(0, 1)
+import shutil, signal, sys
 group = os.getpgrp()
 if os.fork() == 0:
     os.setpgid(0, 0)
