@@ -13,7 +13,7 @@ from ctxrace.bpf.guards.run import not_searched, run
 from ctxrace.bpf.kernel.check import kernel_cases, run_kernel
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
-from ctxrace.cli.callers import callers_of
+from ctxrace.cli.callers import CALLER_GROUP, callers_of
 from ctxrace.cli.output import (
     Output,
     deliver,
@@ -77,8 +77,8 @@ _SYSTEM_REMARKS = (
 def bpf(
     context: typer.Context,
     change: Annotated[ScenarioChange, opt.CHANGE_GROUP.but("preemption", *INTERRUPT_NAMES, *_OF_FILES)],
-    caller: Annotated[Mapping[str, Any], opt.CALLER_GROUP.but("trampoline")],
-    trampolines: Annotated[tuple[str, ...], opt.CALLER_GROUP.each("trampoline")],
+    caller: Annotated[Mapping[str, Any], CALLER_GROUP.but("trampoline")],
+    trampolines: Annotated[tuple[str, ...], CALLER_GROUP.each("trampoline")],
     models: Annotated[tuple[Preemption, ...], opt.CHANGE_GROUP.each("preemption")],
     build: opt.BuildOptions,
     limits: opt.LimitOptions,

@@ -1,15 +1,21 @@
-"""The caller of a BPF guard, from the options that name one."""
+"""The caller of a BPF guard, and the options that name one."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from ctxrace.bpf.caller import Caller, trampolines_of
+from ctxrace.bpf.caller import CALLER, Caller, trampolines_of
+from ctxrace.cli.options import Group, values_of
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.rules.preemption import Rcu
 
-__all__ = ["caller_of", "callers_of"]
+__all__ = ["CALLER_GROUP", "CallerOptions", "caller_of", "callers_of"]
+
+CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: values_of(CALLER, given)).but("rcu")
+"""The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
+
+CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
 
 
 def caller_of(given: Mapping[str, Any], change: ScenarioChange) -> Caller:

@@ -14,8 +14,6 @@ from typing import Annotated, Any, NamedTuple, get_args
 
 import typer
 
-from ctxrace.bpf.caller import CALLER
-from ctxrace.bpf.programs.request import REQUEST
 from ctxrace.cli.output import Color, Output
 from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
@@ -28,7 +26,7 @@ from ctxrace.kernel.program import BUILD, OBJECTS, Build, Program
 from ctxrace.kernel.scenario import parse_number
 from ctxrace.report.formats.format import Format
 
-__all__ = ["DEFAULT_MAX_STATES", "Bounds", "BuildOptions", "CallerOptions", "Change", "File", "Flags", "Group", "Jobs",
+__all__ = ["DEFAULT_MAX_STATES", "Bounds", "BuildOptions", "Change", "File", "Flags", "Group", "Jobs",
            "LimitOptions", "PagesOptions", "ResultsOptions", "Strict", "announced", "bounds_of", "compiled", "flag",
            "with_groups", "without"]  # fmt: skip
 
@@ -106,7 +104,7 @@ def with_groups(verb: Callable[..., None]) -> Callable[..., None]:
 # The groups
 
 
-def _read(options: Sequence[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+def values_of(options: Sequence[Option], given: Mapping[str, Any]) -> dict[str, Any]:
     return {one.field or one.name: one.read(given[one.name]) for one in options if one.name in given}
 
 
@@ -157,7 +155,7 @@ _SEARCH = ("max_states", "timeout", "engine")
 
 def bounds_of(given: Mapping[str, Any]) -> Bounds:
     """Return the bounds that `given` spells by the names of `LIMITS`."""
-    read = _read(LIMITS, given)
+    read = values_of(LIMITS, given)
     timeout, memory = read.get("timeout"), read.get("max_memory") or default_memory()
     limits = Limits(**({"max_states": DEFAULT_MAX_STATES} | {name: read[name] for name in _SEARCH if name in read}))
     return Bounds(limits, Budget(timeout, memory))
@@ -203,7 +201,7 @@ def _file(option: str) -> Callable[[str], str]:
 
 
 def _output(given: Mapping[str, Any]) -> Output:
-    output = Output(**_read(OUTPUT, given))
+    output = Output(**values_of(OUTPUT, given))
     if output.json and output.format is not Format.TEXT:
         raise ScenarioError(Setting("format", str(output.format)), " and JSON are two formats; leave one of them out")
     named = [file for file in (output.file, output.html, output.svg) if file]
@@ -225,22 +223,17 @@ OUTPUT = (
 """The options of `Output`."""
 STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
 
-ALL = (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT, *REQUEST)
-"""Every option that a value is made of."""
-
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
-BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**_read(BUILD, given)))
+BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**values_of(BUILD, given)))
 RESULTS_GROUP = Group("Output", OUTPUT, _output)
+JOBS_GROUP = Group("Limits", (JOBS,), lambda given: values_of((JOBS,), given).get("jobs", os.cpu_count() or 1))
 PAGES_GROUP = RESULTS_GROUP.but("format", "output")
 OUTPUT_GROUP = PAGES_GROUP.but("html", "svg")
-CALLER_GROUP = Group("Caller of a BPF guard", CALLER, lambda given: _read(CALLER, given)).but("rcu")
-"""The fields of a `Caller` that were typed, but for its rcu, which is the scenario's."""
 
 Change = Annotated[ScenarioChange, CHANGE_GROUP]
 BuildOptions = Annotated[Build, BUILD_GROUP]
-CallerOptions = Annotated[Mapping[str, Any], CALLER_GROUP]
 LimitOptions = Annotated[Limits, Group("Limits", LIMITS, bounds_of)]
-Jobs = Annotated[int, Group("Limits", (JOBS,), lambda given: _read((JOBS,), given).get("jobs", os.cpu_count() or 1))]
+Jobs = Annotated[int, JOBS_GROUP]
 Strict = Annotated[bool, Group("Limits", (STRICT,), lambda given: bool(given.get("strict")))]
 PagesOptions = Annotated[Output, PAGES_GROUP]
 ResultsOptions = Annotated[Output, RESULTS_GROUP]
@@ -293,4 +286,8 @@ def without(words: Sequence[str], options: Sequence[Option]) -> list[str]:
 
 def flag(setting: Setting) -> str:
     """Return `setting` as it is typed."""
-    return as_flag(setting, ALL)
+    # Only a message needs every verb's options.
+    from ctxrace.bpf.caller import CALLER
+    from ctxrace.bpf.programs.request import REQUEST
+
+    return as_flag(setting, (*SCENARIO, *BUILD, *CALLER, *LIMITS, JOBS, STRICT, *OUTPUT, *REQUEST))

@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -108,7 +107,7 @@ def write_pages(output: Output, page: Callable[[], Page], run: Interleaving | No
     if output.html:
         from ctxrace.report.page.render import render_page  # takes a while, and few ask for it
 
-        _deliver_to(Path(output.html), render_page(page(), version("ctxrace")))
+        _deliver_to(Path(output.html), render_page(page(), _version()))
     if output.svg and run is None:
         say(f"ctxrace: there is no interleaving, so that nothing is drawn to {output.svg}\n")
     elif output.svg and run is not None:
@@ -136,7 +135,7 @@ def tests_as(format: Format, found: Sequence[Trial]) -> str:
     """Return what was tested in a format for machines."""
     from ctxrace.report.formats.render import render
 
-    return render(format, found, version("ctxrace"))
+    return render(format, found, _version())
 
 
 def deliver(text: str, output: Output) -> None:
@@ -229,3 +228,9 @@ def exit_status(results: Sequence[Result], wanted: int | None = None) -> Status:
     """Return what the worst of the results calls for; fewer of them than `wanted` are incomplete."""
     missing = [Outcome.INCOMPLETE] if wanted is not None and len(results) < wanted else []
     return status_of(worst([*(result.outcome for result in results), *missing]))
+
+
+def _version() -> str:
+    from importlib.metadata import version  # reads packages' mail headers, and takes its time to import
+
+    return version("ctxrace")

@@ -11,7 +11,7 @@ from ctxrace.bpf.guards.known import is_guard
 from ctxrace.bpf.guards.load import load_guard
 from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
-from ctxrace.cli.callers import caller_of
+from ctxrace.cli.callers import CallerOptions, caller_of
 from ctxrace.cli.claim import replay_claim
 from ctxrace.cli.output import deliver, report_width, write, write_pages
 from ctxrace.cli.status import Status
@@ -37,7 +37,7 @@ def replay(
     context: typer.Context,
     file: Annotated[str, typer.Argument(metavar="FILE", help="a claim; for a schedule as for check, or a guard")],
     change: opt.Change,
-    caller: opt.CallerOptions,
+    caller: CallerOptions,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
     output: opt.PagesOptions,

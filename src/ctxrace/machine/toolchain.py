@@ -4,7 +4,6 @@ The compiler that pip installs with ziglang is clang; it is started as ``zig cla
 -O1 and -O3 by -O2, -Og by -O0, and defines NDEBUG. Its lld links the objects of every compiler.
 """
 
-import importlib.metadata
 import json
 import os
 import re
@@ -13,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from ctxrace.machine.image import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
 __all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "compile_c", "compile_object",
-           "default_cache", "find_compiler", "link_object", "run_linker", "ziglang_version"]  # fmt: skip
+           "default_cache", "find_compiler", "link_object", "run_linker", "ziglang_identity"]  # fmt: skip
 
 LINK = ("ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
@@ -117,8 +117,7 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
         )  # fmt: skip
     if Path(program).stem in ("zig", "python-zig"):
         raise ToolchainError(Setting("cc", cc), " changes optimisation levels; leave it out to use zig's clang itself")
-    stat = Path(program).stat()
-    stamp = f"{Path(program).resolve()} {stat.st_size} {stat.st_mtime_ns}"
+    stamp = _stamp(program)
     key = [stamp, *command]
     version = _version(key, cache, lambda: _ask(command, "--version"))
     if "clang version" in version:
@@ -164,7 +163,7 @@ def compile_c(
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
     around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
-    machine = (arch.name, linker_script, ziglang_version())
+    machine = (arch.name, linker_script, ziglang_identity())
     key = digest(*texts, *around, compiler.identity, *compiler.command, *options, *machine)
 
     def build(work: Path, processes: Processes) -> Built:
@@ -193,7 +192,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     """
     data = contents(path, MOST_IMAGE, ToolchainError)
     check_header(data, path, arch, linked=False)
-    key = digest(data, path.stem, arch.name, linker_script, ziglang_version())
+    key = digest(data, path.stem, arch.name, linker_script, ziglang_identity())
 
     def build(work: Path, processes: Processes) -> Built:
         target = work / _object_name(path)
@@ -208,30 +207,37 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
 
 
 def _bundled(arch: Architecture, cache: Path) -> Compiler:
-    package = ziglang_version()
-    version = _version(["ziglang", package], cache, lambda: _ask([_zig(), "clang"], "--version"))
+    identity = ziglang_identity()
+    version = _version(["ziglang", identity], cache, lambda: _ask([_zig(), "clang"], "--version"))
     description = f"clang {_number(CLANG_VERSION, version)} (zig)"
     headers = Path(_zig()).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
     command = (_zig(), "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
-    return Compiler(command, "zig", description, "\0".join(["ziglang", package, *command]))
+    return Compiler(command, "zig", description, "\0".join(["ziglang", identity, *command]))
 
 
-def ziglang_version() -> str:
-    """Return which compiler and linker come with ctxrace; raise `ToolchainError` where they are missing."""
-    # Asking the package manager instead of the program saves a process start.
-    return _ziglang().version
+def ziglang_identity() -> str:
+    """Return what differs with the compiler and linker that come with ctxrace.
+
+    Raises `ToolchainError` where they are missing.
+    """
+    return _stamp(_zig())
 
 
 def _zig() -> str:
     # The program itself: `python -m ziglang` starts it, too, and takes longer than most links do.
-    return str(_ziglang().locate_file("ziglang/zig.exe" if sys.platform == "win32" else "ziglang/zig"))
+    here = ("", str(Path.cwd()))  # nothing in the working directory may take its place
+    spec = PathFinder.find_spec("ziglang", [path for path in sys.path if path not in here])
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolchainError(NO_ZIGLANG)
+    return str(Path(spec.submodule_search_locations[0]) / ("zig.exe" if sys.platform == "win32" else "zig"))
 
 
-def _ziglang() -> importlib.metadata.Distribution:
+def _stamp(program: str) -> str:
     try:
-        return importlib.metadata.distribution("ziglang")
-    except importlib.metadata.PackageNotFoundError:
-        raise ToolchainError(NO_ZIGLANG) from None
+        stat = Path(program).stat()
+    except OSError as error:
+        raise ToolchainError(f"cannot read {program}: {error.strerror}; install its package again") from None
+    return f"{Path(program).resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _split(cc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
