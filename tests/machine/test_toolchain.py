@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -212,20 +211,6 @@ def test_zig_itself_is_refused(shared: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ToolchainError, match=r"zig cc.* changes optimisation levels; leave it out"):
         find_compiler("zig cc", ARM64, cache=shared)
-
-
-def test_missing_ziglang(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "path", [])
-    with pytest.raises(ToolchainError, match=r"package ziglang is missing.*pip install ziglang"):
-        find_compiler(None, ARM64, cache=shared)
-
-
-def test_ziglang_without_its_program(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "ziglang").mkdir()
-    (tmp_path / "ziglang" / "__init__.py").touch()
-    monkeypatch.setattr(sys, "path", [str(tmp_path)])
-    with pytest.raises(ToolchainError, match=r"cannot read .*/zig: No such file.*; install its package again"):
-        find_compiler(None, ARM64, cache=shared)
 
 
 # Object files

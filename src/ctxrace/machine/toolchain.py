@@ -9,10 +9,8 @@ import os
 import re
 import shlex
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +20,15 @@ from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.build.cache import Built, digest, load, opened, remembered, store
 from ctxrace.machine.build.flags import names_files
 from ctxrace.machine.build.process import Processes, environment
+from ctxrace.machine.build.programs import stamp, zig
 from ctxrace.machine.image import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
 __all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "compile_c", "compile_object",
-           "default_cache", "find_compiler", "link_object", "run_linker", "ziglang_identity"]  # fmt: skip
+           "default_cache", "find_compiler", "link_object", "run_linker"]  # fmt: skip
 
 LINK = ("ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
-NO_ZIGLANG = "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
 _READS_UNREPORTED = re.compile(rb"incbin|\.include")
 CLANG_VERSION = r"clang version (\S+)"
 BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
@@ -117,8 +115,8 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
         )  # fmt: skip
     if Path(program).stem in ("zig", "python-zig"):
         raise ToolchainError(Setting("cc", cc), " changes optimisation levels; leave it out to use zig's clang itself")
-    stamp = _stamp(program)
-    key = [stamp, *command]
+    identity = stamp(program)
+    key = [identity, *command]
     version = _version(key, cache, lambda: _ask(command, "--version"))
     if "clang version" in version:
         family, number = "clang", _number(CLANG_VERSION, version)
@@ -131,8 +129,8 @@ def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = No
         raise ToolchainError(
             Setting("cc", cc), f" is neither clang nor gcc (--version says {first!r}); name one of those"
         )
-    identity = "\0".join([stamp, version, *command, *flags])
-    return Compiler(command, family, f"{family} {number}", identity, flags, "Configuration file:" in version)
+    whole = "\0".join([identity, version, *command, *flags])
+    return Compiler(command, family, f"{family} {number}", whole, flags, "Configuration file:" in version)
 
 
 def compile_c(
@@ -163,7 +161,7 @@ def compile_c(
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
     around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
-    machine = (arch.name, linker_script, ziglang_identity())
+    machine = (arch.name, linker_script, stamp(zig()))
     key = digest(*texts, *around, compiler.identity, *compiler.command, *options, *machine)
 
     def build(work: Path, processes: Processes) -> Built:
@@ -192,7 +190,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
     """
     data = contents(path, MOST_IMAGE, ToolchainError)
     check_header(data, path, arch, linked=False)
-    key = digest(data, path.stem, arch.name, linker_script, ziglang_identity())
+    key = digest(data, path.stem, arch.name, linker_script, stamp(zig()))
 
     def build(work: Path, processes: Processes) -> Built:
         target = work / _object_name(path)
@@ -207,37 +205,12 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
 
 
 def _bundled(arch: Architecture, cache: Path) -> Compiler:
-    identity = ziglang_identity()
-    version = _version(["ziglang", identity], cache, lambda: _ask([_zig(), "clang"], "--version"))
+    identity = stamp(zig())
+    version = _version(["ziglang", identity], cache, lambda: _ask([zig(), "clang"], "--version"))
     description = f"clang {_number(CLANG_VERSION, version)} (zig)"
-    headers = Path(_zig()).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
-    command = (_zig(), "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
+    headers = Path(zig()).parent / "lib" / "include"  # stdint.h and the like; not where clang looks for them
+    command = (zig(), "clang", f"--target={arch.targets['zig']}", "-nostdinc", "-isystem", str(headers))
     return Compiler(command, "zig", description, "\0".join(["ziglang", identity, *command]))
-
-
-def ziglang_identity() -> str:
-    """Return what differs with the compiler and linker that come with ctxrace.
-
-    Raises `ToolchainError` where they are missing.
-    """
-    return _stamp(_zig())
-
-
-def _zig() -> str:
-    # The program itself: `python -m ziglang` starts it, too, and takes longer than most links do.
-    here = ("", str(Path.cwd()))  # nothing in the working directory may take its place
-    spec = PathFinder.find_spec("ziglang", [path for path in sys.path if path not in here])
-    if spec is None or not spec.submodule_search_locations:
-        raise ToolchainError(NO_ZIGLANG)
-    return str(Path(spec.submodule_search_locations[0]) / ("zig.exe" if sys.platform == "win32" else "zig"))
-
-
-def _stamp(program: str) -> str:
-    try:
-        stat = Path(program).stat()
-    except OSError as error:
-        raise ToolchainError(f"cannot read {program}: {error.strerror}; install its package again") from None
-    return f"{Path(program).resolve()} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _split(cc: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -357,7 +330,7 @@ def run_linker(
     """Link the files `words` of the directory `work` to ``linked`` there; return the status and the messages."""
     (work / "script").write_text(script)
     # In its directory, so that lld's messages name `race.o` and not a place in the cache.
-    command = [_zig(), *LINK, *arch.link_flags, "-T", "script", "-o", "linked", *words]
+    command = [zig(), *LINK, *arch.link_flags, "-T", "script", "-o", "linked", *words]
     return processes.run(command, f"linking {words[-1]}", cwd=work)
 
 

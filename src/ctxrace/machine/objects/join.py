@@ -7,8 +7,9 @@ from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.build.cache import Built, digest, remembered
 from ctxrace.machine.build.process import Processes, environment
+from ctxrace.machine.build.programs import stamp, zig
 from ctxrace.machine.inputs import MOST_IMAGE, contents
-from ctxrace.machine.toolchain import Build, Compiler, compile_object, default_cache, run_linker, ziglang_identity
+from ctxrace.machine.toolchain import Build, Compiler, compile_object, default_cache, run_linker
 
 __all__ = ["compiled", "joined"]
 
@@ -49,7 +50,7 @@ def joined(
     Raises `ToolchainError` where something is undefined, or the linker refuses them.
     """
     data = [contents(path, MOST_IMAGE, ToolchainError) for path in (*objects, *library)]
-    key = digest(*data, str(len(objects)), arch.name, script, ziglang_identity())
+    key = digest(*data, str(len(objects)), arch.name, script, stamp(zig()))
 
     def build(work: Path, processes: Processes) -> Built:
         names = [f"{number}-{path.stem.lstrip('-@')}.o" for number, path in enumerate((*objects, *library))]
