@@ -9,6 +9,7 @@ import pluggy
 import pytest
 
 os.environ.pop("COLUMNS", None)  # of the terminal in which the tests run
+os.environ["CTXRACE_NO_FINDINGS"] = "1"  # what is tested is found out anew, but where findings are what is tested
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.check import check, explore
-from ctxrace.kernel.model.flows import Flows, IdentityEscapes, Role
-from ctxrace.kernel.model.flows import Outcome as StepOutcome
+from ctxrace.kernel.model.flows import Flows, IdentityEscapes
+from ctxrace.kernel.model.outcome import Outcome as StepOutcome
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import validate
 from ctxrace.machine.memory import Memory

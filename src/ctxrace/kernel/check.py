@@ -1,8 +1,8 @@
 """Check a program's scenario: search it, judge every property, tell the shortest violations."""
 
 import shlex
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -133,9 +133,20 @@ def explore(
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
         system = system_for(program.image, scenario, assumed)
-        return system, _searched(system, scenario, limits, progress, everything=everything)
+        with _kept(system):
+            return system, _searched(system, scenario, limits, progress, everything=everything)
 
     return without_wrong_ones(attempt)
+
+
+@contextmanager
+def _kept(system: KernelSystem | SmpSystem) -> Iterator[None]:
+    """Keep the steps that are evaluated in the block for later runs, whatever comes of it."""
+    try:
+        yield
+    finally:
+        for cpu in system.cpus:
+            cpu.flows.keep()
 
 
 def _searched(
@@ -179,7 +190,8 @@ def explore_counting(
         if look is not None:
             look.at(system)
         if counters is None or not counters.drifting:
-            return system, _searched(system, without, limits, look, everything=everything)
+            with _kept(system):
+                return system, _searched(system, without, limits, look, everything=everything)
         reduced = UpToDrift(system, counters)
         wanted = frozenset(() if everything else _wanted(system, scenario))
         found = search(reduced, wanted, limits, look)

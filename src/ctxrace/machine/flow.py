@@ -92,8 +92,9 @@ class Machine:
         self.code = Lifter(image)
         self.tracked = frozenset(watched)
         self.result_sizes = {name: image.result_size(name) for name in announced}
-        starts = [image.start_of(name) for name in entries]
-        self.liveness = Liveness(self.code, starts, results=results)
+        self.starts = [image.start_of(name) for name in entries]
+        self.results, self.migrates = results, migrates
+        self.liveness = Liveness(self.code, self.starts, results=results)
         noted = (*self.tracked, *self.result_sizes)
         self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # Static functions of a header: one in each object file that was linked.

@@ -5,7 +5,6 @@ The compiler that pip installs with ziglang is clang; it is started as ``zig cla
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -17,7 +16,7 @@ from typing import Any
 from ctxrace.core.errors import ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.build.cache import Built, digest, load, opened, remembered, store
+from ctxrace.machine.build.cache import Built, default_cache, digest, load, opened, remembered, store
 from ctxrace.machine.build.flags import names_files
 from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.build.programs import stamp, zig
@@ -83,17 +82,6 @@ class Build:
     messages: str
     compiler: Compiler | None
     optimize: str
-
-
-def default_cache() -> Path:
-    """Return the directory for remembered builds: ctxrace in $XDG_CACHE_HOME, else in ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    if Path(base).is_absolute():  # the XDG specification: a relative path is to be ignored
-        return Path(base) / "ctxrace"
-    try:
-        return Path.home() / ".cache" / "ctxrace"
-    except RuntimeError:
-        raise ToolchainError("no home directory to keep builds in; set XDG_CACHE_HOME to a directory") from None
 
 
 def find_compiler(cc: str | None, arch: Architecture, *, cache: Path | None = None) -> Compiler:

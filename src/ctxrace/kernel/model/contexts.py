@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from ctxrace.core.property import Property
 from ctxrace.kernel.model.assumptions import Assumptions
-from ctxrace.kernel.model.flows import Flows, Outcome, Role
+from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import HIDDEN, Layout
+from ctxrace.kernel.model.outcome import Outcome, Role
 from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
@@ -70,8 +71,9 @@ class Contexts:
         highest = max((handler.level for handler in self.handlers), default=Level(int(everywhere)))
         identities = range(self.layout.tasks + 1) if symmetric else ()
         self.flows = Flows(
-            machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels, counters
-        )
+            machine, self.layout, numbers.flows, identities, highest, self.blind, announced.levels, counters,
+            remember=True,
+        )  # fmt: skip
         self.groups = groups_of(scenario, self.layout, symmetric)
         # Whether interrupts can tell on whom they cut in: PREEMPT_RT leaves softirq_disable_cnt in a preempted task.
         self.tells = not self.blind or scenario.preemption is Preemption.RT

@@ -1,27 +1,25 @@
 """Steps of single contexts, each evaluated once.
 
 What a context does next hangs on its own state and on the few bytes it reads, not on all of memory. So the
-outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees.
+outcome of a step is kept in a tree that branches on the values read, and the search mostly walks these trees. What
+an earlier run has found out is taken from there (`KnownSteps`).
 """
 
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
 
 from ctxrace.kernel.model.foreign import reached
+from ctxrace.kernel.model.interner import Interner
+from ctxrace.kernel.model.known_steps import KnownSteps, Seen
 from ctxrace.kernel.model.layout import HIDDEN, Layout
-from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
+from ctxrace.kernel.model.outcome import NO_FLOW, Outcome, Role, Tree
+from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.drift.memory import Counters, DriftingMemory
 from ctxrace.machine.evaluate import Registers
 from ctxrace.machine.flow import EXIT, Flow, Machine
-from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind, Touch, Write
+from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind
 from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
 
-__all__ = ["NO_FLOW", "CurrentSeen", "Flows", "IdentityEscapes", "Interner", "Outcome", "Role"]
-
-NO_FLOW = -1
-"""In the place of a flow's number: a fault has ended it."""
-
-Item = TypeVar("Item", bound=Hashable)
+__all__ = ["CurrentSeen", "Flows", "IdentityEscapes"]
 
 
 class IdentityEscapes(Exception):
@@ -30,70 +28,6 @@ class IdentityEscapes(Exception):
 
 class CurrentSeen(Exception):
     """An interrupt looks at more of the task that it cut in on than its counts, or does not only save its bpf_ctx."""
-
-
-class Interner(Generic[Item]):
-    """Number equal values once, so that states are tuples of small integers."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Item, int] = {}
-        self.values: list[Item] = []
-
-    def __call__(self, value: Item) -> int:
-        number = self._numbers.get(value)
-        if number is None:
-            number = self._numbers[value] = len(self.values)
-            self.values.append(value)
-        return number
-
-
-class Role(NamedTuple):
-    """What kind of context a flow belongs to. window: whether the preempt count does not say so yet, or no more."""
-
-    level: Level
-    entry: str
-    window: bool = False
-
-    @property
-    def accounting(self) -> int:
-        """What beginning it adds to the preempt count: nothing yet in the window before that is done."""
-        return 0 if self.window else ACCOUNTING.get(self.level, 0)
-
-    @property
-    def masked(self) -> bool:
-        """Whether it begins with interrupts off, as all that happens around the accounting does."""
-        return self.window or starts_masked(self.level)
-
-
-class Outcome(NamedTuple):
-    """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything.
-
-    path: the addresses of the instructions executed, each once.
-    """
-
-    flow: int
-    finished: bool
-    masked: bool  # interrupts are off after it
-    writes: tuple[Write, ...]
-    address: int
-    touches: tuple[Touch, ...]
-    notes: tuple[tuple[str, str], ...]
-    fault: str = ""
-    path: tuple[int, ...] = ()
-
-    def apply(self, blob: bytes, kind: RegionKind) -> bytes:
-        """Return `blob`, which is of `kind`, after the step's writes to it."""
-        for write in self.writes:
-            if write.kind is kind:
-                blob = blob[: write.offset] + write.data + blob[write.offset + len(write.data) :]
-        return blob
-
-
-class _Branch(NamedTuple):
-    kind: RegionKind
-    offset: int
-    size: int
-    children: "dict[bytes, _Branch | Outcome]"
 
 
 class Flows:
@@ -107,6 +41,7 @@ class Flows:
     bpf_ctx, which it may save and put back. Then writing bpf_ctx is no event.
     announcing: the levels at which the ends of announced functions are notes, too.
     counters: what may drift, and must make no difference to any step; None: that is not asked.
+    remember: whether steps that earlier runs have evaluated are taken from there, and `keep` keeps those of this run.
     """
 
     def __init__(
@@ -119,6 +54,8 @@ class Flows:
         blind: bool,
         announcing: frozenset[Level] = frozenset(),
         counters: Counters | None = None,
+        *,
+        remember: bool = False,
     ) -> None:
         self.machine = machine
         self.layout = layout
@@ -127,11 +64,14 @@ class Flows:
         self._blind = blind
         self._saved = frozenset(layout.struct.run_context) if blind else frozenset[int]()
         self._hidden = [0]
-        self._saw_hidden: list[tuple[Role | int, int, bytes, bytes, Outcome, Memory]] = []
+        self._saw_hidden: list[tuple[Role | int, int, bytes, bytes, Outcome, Seen]] = []
         self._announcing = announcing
         self._counters = counters
         self.numbers = numbers
-        self._trees: dict[tuple[Role | int, int], _Branch | Outcome] = {}
+        self._trees: dict[tuple[Role | int, int], Tree[Outcome]] = {}
+        self._known: KnownSteps | None = None
+        if remember and counters is None:
+            self._known = KnownSteps.of(machine, layout, numbers, (symmetric, highest, blind, sorted(announcing)))
         self._disarmed: dict[int, int] = {}
 
     def start(self, role: Role, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
@@ -172,47 +112,38 @@ class Flows:
         """Return every outcome evaluated so far, with the role of the context and the identity that was current."""
         for (what, identity), tree in self._trees.items():
             role = what if isinstance(what, Role) else self.numbers.values[what][0]
-            waiting: list[_Branch | Outcome] = [tree]
-            while waiting:
-                node = waiting.pop()
-                if isinstance(node, Outcome):
-                    yield role, identity, node
-                else:
-                    waiting.extend(node.children.values())
+            for outcome in tree.leaves():
+                yield role, identity, outcome
+
+    def keep(self) -> None:
+        """Keep what was evaluated for later runs."""
+        if self._known is not None:
+            self._known.keep()
 
     def _look_up(self, what: Role | int, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
         key = (what, identity)
-        node = self._trees.get(key)
-        while type(node) is _Branch:
-            blob = shared if node.kind is RegionKind.SHARED else task_struct
-            node = node.children.get(blob[node.offset : node.offset + node.size])
-        if node is not None:
-            assert isinstance(node, Outcome)
-            return node
+        tree = self._trees.get(key)
+        if tree is None:
+            tree = self._trees[key] = Tree()
+        outcome = tree.find(shared, task_struct)
+        if outcome is not None:
+            return outcome
+        if self._known is not None and (known := self._known.find(what, identity, shared, task_struct)):
+            self._check_hidden(what, identity, shared, task_struct, known.outcome, known.seen)
+            tree.insert(known.reads, known.outcome)
+            return known.outcome
         outcome, memory, alike = self._evaluate(what, identity, shared, task_struct)
+        seen = Seen(False, False, [])
         if self._blind:
-            self._check_blindness(what, identity, shared, task_struct, outcome, memory)
+            seen = self._check_blindness(what, memory)
+            self._check_hidden(what, identity, shared, task_struct, outcome, seen)
         if identity in self._symmetric and not alike:
             self._compare_identities(what, identity, shared, task_struct, outcome, memory)
-        self._insert(key, memory, outcome)
+        reads = tuple(memory.reads)
+        tree.insert(reads, outcome)
+        if self._known is not None:
+            self._known.add(what, identity, reads, outcome, seen)
         return outcome
-
-    def _insert(self, key: tuple[Role | int, int], memory: Memory, outcome: Outcome) -> None:
-        node: _Branch | Outcome = outcome
-        reads = list(memory.reads)
-        tree = self._trees.get(key)
-        depth = 0
-        parent: _Branch | None = None
-        while isinstance(tree, _Branch):  # walk what is known, then hang the rest below it
-            parent = tree
-            tree = tree.children.get(reads[depth].value)
-            depth += 1
-        for read in reversed(reads[depth:]):
-            node = _Branch(read.kind, read.offset, read.size, {read.value: node})
-        if parent is None:
-            self._trees[key] = node
-        else:
-            parent.children[reads[depth - 1].value] = node
 
     def _evaluate(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes
@@ -313,19 +244,23 @@ class Flows:
         bool(self.machine.unmasked(Registers(dict(flow.registers))))
         return memory.leave(flow, len(stack) - len(flow.stack))
 
-    def _check_blindness(
-        self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory
-    ) -> None:
-        """Raise `CurrentSeen` where an interrupt does something else if it cuts in on another task."""
+    def _check_blindness(self, what: Role | int, memory: Memory) -> Seen:
+        """Return what an interrupt's step has to do with bpf_ctx; raise `CurrentSeen` where it looks at more."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         if role.level is Level.TASK:
-            return
-        touched = [*((kind, offset) for kind, offset, _, _ in seen.reads), *((w.kind, w.offset) for w in seen.writes)]
+            return Seen(False, False, [])
+        touched = [*((kind, at) for kind, at, _, _ in memory.reads), *((w.kind, w.offset) for w in memory.writes)]
         mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
         if mine - self.layout.struct.quiet - self._saved:
             raise CurrentSeen
-        known = flow is not None and self.layout.change_words(flow, lambda word: _revealed(word, 0)) != flow
-        if not known and not (self.layout.run_context(task_struct) == HIDDEN and mine & self._saved):
+        holds = flow is not None and self.layout.change_words(flow, lambda word: _revealed(word, 0)) != flow
+        return Seen(holds, bool(mine & self._saved), [])
+
+    def _check_hidden(
+        self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Seen
+    ) -> None:
+        """Raise `CurrentSeen` where an interrupt does something else if it cuts in on another task."""
+        if not seen.holds and not (seen.touches and self.layout.run_context(task_struct) == HIDDEN):
             return  # it does not know what the task's bpf_ctx is
         step = (what, identity, shared, task_struct, found, seen)
         self._saw_hidden.append(step)
@@ -340,9 +275,11 @@ class Flows:
         shared: bytes,
         task_struct: bytes,
         found: Outcome,
-        seen: Memory,
+        seen: Seen,
     ) -> None:
         """Raise `CurrentSeen` unless an interrupt takes this very step where it finds `pointer` and not `HIDDEN`."""
+        if pointer in seen.compared:
+            return
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
         layout = self.layout
 
@@ -354,10 +291,11 @@ class Flows:
         result, memory = self._run(role, None if flow is None else revealed(flow), identity, shared, task_struct)
         expected = found.fault or revealed(self.numbers.values[found.flow][1])
         hidden, shown = (value.to_bytes(8, self.machine.arch.byte_order) for value in (HIDDEN, pointer))
-        writes = [write._replace(data=shown) if write.data == hidden else write for write in seen.writes]
-        did, found_out = (memory.writes, memory.touches, memory.notes), (writes, seen.touches, seen.notes)
-        if result != expected or did != found_out:
+        writes = tuple(write._replace(data=shown) if write.data == hidden else write for write in found.writes)
+        did = (tuple(memory.writes), tuple(memory.touches), tuple(memory.notes))
+        if result != expected or did != (writes, found.touches, found.notes):
             raise CurrentSeen
+        seen.compared.append(pointer)
 
     def _compare_identities(
         self, what: Role | int, identity: int, shared: bytes, task_struct: bytes, found: Outcome, seen: Memory

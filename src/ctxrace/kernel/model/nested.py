@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ctxrace.core.nested import Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.flows import Role
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import CRASHED, UNLIMITED, Arrive, KernelState, Task
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.coverage import runs

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from ctxrace.core.nested import Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.flows import Outcome
 from ctxrace.kernel.model.nested import NestedInterrupts
+from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.smp import SmpState, SmpSystem
 from ctxrace.kernel.model.state import EVENT, KernelState, On
 from ctxrace.kernel.rules.contexts import Level

@@ -1,7 +1,7 @@
 """Whether an idle CPU recovers: one more entry, left alone, runs its body."""
 
 from ctxrace.kernel.model.contexts import Contexts
-from ctxrace.kernel.model.flows import Role
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import REST, KernelState, Task
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.memory import RegionKind

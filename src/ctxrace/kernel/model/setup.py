@@ -1,10 +1,12 @@
 """What runs once before everything: `ctxrace_setup()` of a C file, which leaves the memory that contexts begin with."""
 
 from ctxrace.core.errors import ScenarioError
-from ctxrace.kernel.model.flows import Flows, Interner, Role
+from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.foreign import StackEscapes
 from ctxrace.kernel.model.groups import tasks_of
+from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.layout import Layout
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.sleeping import BLOCKS, SLEEPING
 from ctxrace.kernel.scenario import CHECK_FUNCTION, Scenario

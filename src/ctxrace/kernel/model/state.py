@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
-from ctxrace.kernel.model.flows import Interner, Outcome, Role
+from ctxrace.kernel.model.interner import Interner
+from ctxrace.kernel.model.outcome import Outcome, Role
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.flow import Flow
 

@@ -8,8 +8,8 @@ from collections.abc import Hashable, Sequence
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.contexts import Contexts
-from ctxrace.kernel.model.flows import Role
 from ctxrace.kernel.model.monitor import Monitor
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import (
     CRASHED,
     EVENT,

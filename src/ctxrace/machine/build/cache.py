@@ -23,7 +23,7 @@ from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.build.process import Processes
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
-__all__ = ["Built", "digest", "load", "opened", "remembered", "store"]
+__all__ = ["Built", "default_cache", "digest", "load", "opened", "remembered", "store"]
 
 FORMAT = "2"  # of what the cache holds; a new number makes every old entry a miss
 
@@ -38,6 +38,17 @@ class Built(NamedTuple):
     messages: str
     dependencies: list[Path]
     again: bool = True
+
+
+def default_cache() -> Path:
+    """Return the directory for what is remembered: ctxrace in $XDG_CACHE_HOME, else in ~/.cache."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    if Path(base).is_absolute():  # the XDG specification: a relative path is to be ignored
+        return Path(base) / "ctxrace"
+    try:
+        return Path.home() / ".cache" / "ctxrace"
+    except RuntimeError:
+        raise ToolchainError("no home directory to keep builds in; set XDG_CACHE_HOME to a directory") from None
 
 
 def remembered(key: str, cache: Path, build: Callable[[Path, Processes], Built]) -> tuple[Path, str]:
