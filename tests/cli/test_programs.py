@@ -1,5 +1,6 @@
 """``ctxrace check`` and ``replay`` for BPF objects: reports as they are printed, statuses, and errors."""
 
+import errno
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -211,3 +213,56 @@ def test_a_timeout_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> No
     assert (status, err) == (3, "")
     assert out.startswith("guards.bpf.o: incomplete: ")
     assert "the timeout of 0 s is over" in out
+
+
+FORMATS = {
+    "ktap": "KTAP version 1\n", "junit": "<?xml ", "sarif": '{\n  "$schema": ', "github": "::error file=",
+    "mermaid": "```mermaid\n", "plantuml": "@startuml\n",
+}  # fmt: skip
+
+
+def test_all_forms_of_a_check_and_of_a_replay(run: Callable[..., tuple[int, str, str]]) -> None:
+    """Each verb has each form, with the same answer and the same status; pages and pictures are written besides."""
+    words = ("check", example("scratch"), *FULL, "--program", "on_exec,on_packet")
+    status, plain, _ = run(*words, "--html", "page <1>.html", "--svg", "lanes.svg")
+    assert (status, plain) == run(*words)[:2]
+    page = Path("page <1>.html").read_text(encoding="utf-8")
+    assert "<title>scratch.bpf.o: violated: unmixed, missed (3 causes)</title>" in page
+    assert f"again: <code>{shlex.join(['ctxrace', *words])}</code>" in page
+    assert Path("lanes.svg").read_text(encoding="utf-8").startswith("<svg ")
+    schedule = re.findall(r"--schedule '([^']+)'", plain.replace("\\\n", " "))[0]
+    replay = ("replay", *words[1:], "--schedule", schedule)
+    assert run(*replay, "--html", "replay.html", "--svg", "replay.svg")[0] == 1
+    assert "<title>scratch.bpf.o: violated: unmixed: " in Path("replay.html").read_text(encoding="utf-8")
+    for verb, names in ((words, ("github", "mermaid")), (replay, FORMATS)):
+        for name in names:
+            status, out, err = run(*verb, "--format", name)
+            assert (status, err, out.startswith(FORMATS[name])) == (1, "", True), (verb, name)
+        status, out, _ = run(*verb, "--mail")
+        assert (status, out.isascii()) == (1, True)
+        assert max(map(len, out.partition("\nctxrace check")[0].splitlines())) <= 72
+        assert re.search(r"^  task on_exec +(softirq on_packet|task on_exec \(2\))$", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", [["--mail"], ["--format", "ktap"], ["--html", "a.html"], ["--svg", "a.svg"]])
+def test_pairs_are_text_or_json(run: Callable[..., tuple[int, str, str]], words: list[str]) -> None:
+    status, out, err = run("check", example("scratch"), *FULL, "--pairs", *words)
+    assert (status, out) == (2, "")
+    assert err.startswith("ctxrace: --pairs searches nothing, and is text or JSON; leave out ")
+
+
+@pytest.mark.parametrize("option", ["--output", "--html", "--svg"])
+def test_a_report_that_is_there_is_never_destroyed(
+    run: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    Path("report").write_text("old", encoding="utf-8")
+
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    name = example("scratch")
+    status, _, err = run("check", name, *FULL, "--program", "on_exec", option, "report")
+    assert (status, Path("report").read_text(encoding="utf-8")) == (74, "old")
+    assert err == "ctxrace: cannot write the report to report: No space left on device; what was there is as it was\n"
+    assert sorted(map(str, Path().iterdir())) == sorted([name, "report"])

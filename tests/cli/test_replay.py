@@ -8,6 +8,7 @@ import ctxrace
 from ctxrace.cli.main import main
 from ctxrace.cli.output import report_width
 
+from ..report.formats.ktap_reader import read_ktap
 from .conftest import Run
 
 CLAIM = str(Path(__file__).parents[2] / "examples/claims/bot.txt")
@@ -80,3 +81,63 @@ def test_a_schedule_and_a_check_are_printed_for_a_mail(tmp_path: Path, capsys: p
 def test_columns_are_honoured(given: str, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", given)
     assert report_width() == width
+
+
+FORMATS = {
+    "ktap": "KTAP version 1\n", "junit": "<?xml ", "sarif": '{\n  "$schema": ', "github": "::error file=",
+    "mermaid": "```mermaid\n", "plantuml": "@startuml\n",
+}  # fmt: skip
+COUNTER = str(Path(__file__).parents[2] / "examples/recursion_counter.c")
+
+
+def schedule_of(run: Run) -> list[str]:
+    out = run("check", COUNTER, "--property", "exclusive")[1]
+    schedule = out.partition("--schedule '")[2].partition("'")[0]
+    return ["replay", COUNTER, "--property", "exclusive", "--schedule", schedule]
+
+
+def test_a_schedule_in_every_format(run: Run, tmp_path: Path) -> None:
+    words = schedule_of(run)
+    for name, first in FORMATS.items():
+        assert run(*words, "--format", name, "--output", tmp_path / name) == (1, "", "")
+        assert (tmp_path / name).read_text(encoding="utf-8").startswith(first)
+    (test,) = read_ktap(run(*words, "--format", "ktap")[1])
+    assert [(sub.name, sub.ok) for sub in test.subtests] == [("exclusive(body)", False)]
+    assert f"again: ctxrace replay {COUNTER} --property exclusive --schedule" in "\n".join(test.subtests[0].diagnostics)
+
+
+def test_a_run_that_breaks_nothing_passes_and_is_drawn(run: Run) -> None:
+    *words, schedule = schedule_of(run)
+    short = schedule.rpartition(" ")[0]
+    status, out, _ = run(*words, short, "--format", "ktap")
+    assert (status, [(sub.name, sub.ok) for sub in read_ktap(out)[0].subtests]) == (0, [("replay", True)])
+    assert run(*words, short, "--format", "mermaid")[1].startswith("```mermaid\nsequenceDiagram\n")
+
+
+def test_a_claim_in_formats_for_machines(run: Run) -> None:
+    (test,) = read_ktap(run("replay", CLAIM, "--format", "ktap")[1])
+    steps = [(sub.name, sub.ok) for sub in test.subtests]
+    assert steps[0] == ("step 1: A: active[0] 0 -> 1", True)
+    assert steps[-2:] == [("step 7: A: does not call exit", False), ("outcome", True)]
+    outcome = "the outcome is reachable all the same: stuck active[0] (3 switches, 10 events)"
+    assert test.subtests[-1].diagnostics == [outcome]
+    status, out, err = run("replay", CLAIM, "--format", "github")
+    assert (status, err, out.startswith(f"::error file={CLAIM},line=")) == (1, "", True)
+
+
+def test_a_claim_is_drawn_for_a_mail_as_a_check_is(run: Run) -> None:
+    status, out, _ = run("replay", CLAIM, "--mail")
+    assert (status, out.isascii()) == (1, True)
+    drawn = out.partition("Like this:\n\n")[2].partition("\n\n(")[0].splitlines()
+    assert "  task A                             task B" in drawn
+    assert len(drawn) <= 40 and max(map(len, out.splitlines()[:-1])) <= 72
+    assert run("replay", CLAIM, "--mail", "--json")[2] == (
+        "ctxrace: --mail is a form of its own; leave out --json and --format\n"
+    )
+
+
+@pytest.mark.parametrize("form", [["--mail"], ["--json"], ["--format", "ktap"]])
+def test_a_schedule_as_a_claim_has_no_other_form(run: Run, form: list[str]) -> None:
+    status, out, err = run(*schedule_of(run), "--claim", *form)
+    assert status == 2
+    assert "--claim is a form of its own; leave out --json, --mail and --format" in out + err

@@ -1,19 +1,20 @@
 """Execute a claim file, and print what is found."""
 
 import re
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from ctxrace.bpf.claims import prepare, with_guard
 from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import looks_like_a_claim, parse_claim
-from ctxrace.cli.output import Output, report_width, write, write_pages
+from ctxrace.cli.output import Output, deliver, report_width, tests_as, write, write_pages
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.core.errors import ScenarioError
 from ctxrace.explore.search import Limits
 from ctxrace.report.claim import claim_to_json, render_claim, render_claim_mail
+from ctxrace.report.formats.claimed import trial_of_claim
+from ctxrace.report.formats.format import Format
 from ctxrace.report.page.claim import page_of_claim
 
 __all__ = ["replay_claim"]
@@ -40,9 +41,11 @@ def replay_claim(
     with searching(f"executing {file}") as shown:
         result = decide(program, resolved, limits=limits, progress=shown, command=command)
     if output.json:
-        sys.stdout.write(claim_to_json(result))
+        deliver(claim_to_json(result), output)
+    elif output.format is not Format.TEXT:
+        deliver(tests_as(output.format, [trial_of_claim(result)]), output)
     elif mail:
-        sys.stdout.write(render_claim_mail(result))
+        write(render_claim_mail(result), output)
     else:
         write(render_claim(result, report_width()), output)
     write_pages(output, lambda: page_of_claim(result), result.outcome_interleaving or result.interleaving)

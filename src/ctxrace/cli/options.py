@@ -227,8 +227,8 @@ CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)
 BUILD_GROUP = Group("Compiler", BUILD, lambda given: Build(**values_of(BUILD, given)))
 RESULTS_GROUP = Group("Output", OUTPUT, _output)
 JOBS_GROUP = Group("Limits", (JOBS,), lambda given: values_of((JOBS,), given).get("jobs", os.cpu_count() or 1))
-PAGES_GROUP = RESULTS_GROUP.but("format", "output")
-OUTPUT_GROUP = PAGES_GROUP.but("html", "svg")
+PAGES_GROUP = RESULTS_GROUP.but("format")
+OUTPUT_GROUP = PAGES_GROUP.but("output", "html", "svg")
 
 Change = Annotated[ScenarioChange, CHANGE_GROUP]
 BuildOptions = Annotated[Build, BUILD_GROUP]

@@ -26,8 +26,24 @@ from ctxrace.report.layout import wrap
 from ctxrace.report.page.parts import Page
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
-__all__ = ["PLAIN", "Color", "Output", "deliver", "exit_status", "explain", "first_run", "print_result", "replace_file",
-           "report_width", "results_as", "tests_as", "unfinished", "write", "write_pages"]  # fmt: skip
+__all__ = [
+    "PLAIN",
+    "Color",
+    "Output",
+    "deliver",
+    "exit_status",
+    "explain",
+    "first_run",
+    "print_result",
+    "refuse_two_forms",
+    "replace_file",
+    "report_width",
+    "results_as",
+    "tests_as",
+    "unfinished",
+    "write",
+    "write_pages",
+]
 
 
 _WIDEST = 200  # columns of a report
@@ -79,8 +95,7 @@ def print_result(result: Result, output: Output, *, mail: bool = False, coverage
 
     coverage: with the lines that were executed, in text.
     """
-    if mail and (output.json or output.format is not Format.TEXT):
-        raise ScenarioError("--mail is a form of its own; leave out --json and --format")
+    refuse_two_forms(output, mail=mail)
     if output.json:
         deliver(to_json([result]), output)
     elif output.format is not Format.TEXT:
@@ -94,6 +109,12 @@ def print_result(result: Result, output: Output, *, mail: bool = False, coverage
         write(render_result(result, report_width()) + "".join(f"{line}\n" for line in lines), output)
     write_pages(output, lambda: _page([result]), first_run([result]))
     explain([result], output)
+
+
+def refuse_two_forms(output: Output, *, mail: bool) -> None:
+    """Raise `ScenarioError` where a report is to have two forms."""
+    if mail and (output.json or output.format is not Format.TEXT):
+        raise ScenarioError("--mail is a form of its own; leave out --json and --format")
 
 
 def _page(results: Sequence[Result]) -> Page:

@@ -1,7 +1,7 @@
 """``ctxrace replay``: run one schedule again, and tell its interleaving."""
 
 import shlex
-import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -13,13 +13,18 @@ from ctxrace.claims.export import claim_of
 from ctxrace.cli import options as opt
 from ctxrace.cli.callers import CallerOptions, caller_of
 from ctxrace.cli.claim import replay_claim
-from ctxrace.cli.output import deliver, report_width, write, write_pages
+from ctxrace.cli.output import Output, deliver, refuse_two_forms, report_width, tests_as, write, write_pages
 from ctxrace.cli.status import Status
 from ctxrace.cli.system_line import system_line
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.property import Property
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.setting import Setting
+from ctxrace.core.suite.trial import Trial, replayed
 from ctxrace.kernel.replay import replay as run_again
+from ctxrace.kernel.setup import setup_of
+from ctxrace.report.formats.format import Format
 from ctxrace.report.json import replay_to_json
 from ctxrace.report.layout import wrap
 from ctxrace.report.mail import render_interleaving_mail
@@ -28,7 +33,8 @@ from ctxrace.report.text import in_short, render_interleaving
 
 __all__ = ["replay"]
 
-_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "json", "quiet", "verbose", "color", "html", "svg")
+_OF_BOTH = ("file", "schedule", "mail", "timeout", "max_memory", "json", "quiet", "verbose", "color",
+            "format", "output", "html", "svg")  # fmt: skip
 _OF_CLAIMS = ("guard", "max_states", "engine", "trust")
 
 
@@ -40,7 +46,7 @@ def replay(
     caller: CallerOptions,
     build: opt.BuildOptions,
     limits: opt.LimitOptions,
-    output: opt.PagesOptions,
+    output: opt.ResultsOptions,
     schedule: Annotated[
         str | None, typer.Option("--schedule", metavar="TEXT", help="what a violation's report ends with")
     ] = None,
@@ -57,9 +63,9 @@ def replay(
     Example: ctxrace replay claim.txt --guard arm64-merged
     """
     _refuse_misplaced(context, file, of_claim=schedule is None)
+    refuse_two_forms(output, mail=mail)
+    again = shlex.join(["ctxrace", *(word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail")])
     if schedule is None:
-        words = [word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail"]
-        again = shlex.join(["ctxrace", *words])
         raise typer.Exit(replay_claim(file, guard, limits, again, mail=mail, trust=trust, output=output))
     build = opt.compiled(context, build, flags)
     if is_guard(file):
@@ -75,22 +81,29 @@ def replay(
         called, program = None, build.load(file, change)
     scenario = change.apply(opt.announced(program).scenario)
     if claim:
+        if mail or output.json or output.format is not Format.TEXT:
+            raise ScenarioError("--claim is a form of its own; leave out --json, --mail and --format")
         about = system_line(file, called, change, build)
-        sys.stdout.write(claim_of(program, Schedule.parse(schedule), scenario, about))
+        deliver(claim_of(program, Schedule.parse(schedule), scenario, about), output)
         raise typer.Exit
     run, broken = run_again(program, Schedule.parse(schedule), scenario)
+    _print(replayed(setup_of(program, scenario), run, broken, again), run, broken, output, mail=mail)
+    write_pages(output, lambda: page_of_run(run, broken, program.name, again), run)
+    raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
+
+
+def _print(trial: Trial, run: Interleaving, broken: Sequence[Property], output: Output, *, mail: bool) -> None:
     answer = f"violated: {', '.join(map(str, broken))}" if broken else "nothing is violated"
     if output.json:
-        deliver(replay_to_json(program.name, run, broken), output)
+        deliver(replay_to_json(trial.name, run, broken), output)
+    elif output.format is not Format.TEXT:
+        deliver(tests_as(output.format, [trial]), output)
     elif mail:
         write(f"{answer}\n\n{render_interleaving_mail(run)}", output)
     else:
         lines = [line for said in in_short(run) for line in wrap(said, report_width(), "    ")]
         drawn = "".join(f"{line}\n" for line in [answer, *lines, ""]) + render_interleaving(run, report_width())
         write(drawn, output)
-    again = shlex.join(["ctxrace", *opt.without(context.obj, opt.OUTPUT)])
-    write_pages(output, lambda: page_of_run(run, broken, program.name, again), run)
-    raise typer.Exit(Status.VIOLATED if broken else Status.HOLDS)
 
 
 def _refuse_misplaced(context: typer.Context, file: str, *, of_claim: bool) -> None:

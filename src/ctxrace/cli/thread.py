@@ -1,6 +1,5 @@
 """``ctxrace bpf claims``: check each statement in the thread."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -8,7 +7,7 @@ import typer
 from ctxrace.bpf.thread.decide import decide_thread
 from ctxrace.bpf.thread.statements import REMARKS
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import write, write_pages
+from ctxrace.cli.output import deliver, write, write_pages
 from ctxrace.cli.progress import searching
 from ctxrace.report.page.thread import page_of_thread
 from ctxrace.report.thread import render_thread, thread_to_json
@@ -30,7 +29,7 @@ def claims(
     with searching("deciding the thread") as shown:
         statements = decide_thread(jobs, limits, done=shown.done if shown else None)
     if output.json:
-        sys.stdout.write(thread_to_json(statements))
+        deliver(thread_to_json(statements), output)
     else:
         write(render_thread(statements, REMARKS, drawn=mail), output)
     runs = (fact.interleaving for statement in statements for fact in statement.facts)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.facts.defect import ProgramsMet
 from ctxrace.core.facts.fact import Fact
 from ctxrace.core.hang import Hang
 from ctxrace.core.source import Source
@@ -132,4 +133,5 @@ Ending = (
     | NotRestored
     | ClaimedOutcome
     | Hang
+    | ProgramsMet
 )

@@ -20,6 +20,7 @@ class ValueKind(StrEnum):
 
     UNSIGNED = "unsigned"
     SIGNED = "signed"
+    UNKNOWN = "unknown"  # it stands for any number
     PREEMPT_COUNT = "preempt count"  # the kernel's: counts of NMI, hardirq, softirq and preempt_disable() in one word
 
 
@@ -47,6 +48,8 @@ class Access:
 
     def __str__(self) -> str:
         name = self.name or f"{self.symbol}+{self.offset}"
+        if self.value_kind is ValueKind.UNKNOWN:
+            return f"{self.kind}s {name}"
         if self.kind == "read":
             return f"{name} is {_number(self.value)}"
         return f"{name} {'' if self.before is None else _number(self.before) + ' '}➜ {_number(self.value)}"

@@ -3,22 +3,13 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ctxrace.core.facts.reason import Reason
+from ctxrace.core.facts.defect import Defect, ProgramsMet
+from ctxrace.core.facts.reason import ContextsUnread, Reason
 from ctxrace.core.interleaving import Source
 from ctxrace.core.verdict import Outcome
 
 __all__ = ["Defect", "Finding", "Happening", "Ignored", "Moment", "Pair", "Partner", "ProgramsResult", "Remedy",
            "Touch", "Use"]  # fmt: skip
-
-
-class Defect(StrEnum):
-    """What goes wrong where two programs meet."""
-
-    UNMIXED = "unmixed"  # a program sends bytes that the other wrote meanwhile
-    LOST_UPDATE = "lost update"  # a store overwrites what the other stored since the load that it is based on
-    MISSED = "missed"  # the kernel skips a program as its guard is taken
-    LEAKED = "leaked"  # a guard of the programs' own is not given back
-    STUCK = "stuck"  # and never will be
 
 
 class Remedy(StrEnum):
@@ -108,6 +99,17 @@ class Finding:
     useless: tuple[Remedy, ...] = ()
     sure: bool = True
     reason: Reason | None = None
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What keeps it from being known, or is to be known about it."""
+        return (*(() if self.sure else (ContextsUnread(),)), *((self.reason,) if self.reason else ()))
+
+    @property
+    def met(self) -> ProgramsMet:
+        """What goes wrong, without how it comes about."""
+        mine, other = self.programs
+        return ProgramsMet(self.defect, mine.name, other.name, self.memory, self.ranges, self.guard)
 
 
 @dataclass(frozen=True, slots=True)

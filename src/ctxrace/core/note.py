@@ -20,6 +20,10 @@ class NoteKind(StrEnum):
     SLEEPS = "sleeps in"  # the function that sleeps, or may sleep
     FAULTS = "faults"  # the fault, as the machine tells it
     REFUSED = "refused"  # none: the guard does not let the body run
+    # Of a step of a BPF program, and of how it got the CPU:
+    SENDS = "sends"  # a place, of which `value` bytes
+    ALLOWED_BY = "allowed by"  # the kernel's rule
+    SKIPPED = "skipped, as there is held"  # what guards the program
     # Of a claim:
     IS_STEP = "is step"  # the number of the claimed step
     IS_OUTCOME = "is the outcome"  # none

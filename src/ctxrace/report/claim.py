@@ -2,15 +2,15 @@
 
 import textwrap
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
-from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
-from ctxrace.core.interleaving import Event
-from ctxrace.core.turn import Turn
+from ctxrace.core.claim import Answer, ClaimResult, How, OutcomeFound
 from ctxrace.report.heading import scenario_of
 from ctxrace.report.json import fact, interleaving_facts, json_text, row_fact, setup_facts
 from ctxrace.report.lanes import render_interleaving
 from ctxrace.report.layout import ascii_only, clean, columns, finish, typed, wrap
+from ctxrace.report.mail import render_interleaving_mail
 from ctxrace.report.sentences.claim import (
     finding_phrase,
     memory_phrase,
@@ -19,8 +19,6 @@ from ctxrace.report.sentences.claim import (
     standing_place,
     why_sentence,
 )
-from ctxrace.report.sentences.context import context_name
-from ctxrace.report.sentences.turn import turn_sentence
 
 __all__ = ["SCHEMA", "claim_answer", "claim_notes", "claim_outcome", "claim_there", "claim_to_json", "render_claim",
            "render_claim_mail"]  # fmt: skip
@@ -47,7 +45,8 @@ def render_claim_mail(result: ClaimResult) -> str:
     for finding in result.findings:
         label = f"{finding.label}. " if finding.label else ""
         lines += textwrap.wrap(f"{label}{finding.text}", MAIL, initial_indent="> ", subsequent_indent=">    ")
-        lines += [*_mail(_sentence(finding_phrase(finding))), ""]
+        shown = replace(finding, how=None) if finding.how is How.EVENT else finding  # a mail does not number events
+        lines += [*_mail(_sentence(finding_phrase(shown))), ""]
     lines += _mail(_sentence(claim_answer(result)))
     lines += [line for reason in result.reasons[1:] for line in _mail(_sentence(why_sentence(reason), named))]
     if result.answer is not Answer.CONFIRMED:
@@ -60,7 +59,7 @@ def render_claim_mail(result: ClaimResult) -> str:
         lines += ["", *_mail(_sentence(claim_outcome(result)))]
     if run is not None and run.rows:
         lines += ["", *_mail("The execution:" if result.answer is Answer.CONFIRMED else "Like this:"), ""]
-        lines += [line for row in run for line in _mail(_row(row), "  ")]
+        lines += render_interleaving_mail(run).splitlines()
     lines += ["", *_mail(f"({result.setup.case}, {scenario_of(result.setup)})")]
     notes = list(claim_notes(result))
     lines += _mail(f"({_sentence('; '.join(notes))})") if notes else []
@@ -212,13 +211,6 @@ def claim_notes(result: ClaimResult) -> Iterator[str]:
     if result.setup.attempts is not None:
         times = "once" if result.setup.attempts == 1 else f"{result.setup.attempts} times"
         yield f"each context begins its entry at most {times}; nothing is claimed beyond that"
-
-
-def _row(row: Event | Turn) -> str:
-    """Return `row` as a line of a mail."""
-    if isinstance(row, Event):
-        return f"{context_name(row.context)}: {next_phrase(row)}"
-    return f"--- {turn_sentence(row)}"
 
 
 def _states(number: int) -> str:

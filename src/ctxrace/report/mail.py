@@ -1,10 +1,12 @@
 """An interleaving as kernel commit messages draw it: a column for each context, functions and statements, in ASCII."""
 
+import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ctxrace.core.interleaving import Access, Event, Interleaving
+from ctxrace.core.note import NoteKind
 from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.folding import Fold, fold
@@ -17,7 +19,7 @@ from ctxrace.report.sentences.reason import reason_sentence
 from ctxrace.report.sentences.summary import stale_phrase, summary
 from ctxrace.report.stale import stale_writes
 
-__all__ = ["render_interleaving_mail", "render_result_mail"]
+__all__ = ["mail_text", "mail_wrapped", "render_interleaving_mail", "render_result_mail"]
 
 WIDTH = 72
 LINES = 40
@@ -27,32 +29,37 @@ _NARROWEST = 16  # columns of a context
 
 def render_result_mail(result: Result) -> str:
     """Write a result as text for a mail or a commit message: each violation with its interleaving, 72 columns."""
-    lines = _wrapped(f"{clean(result.case)}: {result.outcome} ({scenario_of(result.setup)})")
+    lines = mail_wrapped(f"{clean(result.case)}: {result.outcome} ({scenario_of(result.setup)})")
     for verdict in result.verdicts:
         run = verdict.interleaving
         if verdict.outcome is not Outcome.VIOLATED or run is None:
             reason = f": {reason_sentence(verdict.reason)}" if verdict.reason else ""
-            lines += _wrapped(f"{verdict.property}: {verdict.outcome}{reason}")
+            lines += mail_wrapped(f"{verdict.property}: {verdict.outcome}{reason}")
     seen: set[Interleaving] = set()
     for verdict in result.verdicts:
         run = verdict.interleaving
         if verdict.outcome is Outcome.VIOLATED and run is not None and run not in seen:
             seen.add(run)
             kinds = [str(v.property) for v in result.verdicts if v.interleaving == run]
-            lines += ["", *_wrapped(f"violated: {', '.join(kinds)}"), *_interleaving(run)]
+            lines += ["", *mail_wrapped(f"violated: {', '.join(kinds)}"), *_interleaving(run)]
     if result.command:
         lines += ["", *(ascii_only(line) for line in typed(result.command, WIDTH))]
-    return "".join(f"{ascii_only(line).rstrip()}\n" for line in lines)
+    return mail_text(lines)
 
 
 def render_interleaving_mail(run: Interleaving) -> str:
     """Write `run` in at most 40 lines of 72 columns of ASCII, after two sentences that say what goes wrong."""
-    return "".join(f"{ascii_only(line).rstrip()}\n" for line in _interleaving(run))
+    return mail_text(_interleaving(run))
+
+
+def mail_text(lines: Iterable[str]) -> str:
+    """Return lines of a mail as one text, with a newline at its end."""
+    return "".join(f"{ascii_only(line).rstrip()}\n" for line in lines)
 
 
 def _interleaving(run: Interleaving) -> list[str]:
     sentences = filter(None, summary(run, numbered=False))
-    words = [line for sentence in sentences for line in _wrapped(f"{_capital(sentence)}.")]
+    words = [line for sentence in sentences for line in mail_wrapped(f"{_capital(sentence)}.")]
     table = [f"{' ' * _INDENT}{line}".rstrip() for line in _Table(run).lines()]
     words += [""] if words else []
     room = LINES - len(words)
@@ -63,7 +70,8 @@ def _interleaving(run: Interleaving) -> list[str]:
     return [*words, *table]
 
 
-def _wrapped(text: str) -> list[str]:
+def mail_wrapped(text: str) -> list[str]:
+    """Return `text` in lines of at most 72 columns of ASCII."""
     return textwrap.wrap(ascii_only(clean(text)), WIDTH, subsequent_indent="    ")
 
 
@@ -102,7 +110,7 @@ class _Table:
         """Return the heading and the rows."""
         found: list[str] = []
         if self.beside:
-            heads = [_head(name) for name in self.names]
+            heads = [_head(name, self.width - 1) for name in self.names]
             found += ["".join(f"{head:<{self.width}}" for head in heads)]
             found += ["".join(f"{'-' * len(head):<{self.width}}" for head in heads)]
         for part in self._groups():
@@ -159,14 +167,18 @@ class _Table:
         elif turn.kind in (TurnKind.RETURN, TurnKind.FINISH):
             self.functions.pop(turn.context, None)
             yield from self._cell(turn.context, ["return"], " " * _INDENT)
+        for note in turn.notes:
+            if note.kind is NoteKind.SKIPPED:
+                yield from self._cell(turn.context, [f"/* {note_phrase(note)} */"], " " * _INDENT)
 
     def _cell(self, context: str, texts: Sequence[str], indent: str = "") -> Iterator[str]:
         """Yield `texts` in the column of `context`, the last column as wide as the line is."""
         if not self.beside or context not in self.names:
             prefix = f"{context_name(context)}: "
+            rest = " " * min(len(prefix) + 4, WIDTH // 2)
             for text in texts:
                 yield from textwrap.wrap(
-                    ascii_only(f"{prefix}{indent}{text}"), WIDTH - _INDENT, subsequent_indent=" " * (len(prefix) + 4)
+                    ascii_only(f"{prefix}{indent}{text}"), WIDTH - _INDENT, subsequent_indent=rest
                 )
             return
         index = self.names.index(context)
@@ -177,8 +189,9 @@ class _Table:
             yield from (" " * start + line for line in lines)
 
 
-def _head(name: str) -> str:
-    return ascii_only(context_phrase(name).replace("nmi", "NMI"))
+def _head(name: str, width: int) -> str:
+    head = ascii_only(re.sub(r"^nmi\b", "NMI", context_phrase(name)))
+    return head if len(head) <= width else f"{head[: width - 3]}..."
 
 
 def _statement(event: Event) -> str:

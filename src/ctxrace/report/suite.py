@@ -28,13 +28,13 @@ def _lines(one: Trial) -> Iterator[str]:
     if one.error or not one.checks:
         yield f"{word:<9}  {clean(one.name)}: {clean(one.error) or 'nothing was checked: no property is declared'}"
         return
-    wrong = [message(check) for check in one.checks if not check.as_expected]
-    known = [message(check) for check in one.checks if check.as_expected and message(check)]
+    wrong = [message(check, one) for check in one.checks if not check.as_expected]
+    known = [message(check, one) for check in one.checks if check.as_expected and message(check, one)]
     number = len(one.checks)
     text = "; ".join(wrong or known) or ("1 property holds" if number == 1 else f"{number} properties hold")
     yield f"{word:<9}  {clean(one.name)}: {text}"
-    if wrong and one.result is not None and one.result.command:
-        yield f"{'':<9}    {clean(one.result.command)}"
+    if wrong and one.command:
+        yield f"{'':<9}    {clean(one.command)}"
 
 
 def suite_to_json(found: Sequence[Trial]) -> str:
@@ -49,7 +49,7 @@ def _file(one: Trial) -> dict[str, Any]:
         "error": one.error,
         "bad_input": one.bad_input,
         "properties": [_check(check) for check in one.checks],
-        "command": "" if one.result is None else one.result.command,
+        "command": one.command,
     }
 
 

@@ -8,13 +8,16 @@ import pytest
 
 import ctxrace
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.statement import Decision, Fact, Ruling, Statement
 from ctxrace.core.suite.trial import trial_of
 from ctxrace.core.verdict import Outcome
 from ctxrace.report.formats.notebook import notebook_html
 from ctxrace.report.formats.written import written
 from ctxrace.report.json import to_json
+from ctxrace.report.programs.mail import render_programs_mail
 from ctxrace.report.text import render_result
 
+from ..programs.findings import PREEMPTED, programs
 from ..test_json import RUN, result
 
 HOSTILE = "<script>alert('\"&amp;')</script>\x1b[31m.c"
@@ -75,10 +78,29 @@ def test_forms_by_name() -> None:
     assert '"version": "1.2"' in written([found], "sarif", 100, "1.2")
     assert written([trial_of("a.c", found)], "text", 100, "1").startswith("1 file: 0 as expected, 1 not\n")
     assert written(RUN, "mail", 100, "1").isascii()
-    with pytest.raises(CtxraceError, match="no form 'xml' of a Result; there are: text, json, mail, ktap, junit"):
+    with pytest.raises(CtxraceError, match="no form 'xml' of a Result; there are: text, json, mail, html, svg, ktap"):
         written(found, "xml", 100, "1")
-    with pytest.raises(CtxraceError, match="no form 'ktap' of a Interleaving; there are: text, mail"):
-        written(RUN, "ktap", 100, "1")
+    assert written(RUN, "mermaid", 100, "1").startswith("```mermaid\nsequenceDiagram\ntitle: an interleaving: replay\n")
+
+
+def test_pages_and_pictures_by_name() -> None:
+    found, object_ = result(), programs(PREEMPTED)
+    fact = Fact("a", Decision(Ruling.HOLDS), Decision(Ruling.HOLDS), None, "", RUN)
+    several = (found, [found], RUN, object_, PREEMPTED, [Statement("q", "me", "so", (fact,))], [trial_of("a.c", found)])
+    for value in several:
+        assert written(value, "svg", 100, "1").startswith("<svg ")
+    for value in several[:-1]:
+        assert "<footer>ctxrace 1.2.3</footer>" in written(value, "html", 100, "1.2.3")
+    with pytest.raises(CtxraceError, match="no form 'svg' of a ProgramsResult; there are: text, json, mail, html,"):
+        written(programs(), "svg", 100, "1")  # there is no interleaving
+
+
+def test_forms_of_bpf_objects() -> None:
+    object_ = programs(PREEMPTED)
+    assert written(object_, "mail", 100, "1") == render_programs_mail(object_)
+    assert written(object_, "ktap", 100, "1").splitlines()[-1] == "not ok 1 a.bpf.o"
+    assert written(PREEMPTED, "mail", 100, "1") in written(object_, "mail", 100, "1")
+    assert written(PREEMPTED, "github", 100, "1").startswith("::error file=a.bpf.c,line=12,")
 
 
 def test_colors_are_of_outcomes() -> None:

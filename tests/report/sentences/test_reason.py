@@ -11,6 +11,7 @@ from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
     BeginsOtherwise,
     BodyNeverRuns,
+    ContextsUnread,
     EndedByViolationOf,
     EndedByViolations,
     ExtentUnknown,
@@ -90,6 +91,11 @@ REASONS = [
     (OnlyIfSequential(), "it holds if memory is sequentially consistent between CPUs, which hardware need not be"),
     (BeginsOtherwise((".bss+4",)), "it is so where .bss+4 begins as user space or another program may have left it"),
     (ExtentUnknown(), "an access of unknown extent may or may not overwrite these bytes"),
+    (
+        ContextsUnread(),
+        "it is not known whether both run in these contexts: nobody read where their hooks are called; --context "
+        "PROGRAM=LEVEL says where",
+    ),
     (LargeAlone(2_000), "alone already, its programs have more than 2,000 states"),
     (NotAsked(), "interrupted before it was asked"),
     (NotJudged(), "no such property was judged"),

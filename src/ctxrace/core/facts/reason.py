@@ -11,6 +11,7 @@ from ctxrace.core.property import Property
 __all__ = [
     "BeginsOtherwise",
     "BodyNeverRuns",
+    "ContextsUnread",
     "EndedByViolationOf",
     "EndedByViolations",
     "ExtentUnknown",
@@ -93,6 +94,11 @@ class BeginsOtherwise(Fact):
 
 
 @dataclass(frozen=True, slots=True)
+class ContextsUnread(Fact):
+    """Whether both programs run in these contexts is not known, as nobody read where their hooks are called."""
+
+
+@dataclass(frozen=True, slots=True)
 class LargeAlone(Fact):
     """Each of the programs alone already has more states than this."""
 
@@ -125,6 +131,7 @@ Reason = (
     | OnlyIfSequential
     | ExtentUnknown
     | BeginsOtherwise
+    | ContextsUnread
     | LargeAlone
     | NotAsked
     | NotJudged

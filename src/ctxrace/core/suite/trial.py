@@ -3,12 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ctxrace.core.claim import ClaimResult
+from ctxrace.core.claim import Finding as ClaimedStep
 from ctxrace.core.facts.reason import NotJudged, Reason
+from ctxrace.core.interleaving import Interleaving
+from ctxrace.core.meeting import Finding, ProgramsResult
+from ctxrace.core.property import Property
+from ctxrace.core.setup import Setup
 from ctxrace.core.source import Source
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.verdict import Outcome, Result, Verdict
 
-__all__ = ["Check", "Trial", "not_searched", "trial_of"]
+__all__ = ["Check", "Trial", "not_searched", "replayed", "shown", "trial_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +22,7 @@ class Check:
     """One property, with what was found of it and what was expected.
 
     name: the property. expected: that it holds, unless a file says otherwise. source: where it says so.
+    finding: of two BPF programs; step: of a claim. The verdict has their interleaving.
     """
 
     name: str
@@ -23,6 +30,8 @@ class Check:
     expected: Outcome = Outcome.HOLDS
     verdict: Verdict | None = None
     source: Source | None = None
+    finding: Finding | None = None
+    step: ClaimedStep | None = None
 
     @property
     def as_expected(self) -> bool:
@@ -46,6 +55,7 @@ class Trial:
 
     name: the file or guard. result: None where there is none. checks: one for each property.
     error: why there is no result. bad_input: whether that is because the input is bad, and not because time ran out.
+    programs, claim: what was tested where it is an object of BPF programs, or a claim.
     """
 
     name: str
@@ -53,6 +63,14 @@ class Trial:
     checks: tuple[Check, ...] = ()
     error: str = ""
     bad_input: bool = False
+    programs: ProgramsResult | None = None
+    claim: ClaimResult | None = None
+
+    @property
+    def command(self) -> str:
+        """What to type to see it again; empty where there is nothing to see."""
+        shown = self.result or self.programs or self.claim
+        return shown.command if shown else ""
 
     @property
     def as_expected(self) -> bool:
@@ -73,6 +91,22 @@ class Trial:
 def not_searched(name: str) -> Trial:
     """Return the trial of what Ctrl-C came before."""
     return Trial(name, error="interrupted before it was searched")
+
+
+def replayed(setup: Setup, run: Interleaving, broken: Sequence[Property], command: str = "") -> Trial:
+    """Return a schedule that was replayed as a trial. broken: what its last step violates.
+
+    Of other properties a single run says nothing: where none is violated, only that.
+    """
+    judged = [Verdict(one, Outcome.VIOLATED, 0, 0, 0.0, run) for one in broken]
+    verdicts = tuple(judged) or tuple(filter(None, [shown(run).verdict]))
+    return trial_of(setup.case, Result(setup, verdicts, command))
+
+
+def shown(run: Interleaving) -> Check:
+    """Return what there is to say of a run by itself: it is one of the program's."""
+    about = Property("replay", sentence="no property is violated")
+    return Check("replay", Outcome.HOLDS, verdict=Verdict(about, Outcome.HOLDS, 0, 0, 0.0, run))
 
 
 def trial_of(name: str, result: Result, expected: Sequence[Expected] = ()) -> Trial:

@@ -39,7 +39,7 @@ def _command(check: Check, one: Trial) -> str:
     named = {} if where is None else {"file": where.file, "line": str(where.line)}
     facts = {**named, "title": f"{one.name}: {check.name}"}
     words = ",".join(f"{name}={_property(value)}" for name, value in facts.items())
-    text = f"{message(check)}\n\n{drawn(check, one)}".rstrip()
+    text = f"{message(check, one)}\n\n{drawn(check, one)}".rstrip()
     return f"::{'warning' if check.undecided else 'error'} {words}::{_data(text)}"
 
 

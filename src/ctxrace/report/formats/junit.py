@@ -4,8 +4,7 @@ import xml.etree.ElementTree as Xml
 from collections.abc import Sequence
 
 from ctxrace.core.suite.trial import Check, Trial
-from ctxrace.report.formats.story import counts, drawn, message
-from ctxrace.report.heading import scenario_of
+from ctxrace.report.formats.story import counts, drawn, message, scenario
 from ctxrace.report.layout import clean, printable
 
 __all__ = ["render_junit"]
@@ -42,9 +41,9 @@ def _seconds(one: Trial) -> float:
 
 def _suite(one: Trial) -> Xml.Element:
     suite = Xml.Element("testsuite", {"name": clean(one.name), **_numbers([one])})
-    if one.result is not None:
+    if scenario(one):
         properties = Xml.SubElement(suite, "properties")
-        facts = {"command": one.result.command, "scenario": scenario_of(one.result.setup)}
+        facts = {"command": one.command, "scenario": scenario(one)}
         for name, value in facts.items():
             Xml.SubElement(properties, "property", {"name": name, "value": clean(value)})
     for check in one.checks:
@@ -60,7 +59,7 @@ def _suite(one: Trial) -> Xml.Element:
 def _case(check: Check, one: Trial) -> Xml.Element:
     seconds = f"{check.verdict.seconds if check.verdict else 0.0:.3f}"
     case = Xml.Element("testcase", {"classname": clean(one.name), "name": clean(check.name), "time": seconds})
-    text = message(check)
+    text = message(check, one)
     if not check.as_expected:
         kind = "error" if check.undecided else "failure"
         broken = Xml.SubElement(case, kind, {"type": str(check.outcome), "message": text})

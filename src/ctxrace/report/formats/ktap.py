@@ -40,7 +40,7 @@ def _test(number: int, one: Trial) -> Iterator[str]:
 
 
 def _subtest(number: int, check: Check, one: Trial) -> Iterator[str]:
-    text = message(check)
+    text = message(check, one)
     if text:
         yield f"# {_data(text)}"
     if not check.as_expected:

@@ -11,7 +11,7 @@ from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.claim import render_claim
 from ctxrace.report.heading import scenario_of, verdict_words
 from ctxrace.report.layout import clean
-from ctxrace.report.programs import render_programs
+from ctxrace.report.programs.text import render_programs
 from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 from ctxrace.report.suite import render_suite
 from ctxrace.report.text import render_interleaving

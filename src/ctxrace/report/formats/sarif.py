@@ -7,9 +7,7 @@ from urllib.parse import quote
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.source import Source
 from ctxrace.core.suite.trial import Check, Trial
-from ctxrace.core.verdict import Outcome
-from ctxrace.report.formats.story import drawn, message, place
-from ctxrace.report.heading import scenario_of
+from ctxrace.report.formats.story import drawn, message, place, scenario
 from ctxrace.report.json import json_text
 from ctxrace.report.layout import clean, printable
 from ctxrace.report.sentences.access import access_phrases, place_name, value_of
@@ -53,20 +51,20 @@ def _results(one: Trial) -> Iterator[dict[str, Any]]:
 
 
 def _result(check: Check, one: Trial) -> dict[str, Any]:
-    undecided = check.undecided
-    text = printable(f"{message(check)}\n\n{drawn(check, one)}").rstrip()
+    undecided, verdict = check.undecided, str(check.step.kind if check.step else check.outcome)
+    text = printable(f"{message(check, one)}\n\n{drawn(check, one)}").rstrip()
     result: dict[str, Any] = {
         "ruleId": check.verdict.property.kind if check.verdict else check.name.partition("(")[0],
         "kind": "open" if undecided else "fail",
         "level": "none" if undecided else "error",
         "message": {"text": text},
         "locations": [_location(place(check), one)],
-        "properties": {"property": clean(check.name), "verdict": str(check.outcome), "expected": str(check.expected)},
+        "properties": {"property": clean(check.name), "verdict": verdict, "expected": str(check.expected)},
     }
-    if one.result is not None:
-        result["properties"] |= {"scenario": scenario_of(one.result.setup), "command": one.result.command}
+    if scenario(one):
+        result["properties"] |= {"scenario": scenario(one), "command": one.command}
     run = check.verdict.interleaving if check.verdict else None
-    if run is not None and check.outcome is Outcome.VIOLATED and run.rows:
+    if run is not None and run.rows:
         result["properties"]["schedule"] = run.schedule
         result["codeFlows"] = [{"threadFlows": [{"id": "interleaving", "locations": list(_steps(run))}]}]
     return result

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ctxrace.core.interleaving import Event, Interleaving
-from ctxrace.core.suite.trial import Check, Trial
+from ctxrace.core.note import NoteKind
+from ctxrace.core.suite.trial import Trial
 from ctxrace.core.turn import TurnKind
-from ctxrace.core.verdict import Outcome
 from ctxrace.report.folding import Fold, fold
 from ctxrace.report.formats.story import message
 from ctxrace.report.layout import clean
@@ -25,6 +25,7 @@ __all__ = ["render_mermaid", "render_plantuml"]
 
 _ROWS = 200  # of a diagram; more are not drawn
 _MEMORY = "m"
+_NOTES = {NoteKind.READS: "read", NoteKind.SENDS: "read", NoteKind.WRITES: "write"}
 _MEANS = re.compile(r"[^\w .,'()+=/>➜:-]|([_/-])(?=\1)|:(?! )")
 """What the languages may give a meaning: markup, comments, the ends of statements, functions of a preprocessor."""
 
@@ -83,15 +84,11 @@ def _diagrams(found: Sequence[Trial], language: _Language) -> Iterator[list[str]
     seen: set[Interleaving] = set()
     for one in found:
         for check in one.checks:
-            run = _run(check)
+            run = check.verdict.interleaving if check.verdict else None
             if run is not None and run not in seen:
                 seen.add(run)
-                title = language.title.format(text=language.escape(f"{one.name}: {message(check)}"))
+                title = language.title.format(text=language.escape(f"{one.name}: {message(check, one) or check.name}"))
                 yield [title, *_diagram(run, language)]
-
-
-def _run(check: Check) -> Interleaving | None:
-    return check.verdict.interleaving if check.verdict and check.outcome is Outcome.VIOLATED else None
 
 
 def _diagram(run: Interleaving, language: _Language) -> Iterator[str]:
@@ -123,8 +120,8 @@ def _diagram(run: Interleaving, language: _Language) -> Iterator[str]:
 
 def _event(number: int, event: Event, marks: Sequence[str], id: str, language: _Language) -> Iterator[str]:
     """Yield the message of an event: to memory where it writes, from memory where it only reads."""
-    kinds = {access.kind for access in event.accesses}
-    arrow = language.write if "write" in kinds else language.read if kinds else language.own
+    kinds = {access.kind for access in event.accesses} | {_NOTES.get(note.kind, "") for note in event.notes}
+    arrow = language.write if "write" in kinds else language.read if "read" in kinds else language.own
     did = "; ".join(effects(event, marks))
     text = language.escape(f"{number}. {did or event.instruction}")
     yield arrow.format(id=id, memory=_MEMORY, text=text)

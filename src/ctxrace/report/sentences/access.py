@@ -21,7 +21,9 @@ def access_phrases(accesses: Iterable[Access]) -> Iterator[str]:
 
 
 def access_phrase(access: Access) -> str:
-    """Return ``x is 1`` for a read, ``x 0 ➜ 1`` for a write."""
+    """Return ``x is 1`` for a read, ``x 0 ➜ 1`` for a write; where no number is known ``reads x``, ``writes x``."""
+    if access.value_kind is ValueKind.UNKNOWN:
+        return f"{access.kind}s {place_name(access)}"
     name, value = place_name(access), value_of(access, access.value)
     if access.kind == "read":
         return f"{name} is {value}"
@@ -43,6 +45,8 @@ def value_of(access: Access, value: int) -> str:
         case ValueKind.SIGNED:
             sign = 1 << (8 * access.size - 1)
             return number((value ^ sign) - sign)
+        case ValueKind.UNKNOWN:
+            return "?"
         case ValueKind.PREEMPT_COUNT:
             return _preempt_count(value)
         case _:

@@ -7,7 +7,7 @@ from ctxrace.report.layout import clean
 
 __all__ = ["context_name", "context_phrase"]
 
-_INTERRUPT = re.compile(r"(softirq\d*|hardirq|nmi)(/\d+)?")
+_INTERRUPT = re.compile(r"(softirq\d*|hardirq|nmi)(/\d+)?( .+)?", re.DOTALL)
 
 
 def context_name(context: str) -> str:

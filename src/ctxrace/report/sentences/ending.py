@@ -13,8 +13,10 @@ from ctxrace.core.ending import (
     Undefined,
     ValuesLeft,
 )
+from ctxrace.core.facts.defect import ProgramsMet
 from ctxrace.core.hang import Hang
 from ctxrace.report.layout import clean
+from ctxrace.report.sentences.met import met_sentence
 from ctxrace.report.sentences.note import check_phrase
 
 __all__ = ["ending_sentence"]
@@ -52,6 +54,8 @@ def _sentence(ending: Ending) -> str:
                 "the entry returns with another preempt count, interrupt mask, bpf_ctx, softirq_disable_cnt or "
                 "migration_disabled than it began with"
             )
+        case ProgramsMet():
+            return met_sentence(ending)
         case ClaimedOutcome(text):
             return text
 

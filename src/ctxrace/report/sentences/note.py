@@ -14,6 +14,8 @@ _PHRASES = {
     NoteKind.SLEEPS: "in {}()",
     NoteKind.FAULTS: "{}",
     NoteKind.REFUSED: "refused",
+    NoteKind.ALLOWED_BY: "rule: {}",
+    NoteKind.SKIPPED: "the kernel skips it, as {} is held",
     NoteKind.IS_STEP: "← step {}",
     NoteKind.IS_OUTCOME: "← outcome",
     NoteKind.CALLED: "calls {}",
@@ -33,6 +35,8 @@ def note_phrase(note: Note) -> str:
         return check_phrase(note.subject, note.source)
     if note.kind is NoteKind.RETURNED:
         return clean(f"{note.subject} returns {note.value}")
+    if note.kind is NoteKind.SENDS:
+        return clean(f"sends {note.value} bytes of {note.subject}")
     return clean(_PHRASES[note.kind].format(note.subject))
 
 

@@ -5,6 +5,7 @@ from ctxrace.core.facts.growth import Grows
 from ctxrace.core.facts.reason import (
     BeginsOtherwise,
     BodyNeverRuns,
+    ContextsUnread,
     EndedByViolationOf,
     EndedByViolations,
     ExtentUnknown,
@@ -69,13 +70,18 @@ def _reason(reason: Reason) -> str:
 
 
 def _other_reason(
-    reason: ExtentUnknown | BeginsOtherwise | LargeAlone | NotAsked | NotJudged | OutcomeNotSearched,
+    reason: ExtentUnknown | BeginsOtherwise | ContextsUnread | LargeAlone | NotAsked | NotJudged | OutcomeNotSearched,
 ) -> str:
     match reason:
         case BeginsOtherwise(memory):
             return f"it is so where {listed(memory)} begins as user space or another program may have left it"
         case ExtentUnknown():
             return "an access of unknown extent may or may not overwrite these bytes"
+        case ContextsUnread():
+            return (
+                "it is not known whether both run in these contexts: nobody read where their hooks are called; "
+                "--context PROGRAM=LEVEL says where"
+            )
         case LargeAlone(limit):
             return f"alone already, its programs have more than {limit:,} states"
         case NotAsked():

@@ -1,6 +1,6 @@
 """What goes wrong in an interleaving, and how, as two sentences."""
 
-from ctxrace.core.interleaving import Event, Interleaving
+from ctxrace.core.interleaving import Event, Interleaving, ValueKind
 from ctxrace.core.turn import Cause, Turn, TurnKind
 from ctxrace.report.sentences.access import place_name, value_of
 from ctxrace.report.sentences.context import context_name, context_phrase
@@ -24,17 +24,19 @@ def summary(run: Interleaving, *, numbered: bool = True) -> tuple[str, str]:
 
 def stale_phrase(stale: StaleWrite) -> str:
     """Return that a write is over a value that its context has not seen, for a mark beside it."""
-    value = value_of(stale.access, stale.access.value)
+    unknown = stale.access.value_kind is ValueKind.UNKNOWN
+    value = "value" if unknown else value_of(stale.access, stale.access.value)
     return f"{context_name(stale.context)}'s {value} is from before {context_name(stale.other)}'s write"
 
 
 def _lost_update(stale: StaleWrite, *, numbered: bool) -> str:
-    name, found = place_name(stale.read), value_of(stale.read, stale.read.value)
+    name = place_name(stale.read)
+    found = "" if stale.read.value_kind is ValueKind.UNKNOWN else f" as {value_of(stale.read, stale.read.value)}"
     mine, other = context_name(stale.context), context_name(stale.other)
     read, written, lost = (
         f" (event {number})" if numbered else "" for number in (stale.read_event, stale.other_event, stale.event)
     )
-    return f"{mine} reads {name} as {found}{read}, {other} writes it{written}, and {mine} overwrites that{lost}"
+    return f"{mine} reads {name}{found}{read}, {other} writes it{written}, and {mine} overwrites that{lost}"
 
 
 def _turns(run: Interleaving, *, numbered: bool) -> str:

@@ -54,7 +54,7 @@ def _cause(turn: Turn) -> str:
         case Cause.FINISHED:
             return f"{previous} has finished"
         case Cause.SLEEPS:
-            return f"{previous} sleeps, in {turn.function}()"
+            return f"{previous} sleeps" + (f", in {turn.function}()" if turn.function else "")
         case Cause.PREEMPTED if not turn.first_event:
             return f"{previous} is preempted"
         case Cause.PREEMPTED:

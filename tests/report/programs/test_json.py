@@ -3,9 +3,9 @@
 import json
 from dataclasses import replace
 
-from tests.report.test_programs import HOLDS
+from ctxrace.report.programs.json import programs_to_json
 
-from ctxrace.report.programs_json import programs_to_json
+from .test_text import HOLDS
 
 
 def test_what_a_terminal_would_obey_is_escaped() -> None:

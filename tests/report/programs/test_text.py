@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ctxrace.core.meeting import Pair, ProgramsResult
 from ctxrace.core.verdict import Outcome
-from ctxrace.report.programs import render_pairs, render_programs
+from ctxrace.report.programs.text import render_pairs, render_programs
 
 HOLDS = ProgramsResult(
     file="a.bpf.o",
