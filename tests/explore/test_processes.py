@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ctxrace.core.errors import CtxraceError, ToolchainError
-from ctxrace.explore.processes import Stop, each
+from ctxrace.explore.processes import Amount, Stop, each
 
 BOTH = pytest.mark.parametrize("jobs", [1, 2])
 
@@ -145,12 +145,25 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_it_is_told_which_items_are_done(jobs: int) -> None:
-    told: list[list[int]] = []
-    assert each(_square, [1, 2, 3], jobs, lambda indices: told.append(list(indices))) == [1, 4, 9]
-    assert told[-1] == [0, 1, 2]
+@BOTH
+def test_it_is_told_how_much_is_done(jobs: int) -> None:
+    told: list[Amount] = []
+    assert each(counts, [1000, 5000, 3000], jobs, told.append, [1, 2, 3]) == [1000, 5000, 3000]
+    assert told[-1] == Amount(6, 6, 0, 9000 + 3 * 10)
+    assert [one.done for one in told] == sorted(one.done for one in told)
+    assert max(one.running for one in told) <= jobs
 
 
-def _square(number: int, _: Stop) -> int:
-    return number * number
+def counts(number: int, stop: Stop) -> int:
+    """A search that tells twice, another that tells once, and states that are counted at their end."""
+    stop(number - 20)
+    stop(number - 10)
+    stop(10)
+    stop.count(10)
+    return number
+
+
+def test_a_search_in_this_process_is_heard_while_it_goes_on() -> None:
+    told: list[Amount] = []
+    each(counts, [1000], 1, told.append)
+    assert told == [Amount(0, 1, 1, 980), Amount(0, 1, 1, 990), Amount(0, 1, 1, 1000), Amount(1, 1, 0, 1010)]

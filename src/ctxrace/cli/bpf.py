@@ -107,7 +107,7 @@ def bpf(
         source = context.get_parameter_source("arch")
         archs = [build.architecture] if source is not None and source.name == "COMMANDLINE" else []
         whole = system_cases(archs, change=change, build=build, limits=limits)
-    with searching(f"exploring {len(chosen) + len(whole)} cases") as shown:
+    with searching("exploring cases") as shown:
         results = list(run([*chosen, *whole], jobs, shown.done if shown else None))
     if output.json:
         deliver(to_json(results), output)
@@ -147,8 +147,8 @@ def _check_kernel(
     if len(models) > 1:
         raise ScenarioError(Setting("preemption", str(models[1])), " is a second model; a kernel has one at a time")
     wanted = kernel_cases(build, replace(change, preemption=models[0] if models else None), limits)
-    with searching(f"exploring {len(wanted)} cases"):
-        results = run_kernel(wanted, jobs)
+    with searching("exploring cases") as shown:
+        results = run_kernel(wanted, jobs, shown.done if shown else None)
     begun = {result.case for result in results}
     missing = [case.label for case in wanted if case.label not in begun]
     if output.json:

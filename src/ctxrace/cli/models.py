@@ -53,7 +53,7 @@ def models(
     Example: ctxrace bpf models --guard arm64-v1 --guard plain-int
     """
     keys = model_cases(guard or (), build=build, limits=limits)
-    with searching(f"exploring {len(keys)} cases") as shown:
+    with searching("exploring cases") as shown:
         results = list(run(list(keys), jobs, shown.done if shown else None))
     if output.json:
         deliver(to_json(results), output)

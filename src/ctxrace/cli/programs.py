@@ -74,8 +74,9 @@ def check_programs(
         )
     words = [word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail"]
     again = opt.without(words[1:], (*OF_CHECK_ALONE, *(each for each in REQUEST if each.name == "program")))
-    with searching(f"checking {file}"):
-        result = check_object(Path(file), request, limits=limits, jobs=jobs, pairs_only=pairs)
+    with searching(f"checking pairs of {file}") as shown:
+        done = shown.done if shown else None
+        result = check_object(Path(file), request, limits=limits, jobs=jobs, pairs_only=pairs, done=done)
     result = replace(result, command=shlex.join(["ctxrace", *words]), replay=shlex.join(["ctxrace", "replay", *again]))
     if output.json:
         deliver(programs_to_json(result), output)

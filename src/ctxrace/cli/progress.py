@@ -1,18 +1,24 @@
 """Tell on a terminal how far a search is; say nothing in a pipe."""
 
+import multiprocessing
+import os
 import resource
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
 from rich.status import Status
 
 from ctxrace.core.facts.forecast import Forecast
+from ctxrace.explore.processes import Amount
 from ctxrace.report.sentences.stop import forecast_phrase
 
 __all__ = ["Display", "searching"]
+
+_ENOUGH = 0.25  # of the things, to say what the others may take
 
 
 class Display:
@@ -20,7 +26,8 @@ class Display:
 
     def __init__(self, what: str, status: Status) -> None:
         self._what, self._status, self._expected = what, status, ""
-        self._begun = monotonic()
+        self._begun = self._look = monotonic()
+        self._megabytes = 0
 
     def __call__(self, states: int, seconds: float) -> None:
         """Show that so many states were visited in so many seconds."""
@@ -28,12 +35,25 @@ class Display:
         text = f"{self._what}: {states:,} states, {rate:,.0f} a second, {_megabytes():,} MB; Ctrl-C to stop"
         self._status.update(f"{text}{self._expected}")
 
-    def done(self, things: int) -> None:
-        """Show how many of several things are done, and since when they are being worked at.
+    def done(self, amount: Amount) -> None:
+        """Show how many of several things are done and running, what they took so far, and what the others may take.
 
-        There is no estimate: some take a thousand times as long as others.
+        The estimate takes the others to be like those that are done. It is none before a quarter of them is done, as
+        some take a thousand times as long as others.
         """
-        self._status.update(f"{self._what}: {things:,} done in {monotonic() - self._begun:,.0f} s; Ctrl-C to stop")
+        seconds = monotonic() - self._begun
+        parts = [f"{amount.done:,} of {amount.of:,} done", f"{amount.running:,} running"]
+        parts += [f"over {amount.states:,} states"] if amount.states else []
+        parts += [f"{self._memory():,} MB", f"{seconds:,.0f} s"]
+        if amount.of > amount.done >= amount.of * _ENOUGH:
+            rest = seconds / amount.done * (amount.of - amount.done)
+            parts.append(f"about {rest:,.0f} s more if the others are alike")
+        self._status.update(f"{self._what}: {', '.join(parts)}; Ctrl-C to stop")
+
+    def _memory(self) -> int:
+        if monotonic() >= self._look:
+            self._look, self._megabytes = monotonic() + 1, _megabytes_of_all()
+        return self._megabytes
 
     def expect(self, forecast: Forecast) -> None:
         """Show from now on how many states there may be."""
@@ -44,11 +64,32 @@ class Display:
 @contextmanager
 def searching(what: str) -> Iterator[Display | None]:
     """Show how far the search is while the block runs, if standard error is a terminal."""
-    if not sys.stderr.isatty():
+    if not on_a_terminal():
         yield None
         return
     with Console(stderr=True).status(f"{what} ...") as status:
         yield Display(what, status)
+
+
+def on_a_terminal() -> bool:
+    """Return whether somebody looks at standard error."""
+    return sys.stderr.isatty()
+
+
+def _megabytes_of_all() -> int:
+    """Return the memory of this process and of those that search for it; what they share counts once."""
+    shares = [_share(process.pid) for process in multiprocessing.active_children()]
+    mine = _share(os.getpid())
+    return _megabytes() if mine is None else sum(filter(None, [mine, *shares])) >> 10
+
+
+def _share(pid: int | None) -> int | None:
+    """Return how many KB of memory are a process's own, with its part of what it shares; None if nobody tells."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), None)
 
 
 def _megabytes() -> int:

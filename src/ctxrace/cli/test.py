@@ -17,7 +17,7 @@ from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.setting import Setting
 from ctxrace.core.suite.trial import Trial, not_searched
 from ctxrace.explore.cluster import each_on_cluster
-from ctxrace.explore.processes import Stop, each
+from ctxrace.explore.processes import Done, Stop, each
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.program import Build, Program
 from ctxrace.kernel.suite.check import check_loaded, load_file
@@ -54,8 +54,8 @@ def test(
     """
     extra = None if junit is None else Output(format=Format.JUNIT, file=opt.writable(junit, Setting("junit", junit)))
     files = suite_files(paths)
-    with searching(f"testing {len(files)} files"):
-        found = _tested(files, build, limits, jobs, dask)
+    with searching("testing files") as shown:
+        found = _tested(files, build, limits, jobs, dask, shown.done if shown else None)
     if update:
         found = [_updated(one, build) for one in found]
     if extra:
@@ -69,14 +69,16 @@ def test(
     raise typer.Exit(_status(found))
 
 
-def _tested(files: Sequence[str], build: Build, limits: Limits, jobs: int, dask: str | None) -> list[Trial]:
+def _tested(
+    files: Sequence[str], build: Build, limits: Limits, jobs: int, dask: str | None, done: Done | None
+) -> list[Trial]:
     if dask is None:
-        done = each(partial(_try, build, limits), files, jobs)
+        found = each(partial(_try, build, limits), files, jobs, done)
     else:
         loaded = each(partial(_load, build), files, jobs)
         begun = [not_searched(file) if one is None else one for file, one in zip(files, loaded, strict=True)]
-        done = each_on_cluster(partial(_check, limits), begun, dask, lost=_lost)
-    return [one or not_searched(file) for file, one in zip(files, done, strict=True)]
+        found = each_on_cluster(partial(_check, limits), begun, dask, lost=_lost, done=done)
+    return [one or not_searched(file) for file, one in zip(files, found, strict=True)]
 
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.limits import Budget, current, default_memory, within
-from ctxrace.explore.processes import Stop, noticed, unless_stopped
+from ctxrace.explore.processes import Amount, Done, Stop, noticed, unless_stopped
 
 __all__ = ["each_on_cluster"]
 
@@ -26,19 +26,21 @@ _ENDING = 30  # seconds that searches have to end after Ctrl-C
 
 
 def each_on_cluster(
-    decide: Callable[[Item, Stop], Found], items: Sequence[Item], address: str, lost: Callable[[Item, str], Found]
-) -> list[Found | None]:
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], address: str, lost: Callable[[Item, str], Found],
+    done: Done | None = None,
+) -> list[Found | None]:  # fmt: skip
     """Return what `decide` finds of each of the items, in their order; None of those that Ctrl-C came before.
 
     decide: see `processes.each`; its items are pickled. address: of the scheduler (``tcp://host:8786``).
-    lost: what is found of an item whose workers died again and again, and why.
+    lost: what is found of an item whose workers died again and again, and why. done: is told now and then how much is
+    done; workers do not tell how many states they have visited.
     Raises `CtxraceError` where Dask is not installed, no scheduler answers, it has no workers, or these have another
     version of ctxrace.
     """
     distributed = _library()
     try:
         with _client(distributed, address) as client:
-            return _decided(distributed, client, decide, items, lost)
+            return _decided(distributed, client, decide, items, lost, done)
     except OSError as error:
         raise CtxraceError(
             f"the Dask scheduler at {address} went away before all was done ({type(error).__name__}); start it again, "
@@ -52,6 +54,7 @@ def _decided(
     decide: Callable[[Item, Stop], Found],
     items: Sequence[Item],
     lost: Callable[[Item, str], Found],
+    done: Done | None,
 ) -> list[Found | None]:
     stop, ended = Stop(), distributed.Event(f"ctxrace-{uuid.uuid4().hex}", client=client)
     budget, name = current(), uuid.uuid4().hex
@@ -62,7 +65,9 @@ def _decided(
             for number, item in enumerate(items)
         ]
         while not stop and budget.remaining() != 0 and not _over(distributed, futures, _BETWEEN_LOOKS):
-            pass
+            if done:
+                over = sum(future.done() for future in futures)
+                done(Amount(over, len(items), min(len(client.nthreads()), len(items) - over)))
         ended.set()
         _over(distributed, futures, _ENDING)
     return [_found(distributed, item, future, lost) for item, future in zip(items, futures, strict=True)]

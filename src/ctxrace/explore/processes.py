@@ -15,22 +15,36 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import FrameType
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from ctxrace.core.errors import CtxraceError
 from ctxrace.core.limits import Budget, current, put_in_force
 from ctxrace.core.setting import Setting
 
-__all__ = ["Done", "Stop", "each", "noticed", "unless_stopped"]
+__all__ = ["Amount", "Done", "Stop", "each", "noticed", "unless_stopped"]
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 
-Done = Callable[[Sequence[int]], None]
-"""Is told which items are done, by their indices."""
+
+class Amount(NamedTuple):
+    """How much is done.
+
+    done: how many things, of how many; running: how many at this moment. states: at least so many were visited.
+    """
+
+    done: int
+    of: int
+    running: int
+    states: int = 0
+
+
+Done = Callable[[Amount], None]
+"""Is told now and then how much is done."""
 
 _BETWEEN_LOOKS = 0.1  # seconds
 _PR_SET_PDEATHSIG = 1  # Linux include/uapi/linux/prctl.h
+_COUNTERS = 1024  # processes that count states; two of them may share a counter, and then some are not counted
 
 
 class Stop:
@@ -42,10 +56,31 @@ class Stop:
 
     def __init__(self) -> None:
         self._flag = multiprocessing.RawValue("b", 0)  # without a lock: nobody can die holding it
+        self._visited = multiprocessing.RawArray("q", _COUNTERS)
+        self._last = 0
+        self.heard: Callable[[], None] | None = None
+        """Is called where a search in this very process goes on."""
 
-    def __call__(self, *_: float) -> None:
-        """Let a search go on, or end it."""
+    def __call__(self, states: int = 0, _: float = 0.0) -> None:
+        """Let a search go on that has visited so many states, or end it."""
+        self.count(states - self._last if states >= self._last else states)  # fewer: it is another search
+        self._last = states
+        if self.heard is not None:
+            self.heard()
+
+    def count(self, states: int) -> None:
+        """Count states that were visited, and let a search go on, or end it."""
+        self._visited[os.getpid() % _COUNTERS] += states
         self.check()
+
+    def begin(self) -> None:
+        """Take note that whatever is counted next is another search."""
+        self._last = 0
+
+    @property
+    def states(self) -> int:
+        """How many states all searches have visited, as far as they have told."""
+        return sum(self._visited)
 
     def __bool__(self) -> bool:
         return bool(self._flag.value)
@@ -61,38 +96,47 @@ class Stop:
 
 
 def each(
-    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, done: Done | None = None
-) -> list[Found | None]:
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, done: Done | None = None,
+    sizes: Sequence[int] | None = None,
+) -> list[Found | None]:  # fmt: skip
     """Return what `decide` finds of each of the items, in their order; None of those that Ctrl-C came before.
 
     decide: a function that other processes can import; it hands its `Stop` to its searches as their progress, and may
     raise `KeyboardInterrupt` where it has nothing to return. What else it raises ends everything.
-    jobs: how many at a time; with 1, all in this process. done: is told now and then which items are done.
+    jobs: how many at a time; with 1, all in this process. done: is told now and then how much is done.
+    sizes: how many things each item stands for; one, if not given.
     """
     stop = Stop()
+    sizes = sizes or [1] * len(items)
     if jobs == 1 or len(items) <= 1:
-        return _here(decide, items, stop, done)
-    return _in_processes(decide, items, min(jobs, len(items)), stop, done)
+        return _here(decide, items, stop, done, sizes)
+    return _in_processes(decide, items, min(jobs, len(items)), stop, done, sizes)
 
 
 def _here(
-    decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop, done: Done | None
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], stop: Stop, done: Done | None, sizes: Sequence[int]
 ) -> list[Found | None]:
     found: list[Found | None] = []
+
+    def tell() -> None:
+        if done:
+            done(Amount(sum(sizes[: len(found)]), sum(sizes), min(1, len(items) - len(found)), stop.states))
+
+    stop.heard = tell
     try:
         with noticed(stop, at_once=True):
             for item in items:
                 found.append(unless_stopped(decide, item, stop))
-                if done:
-                    done(range(len(found)))
+                tell()
     except KeyboardInterrupt:
         pass
     return [*found, *[None] * (len(items) - len(found))]
 
 
 def _in_processes(
-    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop, done: Done | None
-) -> list[Found | None]:
+    decide: Callable[[Item, Stop], Found], items: Sequence[Item], jobs: int, stop: Stop, done: Done | None,
+    sizes: Sequence[int],
+) -> list[Found | None]:  # fmt: skip
     with noticed(stop, at_once=False), _pool(jobs, stop) as pool:
         with _blocked():
             futures: list[Future[Found | None]] = [pool.submit(_serve, decide, item) for item in items]
@@ -100,7 +144,9 @@ def _in_processes(
         while waiting and not stop:
             waiting = bool(wait(futures, _BETWEEN_LOOKS, FIRST_EXCEPTION).not_done) and not any(map(_failed, futures))
             if done:
-                done([index for index, future in enumerate(futures) if future.done()])
+                over = [index for index, future in enumerate(futures) if future.done()]
+                running = min(jobs, len(items) - len(over))
+                done(Amount(sum(sizes[index] for index in over), sum(sizes), running, stop.states))
         stop.set()
         # One more than there are processes has left the queue, and cannot be cancelled: it sees `stop` as it begins.
         for future in futures:
@@ -127,6 +173,7 @@ def _failed(future: Future[Found | None]) -> bool:
 
 def unless_stopped(decide: Callable[[Item, Stop], Found], item: Item, stop: Stop) -> Found | None:
     """Return what `decide` finds of `item`; None where the user ended everything before."""
+    stop.begin()
     try:
         stop.check()
         return decide(item, stop)

@@ -1,6 +1,6 @@
 """Check many cases, some at a time in processes of their own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
@@ -8,16 +8,16 @@ from ctxrace.bpf.caller import ALONE
 from ctxrace.bpf.guards.case import Case
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.verdict import Outcome, Result
-from ctxrace.explore.processes import Stop, each
+from ctxrace.explore.processes import Done, Stop, each
 
 __all__ = ["not_searched", "run"]
 
 
-def run(wanted: Sequence[Case], jobs: int, done: Callable[[int], None] | None = None) -> list[Result]:
+def run(wanted: Sequence[Case], jobs: int, done: Done | None = None) -> list[Result]:
     """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
 
     Ctrl-C ends the searches that run, as incomplete, and begins no others: cases without a result were not searched.
-    done: is told now and then how many cases are done.
+    done: is told now and then how much is done.
     """
     if jobs == 1:
         groups = [list(wanted)]
@@ -28,11 +28,8 @@ def run(wanted: Sequence[Case], jobs: int, done: Callable[[int], None] | None = 
                  for case, number in zip(wanted, alone, strict=True)]  # fmt: skip
         groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
 
-    def count(indices: Sequence[int]) -> None:
-        if done:
-            done(sum(len(groups[index]) for index in indices))
-
-    return [result for results in each(_check_all, groups, jobs, count) for result in results or ()]
+    sizes = [len(group) for group in groups]
+    return [result for results in each(_check_all, groups, jobs, done, sizes) for result in results or ()]
 
 
 def not_searched(wanted: Sequence[Case], results: Sequence[Result]) -> list[str]:

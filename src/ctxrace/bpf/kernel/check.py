@@ -3,12 +3,11 @@
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 from ctxrace.core.errors import LimitReached, ScenarioError
 from ctxrace.core.verdict import Result
-from ctxrace.explore.processes import Stop, each
+from ctxrace.explore.processes import Done, Stop, each
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.check import check
@@ -81,12 +80,13 @@ def _cases(kernel: Vmlinux, build: Build, change: ScenarioChange, limits: Limits
         yield KernelCase(f"{label} interrupted", made, everywhere, limits)
 
 
-def run_kernel(cases: list[KernelCase], jobs: int) -> list[Result]:
+def run_kernel(cases: list[KernelCase], jobs: int, done: Done | None = None) -> list[Result]:
     """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
 
     Ctrl-C and a limit of the whole command end the searches: what has no result was not searched.
+    done: is told now and then how much is done.
     """
-    return [result for result in each(partial(_check), cases, jobs) if result is not None]
+    return [result for result in each(_check, cases, jobs, done) if result is not None]
 
 
 def _check(case: KernelCase, stop: Stop) -> Result | None:

@@ -102,15 +102,19 @@ def _reached(program: Placed) -> dict[str, tuple[Region, bool]]:
 
 
 def check_object(
-    path: Path, request: Request, *, limits: Limits, jobs: int = 1, pairs_only: bool = False
-) -> ProgramsResult:
-    """Check every pair of programs of an object. pairs_only: only say which may meet, and on what."""
+    path: Path, request: Request, *, limits: Limits, jobs: int = 1, pairs_only: bool = False,
+    done: processes.Done | None = None,
+) -> ProgramsResult:  # fmt: skip
+    """Check every pair of programs of an object.
+
+    pairs_only: only say which may meet, and on what. done: is told now and then how many pairs are decided.
+    """
     found = placed_programs(load_object(path), request)
     programs = found.programs
     pairs, findings, work = _meetings(programs, request)
     states = 0
     if not pairs_only:
-        searched = _searched(found, work, limits, jobs)
+        searched = _searched(found, work, limits, jobs, done)
         for one in searched:
             findings += one.findings
             states += one.states
@@ -193,13 +197,15 @@ class _Searched:
 _INTERRUPTED = _Searched(ended="interrupted before they were decided")
 
 
-def _searched(found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int) -> list[_Searched]:
+def _searched(
+    found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int, done: processes.Done | None
+) -> list[_Searched]:
     """Return what the search of each pair finds, in the order of the pairs."""
     _SHARED.append(_Searching(found, limits))  # which the processes inherit
     gc.freeze()  # the collector need not walk the programs again and again
     try:
         forks = multiprocessing.get_start_method() == "fork"
-        return [one or _INTERRUPTED for one in processes.each(_search_shared, work, jobs if forks else 1)]
+        return [one or _INTERRUPTED for one in processes.each(_search_shared, work, jobs if forks else 1, done)]
     finally:
         gc.unfreeze()
         _SHARED.pop()
@@ -216,7 +222,7 @@ class _Searching:
         try:
             for answer in check_pair(self.found.code, first, second, self.limits):
                 spend("searching pairs of programs")
-                stop.check()
+                stop.count(answer.states)
                 states += answer.states
                 finding = finding_of(self.found.code, (first, second), answer, self.mark)
                 if finding is not None:

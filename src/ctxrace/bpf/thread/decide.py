@@ -2,7 +2,7 @@
 
 import shlex
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from ctxrace.core.facts.reason import NotAsked, OutcomeNotSearched, Reason, Sear
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.statement import CodeCompared, Decision, Evidence, Fact, NoPath, Ruling, RunLength, Statement, States
 from ctxrace.core.verdict import Outcome, Result, worst
-from ctxrace.explore.processes import Stop, each
+from ctxrace.explore.processes import Done, Stop, each
 from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.check import check
 from ctxrace.kernel.program import Program, load
@@ -42,17 +42,17 @@ def decide_thread(
     jobs: int,
     limits: Limits | None = None,
     thread: Sequence[Quotation] = THREAD,
-    done: Callable[[int], None] | None = None,
+    done: Done | None = None,
 ) -> list[Statement]:
     """Return what comes of every statement, asking `jobs` questions at a time.
 
     A limit that is met makes a fact incomplete, and so does Ctrl-C: those that are asked then, and those to come.
-    done: is told now and then how many questions are answered.
+    done: is told now and then how much is done.
     """
     questions = list(dict.fromkeys(question for quotation in thread for question in quotation.questions))
     order = questions if jobs == 1 else sorted(questions, key=_last)  # those that take long begin first
     asked = [(question, limits or Limits()) for question in order]
-    found = each(_ask, asked, jobs, (lambda indices: done(len(indices))) if done else None)
+    found = each(_ask, asked, jobs, done)
     facts = {question: fact or _not_begun(question) for question, fact in zip(order, found, strict=True)}
     return [Statement(q.quote, q.author, q.conclusion, tuple(map(facts.__getitem__, q.questions))) for q in thread]
 
