@@ -90,7 +90,7 @@ class Calls(Texts):
         if isinstance(step.label, Start):
             who = system.tasks.values[step.label.task].group
             group = system.tasks.values[step.label.task].group
-            notes = system.first_move(step.label.task, system.contexts.role_of_task(group)).outcome.notes
+            notes = system.first_move(step.label.task, system.contexts.roles_of_task(group)[0]).outcome.notes
         elif isinstance(step.label, Arrive):
             who = CONTEXTS.index("nmi")
             moves = system.arrivals(at.state.current, at.state.top)

@@ -43,8 +43,8 @@ class Turn:
 
     context: the one that runs from here on (for a return and a finish: the one that ends).
     cause: why it may happen here. previous: the task that loses the CPU; function: where it does.
-    entry: the entry that the context begins here, empty where it goes on; first_event: whether it reaches its first
-    event before it loses the CPU again.
+    entry: the entry that the context begins here, empty where it goes on; arguments: with what, where that may be one
+    of several; first_event: whether it reaches its first event before it loses the CPU again.
     below: the context that an arrival interrupts, or that a return goes back to.
     accounted: for an arrival, whether the preempt count says so. cpu: where, if there are several; came_from: the CPU
     that the task migrates from.
@@ -57,6 +57,7 @@ class Turn:
     previous: str = ""
     function: str = ""
     entry: str = ""
+    arguments: tuple[str, ...] = ()
     first_event: bool = True
     below: str = ""
     accounted: bool = True
@@ -64,8 +65,13 @@ class Turn:
     came_from: int | None = None
     notes: tuple[Note, ...] = ()
 
+    @property
+    def begins(self) -> str:
+        """The entry that the context begins, with its arguments where those may be one of several."""
+        return f"{self.entry}({', '.join(self.arguments)})" if self.arguments else self.entry
+
     def __str__(self) -> str:
         words = [f"CPU {self.cpu}" if self.cpu is not None else "", f"{self.previous} {self.cause or ''}".strip()]
-        words += [f"over {self.below}" if self.below else "", f"runs {self.entry}" if self.entry else ""]
+        words += [f"over {self.below}" if self.below else "", f"runs {self.begins}" if self.entry else ""]
         facts = "; ".join(filter(None, [*words, *map(str, self.notes)]))
         return f"--- {self.kind} {self.context}" + (f" ({facts})" if facts else "")

@@ -285,7 +285,7 @@ BUILD = (
     Option("stub", "NAME[=VALUE]", "a function that only returns VALUE; default: 0",
            lambda words: tuple(map(_stub, words)), lambda stubs: [f"{name}={value:#x}" for name, value in stubs],
            repeated=True, in_claims=False, panel=_PANEL),
-    Option("arg", "ENTRY=VALUE[,VALUE]", "what ENTRY of an object is given: numbers, or variables' names",
+    Option("arg", "ENTRY=VALUE[,VALUE]", "what ENTRY of an object is given: numbers, 0..3 for any of these, variables",
            lambda words: tuple(map(_arg, words)), lambda args: [f"{name}={','.join(values)}" for name, values in args],
            repeated=True, in_claims=False, panel=_PANEL),
     Option("source", "DIR", "the kernel's source tree, whose lines are shown", _tree, in_claims=False, panel=_PANEL),

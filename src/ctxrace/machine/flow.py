@@ -92,7 +92,7 @@ class Machine:
         self.code = Lifter(image)
         self.tracked = frozenset(watched)
         self.result_sizes = {name: image.result_size(name) for name in announced}
-        self.starts = [image.start_of(name) for name in entries]
+        self.starts = [start.address for name in entries for start in image.starts_of(name)]
         self.results, self.migrates = results, migrates
         self.liveness = Liveness(self.code, self.starts, results=results)
         noted = (*self.tracked, *self.result_sizes)
@@ -119,11 +119,12 @@ class Machine:
         stack: range,
         masked: bool,
         *,
+        way: int = 0,
         announcing: bool = False,
     ) -> Flow:
         """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
 
-        system: what the system registers hold. masked: whether interrupts are off.
+        system: what the system registers hold. masked: whether interrupts are off. way: which of the entry's starts.
         announcing: whether the ends of announced functions are noted, too.
         """
         registers = Registers()
@@ -131,7 +132,7 @@ class Machine:
         registers.write(self.mask.offset, self.mask.size, self.arch.masked if masked else self.arch.unmasked)
         self._load_system(registers, system)
         run = _Run(self, registers, memory, stack, announcing)
-        address = self.image.start_of(entry)
+        address = self.image.starts_of(entry)[way].address
         run.arrive(None, address)
         return run.to_next_event(address)
 

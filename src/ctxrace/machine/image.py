@@ -9,6 +9,7 @@ from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
+from typing import NamedTuple
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_E_MACHINE
@@ -97,6 +98,13 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         return image
 
 
+class Start(NamedTuple):
+    """Where a context begins an entry. arguments: what it passes, spelled, where that may be one of several."""
+
+    address: int
+    arguments: tuple[str, ...] = ()
+
+
 class Image:
     """Give access to one linked executable.
 
@@ -122,7 +130,7 @@ class Image:
         self.discovery: Discovery | None = None  # of an image that is looked at only where it runs
         self.path = path
         self.name = path.name
-        self.starts: dict[str, int] = {}  # what passes arguments to entries that take some
+        self.starts: dict[str, tuple[Start, ...]] = {}  # of entries to which arguments are passed
         self.files = 0  # how many source files its symbol table names
         self.sections = sections
         self.headers = headers
@@ -140,9 +148,9 @@ class Image:
         self._texts: dict[Path, list[str]] = {}
         self._in_headers: dict[Path, bool] = {}
 
-    def start_of(self, entry: str) -> int:
-        """Return where a context begins `entry`: at the function, or at what passes its arguments to it."""
-        return self.starts.get(entry, self.symbols[entry].address)
+    def starts_of(self, entry: str) -> tuple[Start, ...]:
+        """Return where a context may begin `entry`: at the function, or at what passes arguments to it."""
+        return self.starts.get(entry) or (Start(self.symbols[entry].address),)
 
     def function_at(self, address: int) -> Symbol | None:
         """Return the function whose code contains `address`, or None."""

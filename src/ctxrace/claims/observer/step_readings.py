@@ -83,11 +83,11 @@ class StepReadings:
                 for actor in places.candidates(state, task, where):
                     there = memory._replace(where=places.moved(state, where, actor))
                     yield self._goes_on(actor, there, [self._turn("switch", actor)])
-            case Start(task):
+            case Start(task, way):
                 for actor in places.candidates(state, task, where, starts=True):
                     there = memory._replace(where=places.moved(state, where, actor))
                     group = self.system.tasks.values[task].group
-                    move = self.system.first_move(task, self.system.contexts.role_of_task(group))
+                    move = self.system.first_move(task, self.system.contexts.roles_of_task(group)[way])
                     yield self._begin(actor, there, move.outcome.notes, ("switch", "start"))
             case WholeInterrupt(_, enters):
                 entered = sum(bit for name, bit in self.step_masks.functions.items() if name in enters)

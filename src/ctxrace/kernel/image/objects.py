@@ -12,9 +12,10 @@ from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.build_tree import BuildTree
 from ctxrace.kernel.image.linked import Parts, link
 from ctxrace.kernel.image.object_tasks import tasks_of_layout, tasks_of_objects
-from ctxrace.kernel.image.written import arguments_file, stubs_file
+from ctxrace.kernel.image.written import arguments_file, name_of_start, stubs_file, ways
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.arch import Architecture
+from ctxrace.machine.image import Start
 from ctxrace.machine.objects.join import compiled
 from ctxrace.machine.objects.relocatable import ObjectFile, read_object
 from ctxrace.machine.toolchain import FLAGS, MACHINE_FLAGS, Compiler, default_cache, find_compiler
@@ -108,7 +109,7 @@ def load_objects(
         arch, harness, objects, library, tasks.struct, boot, name, capabilities, tuple(sources.include)
     )
     image = link(parts, cache)
-    image.starts.update({entry: image.symbols[f"ctxrace_starts_{entry}"].address for entry in sources.arguments})
+    image.starts.update({entry: _starts_of(image, entry, given) for entry, given in sources.arguments.items()})
     return Objects(image, described, messages, preemption)
 
 
@@ -136,6 +137,12 @@ def _written(sources: Sources, compiler: Compiler, options: Sequence[str], cache
     files = [stubs_file(sources.stubs, cache)] if sources.stubs else []
     files += [arguments_file(sources.arguments, cache)] if sources.arguments else []
     return [compiled(file, compiler, options, cache=cache).path for file in files]
+
+
+def _starts_of(image: BootedImage, entry: str, given: Sequence[str]) -> tuple[Start, ...]:
+    several = ways(entry, given)
+    addresses = [image.symbols[name_of_start(entry, way)].address for way in range(len(several))]
+    return tuple(map(Start, addresses, several if len(several) > 1 else [()]))
 
 
 def _preemption(objects: Sequence[ObjectFile]) -> Preemption | None:

@@ -21,7 +21,8 @@ def undefined_callees(image: Image, entries: Sequence[str], slots: Mapping[int, 
     """
     lifter, found = Lifter(image), dict[str, tuple[str, ...]]()
     waiting: list[tuple[int, tuple[str, ...]]] = []
-    waiting += [(image.start_of(entry), (entry,)) for entry in entries if entry in image.symbols]
+    known = [entry for entry in entries if entry in image.symbols]
+    waiting += [(start.address, (entry,)) for entry in known for start in image.starts_of(entry)]
     seen = {address for address, _ in waiting}
     for address, path in waiting:  # it grows meanwhile
         if len(seen) > _MOST_FUNCTIONS:

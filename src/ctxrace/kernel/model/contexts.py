@@ -86,6 +86,7 @@ class Contexts:
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._starts: dict[tuple[int, Role], Move] = {}
+        self._roles = [self.roles(Level.TASK, group.entry) if group.entry else [] for group in self.groups]
         self._finishes = {entry: finishes(entry) for entry in scenario.entries}
 
     def move(self, current: int, top: int, shared: int) -> Move:
@@ -211,9 +212,13 @@ class Contexts:
         flows += [(task.flow, number) for task, number in waiting if task.cpu == self.cpu and not task.elsewhere]
         return [(flow, number) for flow, number in flows if flow != REST]
 
-    def role_of_task(self, group: int) -> Role:
-        """Return the role of the tasks of `group`."""
-        return Role(Level.TASK, self.groups[group].entry)
+    def roles(self, level: Level, entry: str, window: bool = False) -> list[Role]:
+        """Return the roles in which a context of `level` may begin `entry`, one for each of the entry's starts."""
+        return [Role(level, entry, window, way) for way in range(len(self.image.starts_of(entry)))]
+
+    def roles_of_task(self, group: int) -> list[Role]:
+        """Return the roles of the tasks of `group`, as `roles`."""
+        return self._roles[group]
 
     def identity(self, task: int) -> int:
         """Return whose addresses task number `task` runs with."""

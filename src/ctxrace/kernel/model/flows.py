@@ -225,7 +225,7 @@ class Flows:
                 return flow, memory
             if flow is None:
                 start = (role.entry, memory, system, stack, role.masked)
-                after = machine.begin(*start, announcing=announcing)
+                after = machine.begin(*start, way=role.way, announcing=announcing)
             else:
                 flow = flow if drifts is None else drifts.enter(flow, len(stack) - len(content))
                 after = machine.proceed(flow, memory, system, stack, announcing=announcing)

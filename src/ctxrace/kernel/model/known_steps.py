@@ -192,7 +192,7 @@ def _memory(layout: Layout) -> Iterator[bytes | str]:
 
 
 def _role(role: Role) -> str:
-    return f"{int(role.level)} {role.entry} {int(role.window)}"
+    return f"{int(role.level)} {role.entry} {int(role.window)} {role.way}"
 
 
 def _reads(rows: Sequence[_Row]) -> tuple[Read, ...]:
@@ -202,14 +202,14 @@ def _reads(rows: Sequence[_Row]) -> tuple[Read, ...]:
 def _flow_row(role: Role, flow: Flow) -> _Row:
     assert not flow.marks
     return [
-        int(role.level), role.entry, role.window, flow.pc, [*chain.from_iterable(flow.registers)], flow.stack.hex(),
+        int(role.level), role.entry, role.window, role.way, flow.pc, [*chain.from_iterable(flow.registers)], flow.stack.hex(),
         flow.monitor, flow.active, flow.done, flow.shadow, flow.endless,
     ]  # fmt: skip
 
 
 def _flow(row: _Row) -> tuple[Role, Flow]:
-    level, entry, window, pc, words, stack, monitor, active, done, shadow, endless = row
+    level, entry, window, way, pc, words, stack, monitor, active, done, shadow, endless = row
     registers = tuple(zip(words[::2], words[1::2], strict=True))
     running = tuple(Activation(*each) for each in active)
     flow = Flow(pc, registers, bytes.fromhex(stack), tuple(monitor), running, tuple(done), shadow, endless)
-    return Role(_LEVELS[level], entry, window), flow
+    return Role(_LEVELS[level], entry, window, way), flow

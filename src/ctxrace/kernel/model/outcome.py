@@ -15,11 +15,15 @@ Leaf = TypeVar("Leaf")
 
 
 class Role(NamedTuple):
-    """What kind of context a flow belongs to. window: whether the preempt count does not say so yet, or no more."""
+    """What kind of context a flow belongs to.
+
+    window: whether the preempt count does not say so yet, or no more. way: which of the entry's starts it began with.
+    """
 
     level: Level
     entry: str
     window: bool = False
+    way: int = 0
 
     @property
     def accounting(self) -> int:

@@ -21,12 +21,12 @@ def recovers(cpu: Contexts, state: KernelState, entry: str, body: str) -> bool:
         for number, group in enumerate(cpu.groups[:-1])
         if group.entry == entry and used[number] < group.size
     ]
-    begins = [(task, Role(Level.TASK, entry)) for task in resting]
+    begins = [(task, role) for task in resting for role in cpu.roles(Level.TASK, entry)]
     for handler in cpu.handlers:
         if handler.entry == entry:
             idle = tasks[state.current if cpu.scenario.cpus == 1 else cpu.idle]
             over = cpu.tasks(Task(idle.group, REST, idle.task_struct, cpu=cpu.cpu))
-            begins.append((over, Role(handler.level, entry, handler.window)))
+            begins += [(over, role) for role in cpu.roles(handler.level, entry, handler.window)]
     return all(_runs_undisturbed(cpu, task, role, state.shared, body) for task, role in begins)
 
 

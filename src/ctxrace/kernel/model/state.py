@@ -165,9 +165,10 @@ class Taken(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Arrive:
-    """The label of an arrival: which of the scenario's handlers."""
+    """The label of an arrival: which of the scenario's handlers, and with which of its entry's starts."""
 
     handler: int
+    way: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +192,10 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The label of a switch to a task that begins its entry."""
+    """The label of a switch to a task that begins its entry. way: with which of the entry's starts."""
 
     task: int
+    way: int = 0
 
 
 class On(NamedTuple):

@@ -170,7 +170,7 @@ class KernelSystem:
             used[tasks[task].group] += number
         unused = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
         startable = [task for task in unused if self._may_serve(task, waiting)]
-        steps = [self._start(state, task, waiting, preempts) for task in startable]
+        steps = [step for task in startable for step in self._starts(state, task, waiting, preempts)]
         passing = [task for task in startable if self._may_pass(task)]
         for task, number in sorted(waiting, key=self._content) if len(waiting) > 1 else waiting:
             same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
@@ -183,7 +183,7 @@ class KernelSystem:
                     came = tasks[task].cpu != self.cpu
                     steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
             elif tasks[task].attempts and self._may_serve(task, waiting):
-                steps.append(self._start(state, task, rest, preempts))
+                steps += self._starts(state, task, rest, preempts)
                 passing += [task] if self._may_pass(task) else []
         if preempts and left != current and passing:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
@@ -224,16 +224,23 @@ class KernelSystem:
     def _may_pass(self, task: int) -> bool:
         """Return whether a task at rest may begin its entry and lose the CPU before its first event."""
         group = self.tasks.values[task].group
-        move = self.first_move(task, self.contexts.role_of_task(group))
-        if move.flow == REST or move.shared == CRASHED:
-            return False
-        calls = self.contexts.calls_to_sleep(move.flow)
         model, fifo = self.scenario.preemption, self.groups[group].fifo
-        return may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo)
+        for role in self.contexts.roles_of_task(group):
+            move = self.first_move(task, role)
+            if move.flow == REST or move.shared == CRASHED:
+                continue
+            calls = self.contexts.calls_to_sleep(move.flow)
+            if may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo):
+                return True
+        return False
 
-    def _start(self, state: KernelState, task: int, others: Others, preempts: bool) -> Step:
+    def _starts(self, state: KernelState, task: int, others: Others, preempts: bool) -> list[Step]:
+        roles = self.contexts.roles_of_task(self.tasks.values[task].group)
+        return [self._start(state, task, role, others, preempts) for role in roles]
+
+    def _start(self, state: KernelState, task: int, role: Role, others: Others, preempts: bool) -> Step:
         group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
-        move = self.first_move(task, self.contexts.role_of_task(group))
+        move = self.first_move(task, role)
         move = move._replace(witnessed=(*move.witnessed, self._begins[group]))
         left = attempts if attempts == UNLIMITED else attempts - 1
         # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
@@ -245,7 +252,7 @@ class KernelSystem:
         memory = CRASHED if move.shared == CRASHED else state.shared
         since_idle = self.monitor.attempt(state.since_idle, self.groups[group].entry)
         after = KernelState(memory, since_idle, started, others, (), state.arrivals)
-        return self._step(Start(task), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
+        return self._step(Start(task, role.way), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
 
     def _step(
         self, label: Hashable, after: KernelState, move: Move, *, ended: bool, switches: int = 0, events: int = 1
@@ -294,10 +301,11 @@ class KernelSystem:
         for number, handler in enumerate(self.handlers):
             if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
                 continue
-            move = self.first_move(self.tasks(task), Role(handler.level, handler.entry, handler.window))
-            after = self.tasks(task._replace(task_struct=move.task_struct))
-            move = move._replace(witnessed=(*move.witnessed, self._arrives[number]))
-            found.append((Arrive(number), after, interrupted, move))
+            for role in self.contexts.roles(handler.level, handler.entry, handler.window):
+                move = self.first_move(self.tasks(task), role)
+                after = self.tasks(task._replace(task_struct=move.task_struct))
+                move = move._replace(witnessed=(*move.witnessed, self._arrives[number]))
+                found.append((Arrive(number, role.way), after, interrupted, move))
         return found
 
     def _leave(self, current: int) -> int | None:

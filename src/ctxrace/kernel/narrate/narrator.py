@@ -40,6 +40,7 @@ class Narrator:
     A context is called as in a schedule: a task by its name, with its group where there are several (``A@1``), an
     interrupt by its level, with its entry where there are several (``nmi:entry``), ``^`` before one that is not
     accounted for, ``~`` before a task that begins and is preempted before its first event, the idle task ``idle``.
+    Where an entry may begin with several arguments, they stand behind it: ``A(2)``.
     """
 
     def __init__(self, system: KernelSystem, first: "Narrator | None" = None) -> None:
@@ -68,7 +69,7 @@ class Narrator:
         self.stints.append(Stint(self.who(step.label), 0))
         match step.label:
             case Arrive():
-                self._arrive(state, step.label.handler)
+                self._arrive(state, step.label)
             case Resume():
                 self._switch(state, step.label.task)
             case SwitchThereAndBack():
@@ -78,7 +79,7 @@ class Narrator:
                 self.current, self.finished = None, ""
                 self._turn(replace(aside, kind=TurnKind.SWITCH, context=IDLE_TASK))
             case Start():
-                self._start(state, step.label.task)
+                self._start(state, step.label)
 
     def running(self) -> str:
         """Return who runs, as a schedule calls it; empty: the idle task."""
@@ -98,14 +99,17 @@ class Narrator:
         """Return who begins to run with the step called `label`, as a schedule calls it."""
         match label:
             case Arrive():
-                return self._handler(label.handler)
+                given = self._arguments(self.system.handlers[label.handler].entry, label.way)
+                return self._handler(label.handler) + _spelled(given)
             case Resume():
                 name = self._waiting(label.task)
                 return self._spell(name, self.named[name])
-            case SwitchThereAndBack() | Start():
+            case SwitchThereAndBack():
+                return "~" + self._spell(self._name(label.task), self.system.tasks.values[label.task].group)
+            case Start():
                 group = self.system.tasks.values[label.task].group
-                back = "~" if isinstance(label, SwitchThereAndBack) else ""
-                return back + self._spell(self._name(label.task), group)
+                given = self._arguments(self.system.groups[group].entry, label.way)
+                return self._spell(self._name(label.task), group) + _spelled(given)
             case Idle():
                 return f"idle{self.suffix}"
         return self.running()
@@ -145,16 +149,21 @@ class Narrator:
         cpu = self.system.cpu if self.system.scenario.cpus > 1 else None
         self.rows.append(replace(turn, cpu=cpu))
 
-    def _arrive(self, state: KernelState, number: int) -> None:
+    def _arguments(self, entry: str, way: int) -> tuple[str, ...]:
+        return self.system.image.starts_of(entry)[way].arguments
+
+    def _arrive(self, state: KernelState, arrival: Arrive) -> None:
+        number = arrival.handler
         handler = self.system.handlers[number]
         name = f"{handler.level}{self.suffix}"
         arrivals = self.system.arrivals(state.current, state.top)
-        move = next(move for label, _, _, move in arrivals if label.handler == number)
+        move = next(move for label, _, _, move in arrivals if label == arrival)
         turn = Turn(
             TurnKind.ARRIVAL,
             name,
             arrival_cause(handler.level),
             entry=handler.entry,
+            arguments=self._arguments(handler.entry, arrival.way),
             below=self._context(),
             accounted=not handler.window,
             notes=self._notes(move),
@@ -173,7 +182,8 @@ class Narrator:
         moved = came_from if came_from != self.system.cpu else None
         self._turn(replace(aside, kind=TurnKind.SWITCH, context=name, came_from=moved))
 
-    def _start(self, state: KernelState, task: int) -> None:
+    def _start(self, state: KernelState, start: Start) -> None:
+        task = start.task
         idle = self.current is None and not self.waiting
         kind = TurnKind.START if self.current is None else TurnKind.SWITCH
         turn = Turn(kind, "", Cause.CPU_IDLE) if idle else self._put_aside(state)
@@ -182,9 +192,10 @@ class Narrator:
         self.named[name] = group
         self.resting.take(name)
         self.current = name
-        move = self.system.first_move(task, self.system.contexts.role_of_task(group))
+        move = self.system.first_move(task, self.system.contexts.roles_of_task(group)[start.way])
         entry = self.system.groups[group].entry
-        self._turn(replace(turn, kind=kind, context=name, entry=entry, notes=self._notes(move)))
+        given = self._arguments(entry, start.way)
+        self._turn(replace(turn, kind=kind, context=name, entry=entry, arguments=given, notes=self._notes(move)))
         if move.flow == REST:
             self._finish(task)
 
@@ -273,6 +284,10 @@ class Narrator:
             else:
                 notes.append(Note(_NOTES[kind], "" if kind == "fails" else what))
         return (*notes, Note(NoteKind.FAULTS, move.outcome.fault)) if move.outcome.fault else tuple(notes)
+
+
+def _spelled(arguments: tuple[str, ...]) -> str:
+    return f"({','.join(arguments)})" if arguments else ""
 
 
 def _contexts_of(tasks: Iterable[str], rows: Sequence[Event | Turn]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def turn_reason(turn: Turn) -> str:
     if turn.context == IDLE_TASK and turn.cpu is not None:
         cause += ", to be moved away"
     moved = f"it migrates from CPU {turn.came_from}" if turn.came_from is not None else ""
-    runs = f"{'runs' if turn.first_event else 'begins'} {turn.entry}" if turn.entry else ""
+    runs = f"{'runs' if turn.first_event else 'begins'} {turn.begins}" if turn.entry else ""
     if turn.kind is TurnKind.RETURN:
         runs = f"back to {context_phrase(turn.below)}" if turn.below else ""
     elif turn.below:
