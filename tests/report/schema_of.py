@@ -30,7 +30,9 @@ Schema = dict[str, Any]
 TEXT: Schema = {"type": "string"}
 FLAG: Schema = {"type": "boolean"}
 COUNT: Schema = {"type": "integer", "minimum": 0}
-_OPTIONAL_OF_A_TURN = ("previous", "function", "entry", "first_event", "below", "accounted", "cpu", "came_from")
+_OPTIONAL_OF_A_TURN = (
+    *("previous", "function", "entry", "arguments", "first_event", "below", "accounted", "cpu", "came_from"),
+)
 
 
 def schema() -> Schema:

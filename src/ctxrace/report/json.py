@@ -132,7 +132,7 @@ def row_fact(row: Event | Turn) -> dict[str, Any]:
         }
     plain = Turn(row.kind, row.context)
     names = [field.name for field in fields(row) if field.name not in ("kind", "context", "cause", "notes")]
-    known = {name: getattr(row, name) for name in names if getattr(row, name) != getattr(plain, name)}
+    known = {name: _plain(getattr(row, name)) for name in names if getattr(row, name) != getattr(plain, name)}
     cause = {} if row.cause is None else {"cause": row.cause.name.lower()}
     return {"turn": str(row.kind), "context": row.context, **cause, **known, "notes": notes, "text": turn_sentence(row)}
 

@@ -14,7 +14,8 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.image.written import ways
 from ctxrace.kernel.program import Build
 from ctxrace.kernel.replay import replay
-from tests.kernel.image.test_objects import HEADER, compiled
+
+from .test_objects import HEADER, compiled
 
 GATE = (
     HEADER

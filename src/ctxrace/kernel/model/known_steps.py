@@ -202,8 +202,8 @@ def _reads(rows: Sequence[_Row]) -> tuple[Read, ...]:
 def _flow_row(role: Role, flow: Flow) -> _Row:
     assert not flow.marks
     return [
-        int(role.level), role.entry, role.window, role.way, flow.pc, [*chain.from_iterable(flow.registers)], flow.stack.hex(),
-        flow.monitor, flow.active, flow.done, flow.shadow, flow.endless,
+        int(role.level), role.entry, role.window, role.way, flow.pc, [*chain.from_iterable(flow.registers)],
+        flow.stack.hex(), flow.monitor, flow.active, flow.done, flow.shadow, flow.endless,
     ]  # fmt: skip
 
 
