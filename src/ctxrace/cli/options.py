@@ -239,7 +239,7 @@ PagesOptions = Annotated[Output, PAGES_GROUP]
 ResultsOptions = Annotated[Output, RESULTS_GROUP]
 
 File = Annotated[str, typer.Argument(metavar="FILE", help="a C file, an object file or a linked ELF executable")]
-Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG", help="after --: more flags for the compiler")]
+Flags = Annotated[list[str] | None, typer.Argument(metavar="FLAG...", help="after --: more flags for the compiler")]
 
 
 # What verbs make of them
