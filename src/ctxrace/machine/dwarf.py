@@ -5,7 +5,7 @@ Read when the first question is asked, and once.
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from itertools import accumulate
@@ -60,14 +60,13 @@ class _Variable(NamedTuple):
 class DebugInformation:
     """Answer questions from the DWARF sections of one ELF file; without them, every answer is None.
 
-    path: for messages; code: address and size of each executable section.
+    path: for messages; elf: opens the file; code: address and size of each executable section.
     """
 
-    def __init__(self, path: Path, elf: ELFFile, code: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, path: Path, elf: Callable[[], ELFFile], code: Sequence[tuple[int, int]]) -> None:
         self._path = path
-        self._elf = elf
+        self._open = elf
         self._code = code
-        self._layouts = _Layouts(elf.elfclass // 8, elf.little_endian)
 
     def line_at(self, address: int) -> Line | None:
         """Return where the instruction at `address` comes from; raise `ImageError` where DWARF is damaged."""
@@ -102,6 +101,34 @@ class DebugInformation:
         _, units = self._units
         with reading(self._path, DAMAGED):
             return [self._layouts.of_type(die) for unit in units for die in _unit_structs(unit, name)]
+
+    @property
+    def lines(self) -> list[Line]:
+        """All lines by address. Raises as `line_at`."""
+        return self._lines[1]
+
+    @property
+    def calls(self) -> list[tuple[int, Line]]:
+        """All calls of inline functions by address, numbered so that an inner one has the larger number."""
+        return self._calls[1]
+
+    @property
+    def signatures(self) -> Mapping[int, Signature]:
+        """What is known of functions, by address. Raises as `line_at`."""
+        return self._signatures
+
+    @property
+    def variables(self) -> Iterable[int]:
+        """Where variables start. Raises as `line_at`."""
+        return self._variables
+
+    @cached_property
+    def _elf(self) -> ELFFile:
+        return self._open()
+
+    @cached_property
+    def _layouts(self) -> "_Layouts":
+        return _Layouts(self._elf.elfclass // 8, self._elf.little_endian)
 
     @cached_property
     def _units(self) -> tuple[DWARFInfo, list[CompileUnit]]:

@@ -13,9 +13,8 @@ from ctxrace.core.limits import spend
 from ctxrace.machine.drift.number import DriftObserved, Mark
 from ctxrace.machine.evaluate import Registers, Trap, execute
 from ctxrace.machine.facts import Facts, reads, refusal, returns, with_callers, writes
+from ctxrace.machine.findings.code import analysed
 from ctxrace.machine.image import Image, Symbol
-from ctxrace.machine.lift import Lifter
-from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
 from ctxrace.machine.pcode import Instruction
 
@@ -89,12 +88,11 @@ class Machine:
     ) -> None:
         self.image = image
         self.arch = image.arch
-        self.code = Lifter(image)
         self.tracked = frozenset(watched)
         self.result_sizes = {name: image.result_size(name) for name in announced}
         self.starts = [start.address for name in entries for start in image.starts_of(name)]
         self.results, self.migrates = results, migrates
-        self.liveness = Liveness(self.code, self.starts, results=results)
+        self.code, self.liveness = analysed(image, self.starts, results=results)
         noted = (*self.tracked, *self.result_sizes)
         self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
         # Static functions of a header: one in each object file that was linked.

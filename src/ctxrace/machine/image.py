@@ -4,12 +4,13 @@ import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from elftools.elf.elffile import ELFFile
 from elftools.elf.enums import ENUM_E_MACHINE
@@ -20,6 +21,8 @@ from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, reading
+from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
+from ctxrace.machine.findings.store import keep, key_of, recall
 from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
@@ -28,6 +31,9 @@ from ctxrace.machine.sections import Section, loaded_sections
 __all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image", "shortest"]
 
 ELF_MAGIC = b"\x7fELF"
+
+MOST_KNOWN = 1 << 20
+"""Bytes of a file of which all is read at once and kept for later runs; a larger one is read as questions come up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +91,49 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
     """
     data = contents(path, MOST_IMAGE, ImageError)
     check_header(data, path, arch, linked=True)
+    key = key_of("image", arch.name, data) if len(data) <= MOST_KNOWN else None
+    match recall(key) if key is not None else None:
+        case {"image": dict(known), "debug": dict(debug)}:
+            return _recalled(path, arch, tuple(headers), data, known, debug)
     with reading(path, "its sections or symbols"):
         elf = ELFFile(BytesIO(data))
         linked = tuple(loaded_sections(elf, path))
         code = [(section.address, len(section.data)) for section in linked if section.executable]
-        debug = DebugInformation(path, elf, code)
         bias = load_bias(linked, arch)
         sections = relocated(elf, linked, arch, bias, path)
         symbols = tuple(_sized(_symbols(elf, bias), sections))
-        image = Image(arch, path, sections, symbols, debug, tuple(headers), dict(_notes(elf)), bias)
+        information = DebugInformation(path, lambda: elf, code)
+        image = Image(arch, path, sections, symbols, information, tuple(headers), dict(_notes(elf)), bias)
         image.files = _files(elf)
-        return image
+    if key is not None:
+        with suppress(ImageError, RecursionError):  # damaged debug information is told of where it is needed
+            keep(key, {"image": _facts(image, symbols, code), "debug": all_of(information)})
+    return image
+
+
+def _facts(image: "Image", symbols: Sequence[Symbol], code: Sequence[tuple[int, int]]) -> dict[str, Any]:
+    """Return what makes `image`, but for its debug information, as lists and numbers."""
+    return {
+        "sections": [[s.name, s.address, s.data.hex(), s.writable, s.executable] for s in image.sections],
+        "symbols": [[symbol.name, symbol.address, symbol.size, symbol.kind] for symbol in symbols],
+        "notes": {name: data.hex() for name, data in image.notes.items()},
+        "bias": image.bias,
+        "files": image.files,
+        "code": code,
+    }
+
+
+def _recalled(
+    path: Path, arch: Architecture, headers: tuple[Path, ...], data: bytes, known: dict[str, Any], debug: dict[str, Any]
+) -> "Image":
+    """Return the image of which `_facts` and `all_of` have said `known` and `debug`."""
+    sections = tuple(Section(name, at, bytes.fromhex(held), *may) for name, at, held, *may in known["sections"])
+    symbols = tuple(Symbol(*row) for row in known["symbols"])
+    information = KnownDebugInformation(path, lambda: ELFFile(BytesIO(data)), known["code"], debug)
+    notes = {name: bytes.fromhex(held) for name, held in known["notes"].items()}
+    image = Image(arch, path, sections, symbols, information, headers, notes, known["bias"])
+    image.files = known["files"]
+    return image
 
 
 class Start(NamedTuple):
@@ -136,7 +174,7 @@ class Image:
         self.headers = headers
         self.notes = notes
         self.debug = debug
-        self._bias = bias
+        self.bias = bias
         self.symbols: dict[str, Symbol] = {}
         for symbol in symbols:
             self.symbols.setdefault(symbol.name, symbol)
@@ -232,7 +270,7 @@ class Image:
 
     def _part(self, symbol: Symbol, path: str) -> range | None:
         """Return the bytes of a variable that hold its member `path`."""
-        found = self.debug.variable_at(symbol.address - self._bias)
+        found = self.debug.variable_at(symbol.address - self.bias)
         return part(found[1], path) if found is not None else None
 
     def is_signed(self, symbol: str, offset: int, size: int) -> bool:
@@ -243,19 +281,19 @@ class Image:
 
     def result_size(self, function: str) -> int:
         """Return how many bytes `function` returns: 0 for none, a whole word where debug information does not say."""
-        known = self.debug.signature_at(self.symbols[function].address - self._bias)
+        known = self.debug.signature_at(self.symbols[function].address - self.bias)
         return self.arch.word if known is None else min(known.result, self.arch.word)
 
     def parameters(self, function: str) -> int:
         """Return how many arguments `function` takes that nobody passes, 0 where debug information does not say."""
-        known = self.debug.signature_at(self.symbols[function].address - self._bias)
+        known = self.debug.signature_at(self.symbols[function].address - self.bias)
         return 0 if known is None or function in self.starts else known.parameters
 
     def _spell(self, symbol: str | Symbol, offset: int, size: int) -> str:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
         name = symbol if isinstance(symbol, str) else symbol.name
         is_object = known is not None and known.kind == "object"
-        variable = self.debug.variable_at(known.address - self._bias) if known is not None and is_object else None
+        variable = self.debug.variable_at(known.address - self.bias) if known is not None and is_object else None
         if known is not None and variable is not None:
             called, layout = variable
             layout = replace(layout, size=max(layout.size, known.size))  # a flexible array may have elements
@@ -264,10 +302,10 @@ class Image:
         return f"{name}{offset:+d}" if offset else name
 
     def _line(self, address: int) -> Line | None:
-        found = self.debug.line_at(address - self._bias)
+        found = self.debug.line_at(address - self.bias)
         if found is None or not self._in_header(found.path):
             return found
-        calls = self.debug.calls_at(address - self._bias)
+        calls = self.debug.calls_at(address - self.bias)
         return next((call for call in calls if not self._in_header(call.path)), found)
 
     def _in_header(self, path: Path) -> bool:

@@ -102,7 +102,7 @@ class _OneUnit(DebugInformation):
     """The debug information of one compilation unit."""
 
     def __init__(self, elf: ElfFile, code: list[tuple[int, int]], dwarf: DWARFInfo, unit: CompileUnit) -> None:
-        super().__init__(elf.path, elf, code)
+        super().__init__(elf.path, lambda: elf, code)
         self._only = dwarf, [unit]
 
     @cached_property

@@ -1,15 +1,17 @@
 """Bytes to p-code. The only user of pypcode."""
 
 import re
-from functools import cache
-
-import pypcode
+from functools import cache, cached_property
+from typing import TYPE_CHECKING
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.image import Image
 from ctxrace.machine.pcode import Instruction, Op, Varnode
+
+if TYPE_CHECKING:
+    import pypcode
 
 __all__ = ["Lifter", "lift"]
 
@@ -18,8 +20,10 @@ _KERNEL_ADDRESS = re.compile(r"-0x[0-9a-f]{8,16}(?=\])")  # as SLEIGH prints it 
 
 
 @cache
-def _context(language: str) -> pypcode.Context:
-    return pypcode.Context(language)  # takes longer than to check a small program, and nothing changes in it
+def _sleigh(language: str) -> "pypcode.Context":
+    import pypcode  # both take longer than to check a small program; of a context nothing changes
+
+    return pypcode.Context(language)
 
 
 class Lifter:
@@ -28,10 +32,16 @@ class Lifter:
     def __init__(self, image: Image) -> None:
         self.image = image
         self.arch: Architecture = image.arch
-        self._context = _context(self.arch.language)
         self._lifted: dict[int, Instruction] = {}
+
+    @cached_property
+    def _context(self) -> "pypcode.Context":
+        return _sleigh(self.arch.language)
+
+    @cached_property
+    def _names(self) -> dict[Varnode, str]:
         registers = self._context.registers.items()
-        self._names = {_place(self.arch, register): str(name) for name, register in registers}
+        return {_place(self.arch, register): str(name) for name, register in registers}
 
     def __getitem__(self, address: int) -> Instruction:
         """Return the instruction at `address`; raise `ExecutionError` where there is none that SLEIGH knows."""
@@ -54,6 +64,8 @@ class Lifter:
         return self._names.get(varnode) or f"register {varnode.offset:#x}"
 
     def _lift(self, address: int) -> Instruction:
+        import pypcode
+
         spend(f"lifting {self.image.name}")
         code = self._code(address)
         try:
@@ -99,8 +111,10 @@ class Lifter:
         raise ExecutionError(f"no code at address {address:#x}; a call through a wrong pointer?")
 
 
-def lift(context: pypcode.Context, arch: Architecture, address: int, code: bytes) -> Instruction:
+def lift(context: "pypcode.Context", arch: Architecture, address: int, code: bytes) -> Instruction:
     """Lift the first instruction of `code`, as it stands at `address`; raise `pypcode.BadDataError`."""
+    import pypcode
+
     shown = context.disassemble(code, address, max_instructions=1).instructions[0]
     operands = _readable(shown.body)
     try:

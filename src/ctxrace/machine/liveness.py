@@ -7,7 +7,8 @@ known, and a return may read everything, too. That a return leads nowhere else i
 `may_return` each time. Which register it goes through says nothing: trampolines return to their callers by ``ret x10``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
@@ -15,16 +16,29 @@ from ctxrace.machine.drift.number import Drifting
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Liveness", "calls", "successors"]
+__all__ = ["Analysis", "Liveness", "calls", "successors"]
 
 _BETWEEN_LOOKS = 256  # instructions between two looks at the budget in force
+
+
+class Analysis(NamedTuple):
+    """What `Liveness` has found out of some code: see `Liveness.at`, `Liveness.indirect`, `Liveness.after_calls`."""
+
+    live: Mapping[int, int]
+    indirect: bool
+    after_calls: Iterable[int]
 
 
 class Liveness:
     """Know the live bytes of the register file before each reachable instruction."""
 
-    def __init__(self, lifter: Lifter, entries: Iterable[int], *, results: bool = False) -> None:
-        """Analyse the code that `entries` reach; results: what a function returns counts as read at its return."""
+    def __init__(
+        self, lifter: Lifter, entries: Iterable[int], *, results: bool = False, known: Analysis | None = None
+    ) -> None:
+        """Analyse the code that `entries` reach; results: what a function returns counts as read at its return.
+
+        known: what was found out of the same code before; None: it is found out now.
+        """
         arch = lifter.arch
         self._results = _bytes(lifter.register(arch.result)) if results else 0
         self._lifter, self._discovery = lifter, lifter.image.discovery
@@ -35,11 +49,21 @@ class Liveness:
         # They follow from which task runs on which CPU, and are never part of a context's own state.
         self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
-        self._after_calls: frozenset[int] = frozenset()
-        self._live: dict[int, int] = {}
+        self.after_calls: frozenset[int] = frozenset()  # where calls return to
+        self._live: Mapping[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}
         self._everything = (1 << lifter.register_file_size) - 1
-        self._solve(self._reachable(entries))
+        if known is not None:
+            self._live, self.indirect, self.after_calls = known.live, known.indirect, frozenset(known.after_calls)
+        else:
+            code = self._reachable(entries)
+            self.indirect = any(self._successors(i)[2] for i in code.values())
+            self.after_calls = frozenset(i.following for i in code.values() if calls(i))
+            self._live = self._solve(code)
+
+    def at(self, address: int) -> int:
+        """Return the bytes of the register file that may be read at `address` or after, as bits of a number."""
+        return self._live.get(address, self._everything)
 
     def cut(self, address: int, words: dict[int, int]) -> tuple[tuple[int, int], ...]:
         """Return the words of the register file that matter at `address`, as sorted (offset, value), zeros left out."""
@@ -66,11 +90,11 @@ class Liveness:
 
     def may_return(self, address: int) -> bool:
         """Return whether a return to `address`, which is not where an entry returns to, was taken into account."""
-        return self.indirect or address in self._after_calls
+        return self.indirect or address in self.after_calls
 
     def is_after_call(self, address: int) -> bool:
         """Return whether an instruction that may be reached is a call, and `address` follows it."""
-        return address in self._after_calls
+        return address in self.after_calls
 
     def reaches(self, address: int) -> bool:
         """Return whether direct branches and calls lead to `address`."""
@@ -102,9 +126,7 @@ class Liveness:
                 waiting.append(instruction.following)
         return found
 
-    def _solve(self, code: dict[int, Instruction]) -> None:
-        self.indirect = any(self._successors(i)[2] for i in code.values())
-        self._after_calls = frozenset(i.following for i in code.values() if calls(i))
+    def _solve(self, code: dict[int, Instruction]) -> dict[int, int]:
         facts = {address: (*self._successors(i), *_uses_and_defs(i)) for address, i in code.items()}
         live = dict.fromkeys(code, 0)
         order = sorted(code, reverse=True)
@@ -112,7 +134,7 @@ class Liveness:
         while changed:
             changed = False
             returned = self._everything if self.indirect else self._results
-            for address in self._after_calls:
+            for address in self.after_calls:
                 returned |= live.get(address, self._everything)
             for number, address in enumerate(order):
                 if number % _BETWEEN_LOOKS == 0:
@@ -125,7 +147,7 @@ class Liveness:
                 if new != live[address]:
                     live[address] = new
                     changed = True
-        self._live = live
+        return live
 
 
 def calls(instruction: Instruction) -> bool:

@@ -6,7 +6,7 @@ are kept with each step. Steps that end in a fault are not kept: what is told of
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from itertools import chain
 from json import dumps
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import Outcome, Role, Tree
 from ctxrace.kernel.rules.contexts import Level
+from ctxrace.machine.findings.code import content
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
 from ctxrace.machine.flow import Activation, Flow, Machine
 from ctxrace.machine.memory import Read, RegionKind, Touch, Write
@@ -170,13 +171,8 @@ _LEVELS = {int(level): level for level in Level}
 
 def _code(machine: Machine) -> Iterator[bytes | str]:
     """Return what of the code decides which steps a context takes."""
-    image = machine.image
-    yield image.arch.name
-    for section in image.sections:
-        yield section.data
-        yield repr(replace(section, data=b""))
-    yield repr([(symbol.name, symbol.address, symbol.size, symbol.kind) for symbol in image.all_symbols])
-    yield repr((sorted(image.starts.items()), machine.starts, machine.results, machine.migrates))
+    yield from content(machine.image)
+    yield repr((machine.starts, machine.results, machine.migrates))
     yield repr((sorted(machine.tracked), sorted(machine.result_sizes.items())))
     yield repr((sorted(machine.checks), sorted(machine.sleeping.items())))
 

@@ -75,7 +75,7 @@ class ObjectFile:
         """Return the layout of ``struct name`` in each of its files whose DWARF defines it."""
         if f"{name}\0".encode() not in self._data:
             return []
-        return DebugInformation(self.path, self._elf, ()).structs(name)
+        return DebugInformation(self.path, lambda: self._elf, ()).structs(name)
 
 
 def read_object(path: Path, arch: Architecture) -> ObjectFile:
