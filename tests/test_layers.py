@@ -35,7 +35,8 @@ LIBRARIES = {
     "pypcode": {"machine/lift.py"},
     "elftools": {
         *("machine/image.py", "machine/dwarf.py", "machine/sections.py", "machine/relocation.py"),
-        "bpf/programs/elf/container.py", "machine/large_dwarf.py", "machine/objects/relocatable.py", "machine/findings/debug.py"},
+        "bpf/programs/elf/container.py", "machine/large_dwarf.py", "machine/objects/relocatable.py",
+        "machine/findings/debug.py"},
     "distributed": {"explore/cluster.py"},
     "pytest": {"pytest_plugin.py"},
     "typer": {"cli"},
