@@ -7,6 +7,7 @@ its owner. Nothing is left out, so that it only suits programs of a few instruct
 import itertools
 import random
 import struct
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ctxrace.bpf.programs.elf.maps import Map, MapType
@@ -129,10 +130,10 @@ def skipped(program: list[Insn], number: int) -> int:
     return after
 
 
-def tiny_object(programs: tuple[list[Insn], list[Insn]]) -> BpfObject:
-    """The object that the two programs would be compiled to."""
+def tiny_object(programs: Sequence[list[Insn]], names: Sequence[str] = ("first", "second")) -> BpfObject:
+    """The object that the programs would be compiled to."""
     code, references, functions = {}, {}, {}
-    for name, program in zip(("first", "second"), programs, strict=True):
+    for name, program in zip(names, programs, strict=True):
         raw, refers = encode(program)
         code[name], references[name] = decode(raw, name), refers
         functions[name] = Function(name, name, 0, len(raw) // 8, program=True)

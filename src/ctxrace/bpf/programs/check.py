@@ -15,7 +15,7 @@ from ctxrace.bpf.programs.meet.encounters import Combination, combinations
 from ctxrace.bpf.programs.meet.invocation import Invocations
 from ctxrace.bpf.programs.meet.memory import Cell
 from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, coarse_question, questions, touches
-from ctxrace.bpf.programs.meet.prepare import Meeting, prepare
+from ctxrace.bpf.programs.meet.prepare import LookedAt, Meeting, prepare
 from ctxrace.bpf.programs.meet.relevance import Slicer
 from ctxrace.bpf.programs.meet.system import IDLE, PairSystem, Rules
 from ctxrace.bpf.programs.rules.placement import Placement
@@ -23,7 +23,7 @@ from ctxrace.core.facts.reason import LargeAlone
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.search import Limits, search
 
-__all__ = ["Placed", "check_pair", "meet", "place", "stuck", "ways"]
+__all__ = ["PairCheck", "Placed", "check_pair", "meet", "place", "stuck", "ways"]
 
 APART = Rules((None, None), (None, None))  # neither comes over the other
 MOST_STATES = 50_000  # to find out whether a guard is given back after all
@@ -41,10 +41,7 @@ class Placed:
 
 def check_pair(code: Code, first: Placed, second: Placed, limits: Limits) -> Iterator[Answer]:
     """Yield the answers to every question about two programs, which may be one and the same."""
-    running = _PairCheck(code, (first, second), limits)
-    # An interrupt's run is one of a preemption, too, and the shortest: so those of interrupts are looked for first.
-    for combination in sorted(ways(first, second), key=lambda each: each.preempts):
-        yield from running.answers(combination)
+    return PairCheck(code, (first, second), limits).answers()
 
 
 def ways(first: Placed, second: Placed) -> Iterator[Combination]:
@@ -61,11 +58,11 @@ def counters_of(graph: Graph) -> frozenset[int]:
     )
 
 
-class _PairCheck:
-    """The questions about two programs in each combination of levels; what several have in common is done once."""
+class PairCheck:
+    """Every question about two programs, which may be one and the same; what several have in common is done once."""
 
     def __init__(self, code: Code, programs: tuple[Placed, Placed], limits: Limits) -> None:
-        self.code, self.limits = code, limits
+        self.code, self.programs, self.limits = code, programs, limits
         self.graphs = programs[0].graph, programs[1].graph
         self.slicers = programs[0].slicer, programs[1].slicer
         self.meetings: dict[tuple[bool, bool], Meeting] = {}
@@ -75,7 +72,20 @@ class _PairCheck:
         self.nested: dict[tuple[bool, bool], list[tuple[Combination, dict[int, list[Answer]]]]] = {}
         self.of_tasks = _differs_between_tasks(self.graphs)
 
-    def answers(self, combination: Combination) -> Iterator[Answer]:
+    def answers(self) -> Iterator[Answer]:
+        """Yield the answers to all of them."""
+        # An interrupt's run is one of a preemption, too, and the shortest: so those of interrupts are looked for first.
+        for combination in sorted(ways(*self.programs), key=lambda each: each.preempts):
+            yield from self.met(combination)
+
+    def looked_at(self) -> tuple[LookedAt, LookedAt]:
+        """Return what the answers so far are about, by program."""
+        meetings = self.meetings.values()
+        first, second = (LookedAt.union(each.looked_at[side] for each in meetings) for side in (0, 1))
+        return first, second
+
+    def met(self, combination: Combination) -> Iterator[Answer]:
+        """Yield the answers where the programs meet in one way."""
         key = combination.other_task and self.of_tasks, asleep(combination.rules)
         if key not in self.meetings:
             self.meetings[key] = meet(

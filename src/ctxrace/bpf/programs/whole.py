@@ -3,14 +3,16 @@
 import gc
 import multiprocessing
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ctxrace.bpf.programs.check import Placed, check_pair, place
+from ctxrace.bpf.programs.alike import Likeness
+from ctxrace.bpf.programs.check import PairCheck, Placed, place
 from ctxrace.bpf.programs.elf.object import BpfObject, Function, load_object
 from ctxrace.bpf.programs.findings import finding_of, grouped, missed
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
+from ctxrace.bpf.programs.meet.prepare import LookedAt
 from ctxrace.bpf.programs.meet.telling import memory_name
 from ctxrace.bpf.programs.request import Request
 from ctxrace.bpf.programs.rules import meeting, placement
@@ -19,7 +21,7 @@ from ctxrace.bpf.programs.rules.placement import Certainty, Placement
 from ctxrace.bpf.programs.schedule import code_mark
 from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
 from ctxrace.core.limits import spend
-from ctxrace.core.meeting import Defect, Finding, Ignored, Pair, ProgramsResult
+from ctxrace.core.meeting import Defect, Finding, Ignored, Pair, Partner, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
 from ctxrace.explore import processes
 from ctxrace.explore.watch import Limits
@@ -187,11 +189,15 @@ def _pair(first: Placed, second: Placed, rules: Meeting, memory: Sequence[Region
 
 @dataclass(frozen=True)
 class _Searched:
-    """What the searches of a pair found. ended: what ended them early, empty where nothing did."""
+    """What the searches of a pair found. ended: what ended them early, empty where nothing did.
+
+    looked_at: by program, what they have looked at; nothing where they ended early.
+    """
 
     findings: tuple[Finding, ...] = ()
     states: int = 0
     ended: str = ""
+    looked_at: tuple[LookedAt, LookedAt] | None = None
 
 
 _INTERRUPTED = _Searched(ended="interrupted before they were decided")
@@ -200,12 +206,63 @@ _INTERRUPTED = _Searched(ended="interrupted before they were decided")
 def _searched(
     found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int, done: processes.Done | None
 ) -> list[_Searched]:
-    """Return what the search of each pair finds, in the order of the pairs."""
+    """Return what the search of each pair finds, in the order of the pairs. Of pairs that are alike one is searched."""
+    likeness = Likeness(found.code, found.programs)
+    first: dict[object, tuple[int, int]] = {}
+    models = {pair: first.setdefault(likeness.kind(pair), pair) for pair in work}
+    searched = _search_each(found, list(first.values()), limits, jobs, _counted(done, 0, len(work)))
+    left: list[tuple[int, int]] = []
+    for pair in work:
+        model = searched[models[pair]]
+        if pair in searched:
+            continue
+        if model.looked_at is not None and likeness.same(models[pair], pair, model.looked_at):
+            searched[pair] = _as_of(model, found.programs, models[pair], pair)
+        else:
+            left.append(pair)
+    if any(each is _INTERRUPTED for each in searched.values()):
+        searched |= dict.fromkeys(left, _INTERRUPTED)
+    else:
+        searched |= _search_each(found, left, limits, jobs, _counted(done, len(searched), len(work)))
+    return [searched[pair] for pair in work]
+
+
+def _as_of(
+    model: _Searched, programs: Sequence[Placed], searched: tuple[int, int], pair: tuple[int, int]
+) -> _Searched:  # fmt: skip
+    """Return what a search has found, told of another pair. Its runs remain those of the pair that was searched."""
+    other = {
+        programs[mine].function.name: (programs[theirs].function.name, programs[theirs].placement.section.name)
+        for mine, theirs in zip(searched, pair, strict=True)
+    }
+
+    def told(partner: Partner) -> Partner:
+        name, section = other[partner.name]
+        return replace(partner, name=name, section=section)
+
+    findings = tuple(
+        replace(each, programs=(told(each.programs[0]), told(each.programs[1]))) for each in model.findings
+    )
+    return replace(model, findings=findings)
+
+
+def _counted(done: processes.Done | None, before: int, of: int) -> processes.Done | None:
+    """Return what tells `done` how many are decided of all, `before` some of them."""
+    if done is None:
+        return None
+    tell = done
+    return lambda amount: tell(amount._replace(done=before + amount.done, of=of))
+
+
+def _search_each(
+    found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int, done: processes.Done | None
+) -> dict[tuple[int, int], _Searched]:  # fmt: skip
     _SHARED.append(_Searching(found, limits))  # which the processes inherit
     gc.freeze()  # the collector need not walk the programs again and again
     try:
         forks = multiprocessing.get_start_method() == "fork"
-        return [one or _INTERRUPTED for one in processes.each(_search_shared, work, jobs if forks else 1, done)]
+        results = processes.each(_search_shared, work, jobs if forks else 1, done)
+        return {pair: one or _INTERRUPTED for pair, one in zip(work, results, strict=True)}
     finally:
         gc.unfreeze()
         _SHARED.pop()
@@ -219,8 +276,9 @@ class _Searching:
     def __call__(self, pair: tuple[int, int], stop: processes.Stop) -> _Searched:
         first, second = (self.found.programs[number] for number in pair)
         findings, states = list[Finding](), 0
+        running = PairCheck(self.found.code, (first, second), self.limits)
         try:
-            for answer in check_pair(self.found.code, first, second, self.limits):
+            for answer in running.answers():
                 spend("searching pairs of programs")
                 stop.count(answer.states)
                 states += answer.states
@@ -229,7 +287,7 @@ class _Searching:
                     findings.append(finding)
         except LimitReached as limit:
             return _Searched(tuple(findings), states, str(limit))
-        return _Searched(tuple(findings), states)
+        return _Searched(tuple(findings), states, looked_at=running.looked_at())
 
 
 _SHARED: list[_Searching] = []

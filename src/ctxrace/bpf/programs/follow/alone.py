@@ -14,7 +14,7 @@ from ctxrace.bpf.programs.follow.calls import draws
 from ctxrace.bpf.programs.follow.choices import Choices, every
 from ctxrace.bpf.programs.follow.cycles import cycles
 from ctxrace.bpf.programs.follow.execute import execute
-from ctxrace.bpf.programs.follow.operands import Code, Doubt
+from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands
 from ctxrace.bpf.programs.follow.state import Env, Node, register
 from ctxrace.bpf.programs.follow.values import (
     FARTHEST,
@@ -36,6 +36,8 @@ __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 PATIENCE = 3  # visits of a loop's head before ranges are widened
 MOST_NODES = 100_000
 TIMER_SET_CALLBACK = 170  # BPF_FUNC_timer_set_callback
+STRAIGHT = frozenset((Kind.ALU, Kind.CONSTANT, Kind.LOAD, Kind.STORE, Kind.GOTO))
+"""Instructions that a program alone goes on from in one way only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ class NodeFacts:
     """What an instruction may do, in every run.
 
     used, set_, touched: locations of registers and stack bytes that are read, written, and perhaps written.
-    draws: it is a call whose result says nothing of what it was given.
+    draws: it is a call whose result says nothing of what it was given. pointer: of a load, what it loads from.
     """
 
     successors: list[int] = field(default_factory=list)
@@ -83,6 +85,7 @@ class NodeFacts:
     ends: bool = False
     sleeps: bool = False
     draws: bool = False
+    pointer: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ class _Fixpoint:
         self.waiting: set[int] = set()
         self.paths: dict[int, tuple[int, ...]] = {0: ()}
         self.orders: dict[int, tuple[int, ...]] = {}
-        self.thresholds = _thresholds(code)
+        self.thresholds = code.thresholds
         self.found = Graph(self.entry, {}, self.envs, {})
         self.callbacks: dict[tuple[str, str, int, str], None] = {}
         self._joins: dict[str, frozenset[int]] = {}
@@ -225,7 +228,7 @@ class _Fixpoint:
         while self.queue:
             _, number = heappop(self.queue)
             self.waiting.discard(number)
-            stretch = [(number, self.envs[number])]
+            stretch = [(number, self.envs[number].copy())]
             while stretch:
                 number, env = stretch.pop()
                 facts = self.found.facts[number] = NodeFacts()
@@ -267,7 +270,16 @@ class _Fixpoint:
         return known
 
     def outcomes(self, number: int, env: Env, facts: NodeFacts) -> Iterator[tuple[Node | None, Env]]:
+        """Yield what comes next, with what is found there. `env` is not used any more afterwards."""
         node = self.code.nodes[number]
+        x = self.code.instruction(node)
+        if x.form.kind in STRAIGHT:
+            env.used, env.set_, env.touched = facts.used, facts.set_, facts.touched
+            world = _Alone(self.code, Choices(), facts)
+            if x.form.kind is Kind.LOAD:
+                facts.pointer = Operands(self.code, node, env, world).get(x.src)
+            yield execute(self.code, node, env, world), env
+            return
 
         def once(choices: Choices) -> tuple[Node | None, Env]:
             mine = env.copy()
@@ -279,7 +291,8 @@ class _Fixpoint:
 
         for _, found in every(once):
             yield found
-        self.note_callback(node, env)
+        if x.form.kind is Kind.CALL:
+            self.note_callback(node, env)
 
     def arrive(self, source: int, target: int, env: Env) -> None:
         """Join what an edge brings with what its target has."""
@@ -332,7 +345,7 @@ class _Fixpoint:
             facts.draws = draws(self.code, self.code.nodes[number])
             for doubt in facts.doubts:
                 found.doubts.setdefault(doubt, number)
-        for loop in cycles({number: facts.successors for number, facts in found.facts.items()}):
+        for loop in self.loops():
             found.repeated |= loop
             changed = frozenset().union(*(found.facts[number].set_ | found.facts[number].touched for number in loop))
             back = (
@@ -345,11 +358,15 @@ class _Fixpoint:
         found.callbacks = tuple(self.callbacks)
         return found
 
+    def loops(self) -> Iterator[frozenset[int]]:
+        """Yield the nodes of each loop; most programs have none, as nothing in them leads back."""
+        facts, orders = self.found.facts, self.orders
+        if any(orders[after] <= orders[number] for number, found in facts.items() for after in found.successors):
+            yield from cycles({number: found.successors for number, found in facts.items()})
+
     def note_callback(self, node: Node, env: Env) -> None:
         """Note the function that a timer or a workqueue will call."""
         x = self.code.instruction(node)
-        if x.form.kind is not Kind.CALL:
-            return
         reference = self.code.reference(node)
         kind = "wq" if reference and reference.name.startswith("bpf_wq_set_callback") else ""
         if x.imm == TIMER_SET_CALLBACK and not x.src and reference is None:
@@ -362,13 +379,3 @@ class _Fixpoint:
                     if spot.region.space is Space.CODE:
                         called = kind, spot.region.name, spot.region.key, holder.spots[0].region.name
                         self.callbacks.setdefault(called)
-
-
-def _thresholds(code: Code) -> list[int]:
-    """Return where ranges may end: the numbers that the code compares with, and those of the types."""
-    found = {0, *((1 << bits) - 1 for bits in (7, 8, 15, 16, 31, 32, 63, 64))}
-    for instructions in code.object.code.values():
-        for x in instructions.values():
-            if x.form.kind is Kind.BRANCH and not x.form.register and x.imm >= 0:
-                found |= {x.imm, x.imm + 1, max(x.imm - 1, 0)}
-    return sorted(found)

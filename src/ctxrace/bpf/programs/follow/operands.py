@@ -112,6 +112,16 @@ class Code:
                     found |= {x.imm & ((1 << bits) - 1) for bits in (8, 16, 32, 64)}
         return frozenset(found)
 
+    @cached_property
+    def thresholds(self) -> list[int]:
+        """Where ranges may end: the numbers that the code compares with, and those of the types."""
+        found = {0, *((1 << bits) - 1 for bits in (7, 8, 15, 16, 31, 32, 63, 64))}
+        for instructions in self.object.code.values():
+            for x in instructions.values():
+                if x.form.kind is Kind.BRANCH and not x.form.register and x.imm >= 0:
+                    found |= {x.imm, x.imm + 1, max(x.imm - 1, 0)}
+        return sorted(found)
+
     def same_kind(self, node: Node) -> list[str]:
         """Return the programs whose sections begin with the same word as that of `node`: what its array may hold."""
         prefix = node.section.lstrip("?").split("/")[0]

@@ -1,7 +1,7 @@
 """From a question about two programs to the system that answers it: which instructions and which values matter."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ctxrace.bpf.programs.follow.alone import Graph
 from ctxrace.bpf.programs.follow.operands import Code
@@ -12,10 +12,30 @@ from ctxrace.bpf.programs.meet.pair import Aliases, Question, Topic, Touch, init
 from ctxrace.bpf.programs.meet.relevance import Slice, Slicer
 from ctxrace.bpf.programs.meet.together import Watched
 
-__all__ = ["Meeting", "prepare"]
+__all__ = ["LookedAt", "Meeting", "prepare"]
 
 WIDEST = 16  # bytes of a cell; what is wider is data
 Place = tuple[Region, int, int]
+
+
+@dataclass(frozen=True)
+class LookedAt:
+    """What questions about a program depend on.
+
+    executed: the nodes whose instruction some slice executes; watched: those that touch memory that is watched.
+    """
+
+    executed: set[int] = field(default_factory=set)
+    watched: set[int] = field(default_factory=set)
+
+    @classmethod
+    def union(cls, several: "Iterable[LookedAt]") -> "LookedAt":
+        """Return what any of several depends on."""
+        found = cls()
+        for each in several:
+            found.executed.update(each.executed)
+            found.watched.update(each.watched)
+        return found
 
 
 @dataclass(frozen=True)
@@ -23,7 +43,7 @@ class Meeting:
     """Two programs that may meet. touches: all that they do to shared memory; shared: the part that both do.
 
     slicers: of both. asleep: whether one may come over the other only where it sleeps, so that those places matter.
-    constants: the numbers in the code.
+    constants: the numbers in the code. looked_at: by program, what the questions so far are about.
     """
 
     code: Code
@@ -34,6 +54,7 @@ class Meeting:
     constants: frozenset[int]
     slicers: tuple[Slicer, Slicer]
     asleep: bool = False
+    looked_at: tuple[LookedAt, LookedAt] = field(default_factory=lambda: (LookedAt(), LookedAt()))
 
 
 def prepare(meeting: Meeting, question: Question, *, whole: bool = False, bare: bool = False) -> Invocations:
@@ -44,7 +65,11 @@ def prepare(meeting: Meeting, question: Question, *, whole: bool = False, bare: 
     running = _Preparing(meeting, question, bare=bare)
     if whole:
         running.executed = (set(meeting.graphs[0].facts), set(meeting.graphs[1].facts))
-    return Invocations(*running.run(), everywhere=whole)
+    watched, slices = running.run()
+    for side in (0, 1):
+        meeting.looked_at[side].executed.update(slices[side].executed)
+        meeting.looked_at[side].watched.update(watched.touching[side])
+    return Invocations(watched, slices, everywhere=whole)
 
 
 class _Preparing:

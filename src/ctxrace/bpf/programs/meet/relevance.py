@@ -6,6 +6,7 @@ to different relevant instructions is relevant itself, and so is whatever comput
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ctxrace.bpf.programs.follow.alone import Graph
 from ctxrace.bpf.programs.follow.state import is_register
@@ -39,8 +40,12 @@ class Slicer:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.flow = _Flow(graph)
         self._known: dict[tuple[frozenset[int], frozenset[int]], Slice] = {}
+
+    @cached_property
+    def flow(self) -> "_Flow":
+        """What each node uses and changes."""
+        return _Flow(self.graph)
 
     def slice_of(self, touched: Iterable[int], executed: Iterable[int]) -> Slice:
         """Return the slice for the nodes `touched`, and `executed`, whose operands matter, too."""

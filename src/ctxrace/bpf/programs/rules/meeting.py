@@ -56,12 +56,16 @@ class Encounter:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Every way in which the second program might come over the first. A guard that both take is `guard`."""
+    """Every way in which the second program might come over the first. A guard that both take is `guard`.
+
+    decisive: the encounter to name as the reason: one in which the second arrives, else what turns its arrival away.
+    """
 
     first: Placement
     second: Placement
     guard: Guard
     encounters: tuple[Encounter, ...]
+    decisive: Encounter
 
     @property
     def runs(self) -> tuple[Encounter, ...]:
@@ -84,18 +88,6 @@ class Meeting:
         if self.decisive.how is How.NEVER:
             return Outcome.APART
         return Outcome.MISSED if self.decisive.missed else Outcome.RUNS
-
-    @property
-    def decisive(self) -> Encounter:
-        """The encounter to name as the reason: one in which the second arrives, else what turns its arrival away.
-
-        The most certain one; of several as certain, the first in the order of the levels, but one of two levels that
-        never come over one another last, since it says nothing of the programs.
-        """
-        return max(
-            self.encounters,
-            key=lambda each: (each.how is not How.NEVER, each.rule not in _LEVELS_ALONE, each.certainty),
-        )
 
 
 _LEVELS_ALONE = frozenset({Rule.LOWER_LEVEL, Rule.SAME_LEVEL})
@@ -128,8 +120,8 @@ def meeting(first: Placement, second: Placement, *, same_program: bool) -> Meeti
     helper that it calls, a map operation that is traced.
     """
     guard = _common_guard(first, second, same_program=same_program)
-    encounters = _encounters(_circumstances(first), _circumstances(second), guard is not Guard.NONE)
-    return Meeting(first, second, guard, encounters)
+    encounters, decisive = _encounters(_circumstances(first), _circumstances(second), guard is not Guard.NONE)
+    return Meeting(first, second, guard, encounters, decisive)
 
 
 def _circumstances(program: Placement) -> _Circumstances:
@@ -157,8 +149,10 @@ def _common_guard(first: Placement, second: Placement, *, same_program: bool) ->
 
 
 @lru_cache(maxsize=1024)
-def _encounters(first: _Circumstances, second: _Circumstances, guarded: bool) -> tuple[Encounter, ...]:
-    """Every pair of levels. guarded: the second finds the first's guard taken."""
+def _encounters(
+    first: _Circumstances, second: _Circumstances, guarded: bool
+) -> tuple[tuple[Encounter, ...], Encounter]:  # fmt: skip
+    """Every pair of levels, and which decides. guarded: the second finds the first's guard taken."""
     preemptible = first.guard_preemptible if guarded else first.preemptible
     found = []
     for over in (*first.contexts, *first.possible):
@@ -169,7 +163,15 @@ def _encounters(first: _Circumstances, second: _Circumstances, guarded: bool) ->
             found.append(Encounter(over, by, how, rule, missed, certainty))
             if missed and how is How.PREEMPTS and first.guard_torn:  # both may read 0 and enter
                 found.append(Encounter(over, by, how, Rule.GUARD_TORN, False, Certainty.POSSIBLE))
-    return tuple(found)
+    return tuple(found), max(found, key=_weight)
+
+
+def _weight(each: Encounter) -> tuple[bool, bool, Certainty]:
+    """Return how much an encounter decides. Of several as certain, the first in the order of the levels does.
+
+    One of two levels that never come over one another comes last, since it says nothing of the programs.
+    """
+    return each.how is not How.NEVER, each.rule not in _LEVELS_ALONE, each.certainty
 
 
 def _arrival(
