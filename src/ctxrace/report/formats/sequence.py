@@ -28,6 +28,8 @@ _MEMORY = "m"
 _NOTES = {NoteKind.READS: "read", NoteKind.SENDS: "read", NoteKind.WRITES: "write"}
 _MEANS = re.compile(r"[^\w .,'()+=/>➜:-]|([_/-])(?=\1)|:(?! )")
 """What the languages may give a meaning: markup, comments, the ends of statements, functions of a preprocessor."""
+_BEGINS = re.compile(r"^\W+|/(?=')|'(?=/)")
+"""What PlantUML gives one where a text begins (headings, rules), and its comments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,19 @@ class _Language:
     title: str
 
 
-def _escaper(spell: Callable[[int], str]) -> Callable[[str], str]:
-    """Return what spells each character that a diagram's language may give a meaning."""
-    return lambda text: _MEANS.sub(lambda found: spell(ord(found[0])), clean(text))
+def _for_mermaid(text: str) -> str:
+    return _MEANS.sub(lambda found: f"#{ord(found[0])};", clean(text))
+
+
+def _for_plantuml(text: str) -> str:
+    text = clean(text)
+    special = {at for found in _BEGINS.finditer(text) for at in range(*found.span())}
+    special |= {found.start() for found in _MEANS.finditer(text)}
+    return "".join(f"<U+{ord(c):04X}>" if at in special and c != " " else c for at, c in enumerate(text))
 
 
 _MERMAID = _Language(
-    _escaper(lambda code: f"#{code};"),
+    _for_mermaid,
     "participant {id} as {name}",
     "{memory}-->>{id}: {text}",
     "{id}->>{memory}: {text}",
@@ -58,7 +66,7 @@ _MERMAID = _Language(
     "title: {text}",
 )
 _PLANTUML = _Language(
-    _escaper(lambda code: f"<U+{code:04X}>"),
+    _for_plantuml,
     'participant "{name}" as {id}',
     "{memory} --> {id}: {text}",
     "{id} -> {memory}: {text}",
