@@ -392,7 +392,7 @@ def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None
     status, out, _ = run("bpf", "--arch", "x86-64", "--max-states", "1")  # no search gets anywhere
     assert status == 3
     first, second = out.split("\n\nthe whole system, called by the trampoline's machine code: 36 incomplete\n")
-    assert first.startswith("48 incomplete of 48 verdicts")
+    assert first.startswith("60 incomplete of 60 verdicts")
     rows = [line.split() for line in second.splitlines() if line.endswith("incomplete  incomplete  incomplete")]
     assert rows[:2] == [["generic", *["incomplete"] * 3], ["sleepable", *["incomplete"] * 3]]
     assert len(rows) == 12

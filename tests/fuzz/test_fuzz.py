@@ -67,7 +67,7 @@ def test_every_option_is_typed() -> None:
         (replace(WELL, peak=MEMORY << 21), "800 MiB with --max-memory 400M"),
         (replace(WELL, left={"build-1": b""}), "left behind: build-1"),
         (replace(WELL, out=b"{"), "no JSON with --json: "),
-        (replace(WELL, left={"page": b"<script>alert(1)<script>"}), "page: a script of the input"),
+        (replace(WELL, left={"page": b"<!doctype html><script>alert(1)<script>"}), "page: a script of the input"),
         (replace(WELL, left={"page": b"<svg"}), "page: unclosed token: line 1, column 0"),
     ],
     ids=lambda value: value.split(":")[0] if isinstance(value, str) else "",

@@ -6,6 +6,8 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import SCENARIO, UNCHANGED, UNLIMITED, ScenarioChange, TaskCount
 from ctxrace.kernel.option import as_flag, as_system_word, command_words, system_words
+from ctxrace.kernel.properties.hang import HANG
+from ctxrace.kernel.properties.invariants import CHECK
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, balanced, exclusive, recovers
@@ -84,6 +86,13 @@ def test_a_change_takes_the_place_of_what_is_declared() -> None:
     assert ScenarioChange.of(entry_window=True).apply(DECLARED).entry_window
 
 
+def test_what_is_asked_for_alone_may_be_what_every_kernel_demands() -> None:
+    assert not DECLARED.alone
+    for only, properties in (("hang", (HANG,)), (["check", "balanced"], (balanced("x"), CHECK)), ("no hang", (HANG,))):
+        changed = ScenarioChange.of(only=only).apply(DECLARED)
+        assert (changed.properties, changed.alone) == (properties, True)
+
+
 def test_the_compiler_is_told_the_kernels_configuration() -> None:
     change = ScenarioChange.of(preemption="rt", rcu="preemptible", cpus=2)
     assert change.configuration == ("-DCTXRACE_PREEMPT_RT=1", "-DCTXRACE_PREEMPT_RCU=1", "-DCTXRACE_SMP=1")
@@ -106,7 +115,7 @@ def test_none_takes_the_handlers_of_one_level_away_however_often_it_is_said() ->
         ({"rcu": "tasks"}, "unknown flavour of RCU 'tasks' (rcu); ctxrace has: preemptible, non-preemptible"),
         ({"entry_window": "yes"}, "entry_window='yes' is neither True nor False"),
         ({"rcu": "non-preemptible"}, "the program was compiled with preemptible RCU; compile it with rcu='non-pre"),
-        ({"only": "fair"}, "no property 'fair' in this scenario; it has: exclusive(body), balanced(x)"),
+        ({"only": "fair"}, "no property 'fair' in this scenario; it has: exclusive(body), balanced(x), check, no hang"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

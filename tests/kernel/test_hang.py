@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.reason import EndedByViolations, NoCheckRuns, SearchEnded
 from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.hang import Activity, Hang, Hindrance, Stuck
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.watch import Engine, Limits
+from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check, explore
 from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.properties.hang import HANG
@@ -91,6 +92,19 @@ static void drop(void) { smp_store_release(&word, 0); preempt_enable(); }
 void task(void) { take(); body(); drop(); }
 void irq(void) { take(); body(); drop(); }
 CTXRACE_TASKS(1, task); CTXRACE_HARDIRQ(irq);
+"""
+
+RACE = """
+static unsigned int active;
+static noinline void body(void) { barrier(); }
+void attempt(void)
+{
+    WRITE_ONCE(active, (READ_ONCE(active) + 1) & 7);
+    if (READ_ONCE(active) == 1)
+        body();
+    WRITE_ONCE(active, (READ_ONCE(active) - 1) & 7);
+}
+CTXRACE_TASKS(2, attempt); CTXRACE_NMI(attempt); CTXRACE_EXCLUSIVE(body);
 """
 
 
@@ -185,6 +199,29 @@ def test_a_limit_proves_nothing(build: Build) -> None:
     assert (result.hang.outcome, result.hang.reason) == (Outcome.INCOMPLETE, SearchEnded(StateLimit(3)))
     assert result.hang not in result.verdicts
     assert result.hang in result.judged
+
+
+def test_a_property_that_is_asked_for_alone_is_alone(build: Build) -> None:
+    program = build(RACE)
+    all_of_them = check(program)
+    assert [str(verdict.property) for verdict in all_of_them.verdicts] == ["exclusive(body)"]
+    assert all_of_them.hang is not None
+    assert (all_of_them.hang.outcome, all_of_them.hang.reason) == (Outcome.INCOMPLETE, EndedByViolations())
+    alone = check(program, ScenarioChange.of(only="exclusive").apply(program.scenario))
+    assert (alone.judged, alone.hang) == (alone.verdicts, None)
+    assert alone.verdicts[0].interleaving == all_of_them.verdicts[0].interleaving
+    for engine in Engine:
+        asked = check(program, ScenarioChange.of(only="hang").apply(program.scenario), limits=Limits(engine=engine))
+        assert [(str(verdict.property), verdict.outcome) for verdict in asked.judged] == [("no hang", Outcome.HOLDS)]
+        assert asked.verdicts == (asked.hang,)
+    asked = check(build(DEADLOCK), ScenarioChange.of(only="hang").apply(build(DEADLOCK).scenario))
+    assert hang_of(asked) == hang_of(check(build(DEADLOCK)))
+
+
+def test_checks_that_are_asked_for_and_not_there_prove_nothing(build: Build) -> None:
+    program = build(DEADLOCK)
+    (verdict,) = check(program, ScenarioChange.of(only="check").apply(program.scenario)).judged
+    assert (verdict.outcome, verdict.reason) == (Outcome.INCOMPLETE, NoCheckRuns())
 
 
 # Against brute force

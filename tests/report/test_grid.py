@@ -1,10 +1,13 @@
 """The grid of results: what a cell says, which cells are shared, what is said once."""
 
+from ctxrace.core.facts.reason import NotAsked
 from ctxrace.core.facts.remark import AttemptsBounded, Remark
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.grid import render_grid
+
+UNDECIDED = Verdict(Property("hang"), Outcome.INCOMPLETE, 1, 1, 0.0, None, NotAsked())
 
 
 def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[Remark, ...] = ()) -> Result:
@@ -13,7 +16,8 @@ def result(case: str, *violated: str, incomplete: bool = False, notes: tuple[Rem
     verdicts = tuple(
         Verdict(Property(kind, (), ""), Outcome.VIOLATED if kind in violated else rest, 1, 1, 0.0) for kind in kinds
     )
-    return Result(Setup(case, "arm64", "clang -O2", "full", 2, ()), verdicts, notes=notes)
+    hang = UNDECIDED if "exclusive" in violated else None
+    return Result(Setup(case, "arm64", "clang -O2", "full", 2, ()), verdicts, notes=notes, hang=hang)
 
 
 def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> None:
@@ -36,6 +40,7 @@ def test_a_cell_says_what_is_violated_and_what_differs_between_its_results() -> 
         "  merged             -           holds\n"
         "\n"
         "violated: E exclusive, P progress, +restored restored\n"
+        "incomplete: no hang: interrupted before it was asked [v1]\n"
         "note: each context begins its entry at most once; nothing is claimed beyond that [merged]\n"
         "in full: ctxrace bpf\n"
     )

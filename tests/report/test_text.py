@@ -12,7 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, ClaimedOutcome, Difference, NotRecovered, ValuesLeft
-from ctxrace.core.facts.reason import BodyNeverRuns, NotKnownShortest, SearchEnded
+from ctxrace.core.facts.reason import BodyNeverRuns, EndedByViolations, NotKnownShortest, SearchEnded
 from ctxrace.core.facts.remark import NeverArrives, NeverBegins, Remark
 from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source
@@ -248,6 +248,27 @@ def test_a_table_fits_the_columns_that_there_are(width: int) -> None:
     assert max(map(len, text.splitlines())) <= width
     assert "…" not in text and all(f"{kept.kind} " in text for kept in kinds)
     assert text.count("VIOLATED (3 sw, 6 ev)") == (12 if width == 200 else 0)
+
+
+def test_where_states_do_not_fit_beside_the_verdicts_it_says_how_many_there_are() -> None:
+    kinds = [Property(kind, ("f",)) for kind in ("exclusive", "balanced", "recovers", "progress", "check")]
+    rows = [result([verdict(kept, Outcome.VIOLATED, both_inside()) for kept in kinds], case) for case in ("v1", "v2")]
+    widths = {width: render_table(rows, width=width) for width in (200, 100, 92)}
+    assert [f"{'states':>8}\n" in text for text in widths.values()] == [True, True, False]
+    assert "a row has 12,345 to 12,345 states" in " ".join(widths[92].split())
+    assert [text.count("  v1 ") for text in widths.values()] == [1, 1, 1]
+
+
+def test_hangs_have_a_column_and_the_reason_why_one_is_not_known() -> None:
+    hang = dataclasses.replace(verdict(Property("hang"), Outcome.INCOMPLETE), reason=EndedByViolations())
+    known = dataclasses.replace(hang, outcome=Outcome.HOLDS, reason=None)
+    broken = verdict(EXCLUSIVE, Outcome.VIOLATED, both_inside())
+    rows = [dataclasses.replace(result([broken], case), hang=it) for case, it in (("v1", hang), ("v2", known))]
+    text = render_table(rows)
+    assert text.startswith("2 violated, 1 incomplete of 4 verdicts; no guard is known to hold everything\n")
+    table = [line for line in text.splitlines() if line.startswith("  ")][:3]
+    assert [line.split()[-2] for line in table] == ["hang", "incomplete", "holds"]
+    assert "incomplete: hang: all other properties are violated" in text and "[v1 full]" in text
 
 
 def test_a_result_without_properties_never_holds() -> None:

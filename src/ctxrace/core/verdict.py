@@ -62,7 +62,8 @@ class Result:
     setup: what was checked.
     command: what to type to see this result again. replay: the same for one interleaving, but for its schedule.
     notes: what a reader must know besides (an interrupt that never arrived, stacks that are shared).
-    hang: whether a context can hang, which is always asked; it is among the verdicts only where it is violated.
+    hang: whether a context can hang, which is asked unless other properties alone are; it is among the verdicts only
+    where it is violated, or asked for by name.
     coverage: which lines some interleaving executed.
     """
 

@@ -59,7 +59,8 @@ def search(
 ) -> Exploration:
     """Visit every state of `system`, or stop as soon as each property of `wanted` has its shortest violation.
 
-    wanted: what to decide, None for all invariants of the system; empty to visit everything.
+    wanted: what to decide, None for all invariants of the system; empty to visit everything. What must always be
+    possible is decided where everything is visited.
     Ctrl-C ends the search as a limit does.
     """
     if wanted is None:

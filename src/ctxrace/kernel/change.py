@@ -12,6 +12,8 @@ from ctxrace.core.errors import ScenarioError
 from ctxrace.core.property import Property
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.option import Option
+from ctxrace.kernel.properties.hang import HANG
+from ctxrace.kernel.properties.invariants import CHECK
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import Handler, Scenario, Tasks, make_property, parse_number, parse_preemption
@@ -185,12 +187,13 @@ def _refuse_two_numbers(name: str, groups: Sequence[Tasks]) -> None:
 
 
 def _only(scenario: Scenario, names: Sequence[str]) -> Scenario:
+    properties = (*scenario.properties, CHECK, HANG)
     for name in names:
-        if not any(name in (prop.kind, str(prop)) for prop in scenario.properties):
-            known = ", ".join(map(str, scenario.properties)) or "none"
+        if not any(name in (prop.kind, str(prop)) for prop in properties):
+            known = ", ".join(map(str, properties))
             raise ScenarioError(f"no property {name!r} in this scenario; it has: {known}")
-    kept = tuple(prop for prop in scenario.properties if prop.kind in names or str(prop) in names)
-    return replace(scenario, properties=kept)
+    kept = tuple(prop for prop in properties if prop.kind in names or str(prop) in names)
+    return replace(scenario, properties=kept, alone=True)
 
 
 # How the values are read, from texts and from Python values

@@ -99,11 +99,11 @@ def check(
     scenario = validate(program.scenario if scenario is None else scenario, program.image)
     explored = _explore_many(program, scenario, limits, progress, expect)
     system, exploration = explored.system, explored.exploration
-    wanted = list(_wanted(system, scenario))
+    wanted = [prop for prop in _wanted(system, scenario) if prop != HANG]
     wanted += _broken_ends(explored)
-    hang = _assuming(_judge_hang(explored), scenario)
+    hang = _assuming(_judge_hang(explored), scenario) if HANG in system.properties else None
     verdicts = tuple(_assuming(_judge(explored, prop), scenario) for prop in wanted)
-    if hang.outcome is Outcome.VIOLATED:
+    if hang is not None and (hang.outcome is Outcome.VIOLATED or HANG in scenario.properties):
         verdicts = (*verdicts, hang)
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(scenario, exploration)
@@ -236,7 +236,8 @@ def _explore_many(
 
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
-    checked = not scenario.properties or system.cpus[0].contexts.has_checks()
+    """Return what a search is to decide, besides whether the system hangs."""
+    checked = not scenario.alone and (not scenario.properties or system.cpus[0].contexts.has_checks())
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
@@ -252,9 +253,15 @@ def _judge(explored: _Explored, prop: Property) -> Verdict:
     if ends := _broken_ends(explored):
         return replace(verdict, outcome=Outcome.INCOMPLETE, reason=EndedByViolationOf(ends[0]))
     vacuous: Reason | None = _why_vacuous(system.cpus[0].scenario, exploration, prop)
-    if prop == CHECK and no_check_is_executed(system):
+    if prop == CHECK and _no_check_runs(explored):
         vacuous = NoCheckRuns()
     return replace(verdict, outcome=Outcome.INCOMPLETE, reason=vacuous) if vacuous else verdict
+
+
+def _no_check_runs(explored: _Explored) -> bool:
+    system = explored.system
+    asked = CHECK in system.cpus[0].scenario.properties and not system.cpus[0].contexts.has_checks()
+    return asked or no_check_is_executed(system)
 
 
 def _why_ended(explored: _Explored) -> Reason:

@@ -63,6 +63,7 @@ class Scenario:
     attempts: how often each context begins its entry at most; None: no limit.
     entry_window: whether interrupts also call their entries where they are not accounted for.
     statistics: variables that are left out of states, because no branch depends on them.
+    alone: whether only `properties` are decided; otherwise the checks in the code are, too, and whether it hangs.
     rcu: the flavour of RCU that the code was compiled for; rt, smp: whether for PREEMPT_RT, for several CPUs.
     expected: what the source says of its own properties, which changes nothing about the search.
     """
@@ -78,6 +79,7 @@ class Scenario:
     rcu: str = str(Rcu.PREEMPTIBLE)
     rt: bool = False
     smp: bool = field(default=False, repr=False)  # no schedule depends on it
+    alone: bool = field(default=False, repr=False)
     expected: tuple[Expected, ...] = field(default=(), repr=False, compare=False)
 
     @property

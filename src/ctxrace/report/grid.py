@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.report.heading import tally, under_one_head
 from ctxrace.report.layout import column_groups, columns, finish, wrap
-from ctxrace.report.sentences.reason import remark_sentence
+from ctxrace.report.sentences.reason import reason_sentence, remark_sentence
 
 __all__ = ["letter", "render_grid", "violated_kinds"]
 
@@ -82,6 +82,11 @@ def _legend(results: Sequence[Result]) -> Iterator[str]:
     broken = violated_kinds(results)
     if broken:
         yield "violated: " + ", ".join(f"{letter(kind)} {kind}" for kind in broken)
+    hangs = [(result.hang, result.case.split(" ")[0]) for result in results if result.hang is not None]
+    unknown = [(hang.reason, guard) for hang, guard in hangs if hang.outcome is Outcome.INCOMPLETE and hang.reason]
+    for reason in dict.fromkeys(reason for reason, _ in unknown):
+        about = list(dict.fromkeys(guard for other, guard in unknown if other == reason))
+        yield f"incomplete: no hang: {reason_sentence(reason)} [{', '.join(about)}]"
     for note in dict.fromkeys(note for result in results for note in result.notes):
         about = list(dict.fromkeys(result.case.split(" ")[0] for result in results if note in result.notes))
         every = all(note in result.notes for result in results)

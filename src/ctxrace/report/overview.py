@@ -56,7 +56,7 @@ def _lines(results: Sequence[Result], noun: str, hint: str, missing: Sequence[st
 
 def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str], width: int = WIDTH) -> str:
     """Return how many verdicts are of which kind, and for which cases everything holds."""
-    verdicts = [verdict for result in results for verdict in result.verdicts]
+    verdicts = [verdict for result in results for verdict in result.judged]
     if not verdicts:
         return f"nothing was checked{': no case was begun' if missing else ''}"
     number = {outcome: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in Outcome}
@@ -72,7 +72,9 @@ def table_answer(results: Sequence[Result], noun: str, missing: Sequence[str], w
         start = f"{', '.join(parts) or '0 violated'} of {len(verdicts)} verdicts{begun}; "
         none = "is known to hold" if missing or number[Outcome.INCOMPLETE] else "holds"
         start += "everything holds for " if safe else f"no {noun} {none} everything"
-    wordings = [start + listed(safe, shown) for shown in range(len(safe), 0, -1)] or [start]
+    brief = start.replace(" verdicts;", ";").replace(" verdicts,", ",")
+    wordings = [start + listed(safe), *(brief + listed(safe, shown) for shown in range(len(safe), 0, -1))]
+    wordings = wordings if safe else [start]
     wordings.append(f"{start}{len(safe)} of {len(cases)} {noun}s" if safe else start)
     return next((wording for wording in wordings if cell_len(wording) <= width), wordings[-1])
 
@@ -98,33 +100,44 @@ def row_labels(results: Sequence[Result], noun: str) -> tuple[list[str], list[li
 
 
 def _blocks(results: Sequence[Result], labels: list[list[str]], width: int) -> tuple[list[list[str]], str]:
-    """Draw the table in the widest form that fits, and say how to read a cell.
+    """Draw the table in the widest form that fits, and say how to read a cell and what the form leaves out.
 
     Too many kinds of properties become several tables.
     """
-    kinds = list(dict.fromkeys(verdict.property.kind for result in results for verdict in result.verdicts))
+    kinds = list(dict.fromkeys(verdict.property.kind for result in results for verdict in result.judged))
     if _fits(block := _block(results, labels, kinds, _long), width):
         return [block], "sw, ev: switches and events of the shortest interleaving"
+    legend = "VIOLATED s/e: the shortest interleaving has s switches and e events"
+    if not _fits(_block(results, labels, kinds, _short), width) and _fits(
+        block := _block(results, labels, kinds, _short, states=False), width
+    ):
+        numbers = [_states(result) for result in results]
+        return [block], f"{legend}; a row has {min(numbers):,} to {max(numbers):,} states"
     blocks = []
     while kinds:
         fitting = (n for n in range(len(kinds), 1, -1) if _fits(_block(results, labels, kinds[:n], _short), width))
         taken = next(fitting, 1)
         blocks.append(_block(results, labels, kinds[:taken], _short))
         kinds = kinds[taken:]
-    return blocks, "VIOLATED s/e: the shortest interleaving has s switches and e events"
+    return blocks, legend
 
 
 def _fits(lines: Sequence[str], width: int) -> bool:
     return all(cell_len(line) <= width for line in lines)
 
 
-def _block(results: Sequence[Result], labels: list[list[str]], kinds: Sequence[str], shape: Shape) -> list[str]:
-    rows = [[*labels[0], *map(clean, kinds), "states"]]
+def _block(
+    results: Sequence[Result], labels: list[list[str]], kinds: Sequence[str], shape: Shape, *, states: bool = True
+) -> list[str]:
+    rows = [[*labels[0], *map(clean, kinds), *(["states"] if states else [])]]
     for label, result in zip(labels[1:], results, strict=True):
         cells = [shape([verdict for verdict in result.judged if verdict.property.kind == kind]) for kind in kinds]
-        states = max((verdict.states for verdict in result.verdicts), default=0)
-        rows.append([*label, *cells, f"{states:,}"])
-    return [f"  {line}" for line in columns(rows, right={len(rows[0]) - 1})]
+        rows.append([*label, *cells, *([f"{_states(result):,}"] if states else [])])
+    return [f"  {line}" for line in columns(rows, right={len(rows[0]) - 1} if states else set())]
+
+
+def _states(result: Result) -> int:
+    return max((verdict.states for verdict in result.verdicts), default=0)
 
 
 def _long(verdicts: Sequence[Verdict]) -> str:
@@ -154,12 +167,15 @@ def table_remarks(results: Sequence[Result], shown: int | None = None) -> Iterat
     """
     about: dict[str, list[str]] = {}
     for result in results:
-        incomplete = (verdict for verdict in result.verdicts if verdict.outcome is Outcome.INCOMPLETE)
-        reasons = [f"incomplete: {reason_sentence(verdict.reason)}" for verdict in incomplete if verdict.reason]
-        if result.hang is not None and result.hang not in result.verdicts:
-            why = f": {reason_sentence(result.hang.reason)}" if result.hang.reason else ""
-            reasons.append(f"{result.hang.outcome}: {result.hang.property}{why}")
+        incomplete = [it for it in result.judged if it.outcome is Outcome.INCOMPLETE and it.reason]
+        reasons = [_incomplete(verdict, alone=len(incomplete) < len(result.judged)) for verdict in incomplete]
         for remark in dict.fromkeys([*reasons, *(f"note: {remark_sentence(note)}" for note in result.notes)]):
             about.setdefault(remark, []).append(f"{result.case} {result.setup.preemption}")
     for remark, names in about.items():
         yield remark if len(names) == len(results) else f"{remark} [{listed(names, shown)}]"
+
+
+def _incomplete(verdict: Verdict, *, alone: bool) -> str:
+    """Return why a verdict is incomplete; alone: say which, as others of the result are not."""
+    about = f"{verdict.property}: " if alone else ""
+    return f"incomplete: {about}{reason_sentence(verdict.reason) if verdict.reason else ''}"

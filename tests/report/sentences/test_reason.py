@@ -74,7 +74,11 @@ REASONS = [
         "bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or decide other properties without that "
         "one (--property)",
     ),
-    (EndedByViolations(), "all other properties are violated, and the search ended there; this one needs every state"),
+    (
+        EndedByViolations(),
+        "all other properties are violated, and the search ended there; this one needs every state, which --property "
+        "hang visits",
+    ),
     (EndedByViolationOf(Property("fault")), "fault is violated, and what happens after that is not known"),
     (NotKnownShortest(), "the search ended before it was known to be the shortest"),
     (

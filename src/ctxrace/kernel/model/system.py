@@ -63,7 +63,9 @@ class KernelSystem:
     @property
     def properties(self) -> tuple[Property, ...]:
         """What the scenario demands, what every kernel demands, and what a check shows to happen."""
-        return (*self.scenario.properties, CHECK, FAULT, RESTORED, SLEEP, HANG, *self.coverage)
+        found = (*self.scenario.properties, CHECK, FAULT, RESTORED, SLEEP, HANG, *self.coverage)
+        hangs = not self.scenario.alone or HANG in self.scenario.properties
+        return tuple(prop for prop in dict.fromkeys(found) if hangs or prop != HANG)
 
     @property
     def coverage(self) -> tuple[Property, ...]:

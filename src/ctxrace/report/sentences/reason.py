@@ -54,7 +54,10 @@ def _reason(reason: Reason) -> str:
             more = [forecast_phrase(forecast)] if forecast else []
             return "; ".join([stop_phrase(stop), *more, *map(growth_phrase, grows), *_remedy(grows)])
         case EndedByViolations():
-            return "all other properties are violated, and the search ended there; this one needs every state"
+            return (
+                "all other properties are violated, and the search ended there; this one needs every state, which "
+                "--property hang visits"
+            )
         case EndedByViolationOf(prop):
             return f"{prop} is violated, and what happens after that is not known"
         case NotKnownShortest():
