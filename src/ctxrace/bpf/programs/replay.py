@@ -16,6 +16,7 @@ from ctxrace.bpf.programs.whole import find, placed_programs
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.meeting import Finding
 from ctxrace.core.schedule import Schedule
+from ctxrace.core.setting import Setting
 from ctxrace.core.verdict import Outcome
 from ctxrace.explore.expand import follow
 
@@ -33,7 +34,7 @@ def replay_finding(path: Path, request: Request, schedule: Schedule) -> Finding:
     if mark != schedule.code:
         raise ScenarioError(
             f"the schedule was made for other code than that of {path}: for {schedule.code}, not {mark}; was it built "
-            "anew, or checked with another --rodata or --assume-harmless?"
+            "anew, or checked with another ", Setting("rodata"), " or ", Setting("assume_harmless"), "?"
         )
     for first, second, memory in find(found.programs, request):
         pair = found.programs[first], found.programs[second]

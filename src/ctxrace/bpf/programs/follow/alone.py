@@ -30,6 +30,7 @@ from ctxrace.bpf.programs.follow.values import (
 from ctxrace.bpf.programs.isa.instruction import Kind
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
+from ctxrace.core.setting import Setting
 
 __all__ = ["Access", "Graph", "Loop", "NodeFacts", "follow_alone"]
 
@@ -238,7 +239,7 @@ class _Fixpoint:
             if len(self.found.facts) > MOST_NODES:
                 raise ExecutionError(
                     f"it has more than {MOST_NODES:,} instructions, each counted once for every chain of calls to it; "
-                    "check the others with --program"
+                    "check the others with ", Setting("program")
                 )
 
     def go_on(

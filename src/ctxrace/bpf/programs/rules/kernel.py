@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.rules.preemption import Preemption
 
 __all__ = ["DISTRIBUTIONS", "PREEMPTIBLE", "Basis", "Kernel", "Version", "parse_version"]
@@ -57,18 +58,18 @@ class Kernel:
         if self.version < FIRST:
             raise ScenarioError(
                 f"kernel {_spell(self.version)} is older than {_spell(FIRST)}: no rule was read that far back; "
-                f"pass --kernel {_spell(FIRST)} or later"
+                "pass ", Setting("kernel", _spell(FIRST)), " or later"
             )
         since = MODEL_SINCE.get(self.preemption, FIRST)
         if self.version < since:
             raise ScenarioError(
                 f"kernel {_spell(self.version)} has no preemption model {self.preemption}: it came with "
-                f"{_spell(since)}; pass another --preemption"
+                f"{_spell(since)}; pass another ", Setting("preemption")
             )
         if self.preemption in (Preemption.FULL, Preemption.RT) and not self.preemptible_rcu:
             raise ScenarioError(
                 f"preemption {self.preemption} comes with preemptible RCU (kernel/rcu/Kconfig, PREEMPT_RCU); "
-                "pass --rcu preemptible, or another --preemption"
+                "pass ", Setting("rcu", "preemptible"), ", or another ", Setting("preemption")
             )
         if self.preemption is Preemption.RT and self.version < RT_SOFTIRQS_UNLOCKED:
             object.__setattr__(self, "softirq_lock", True)
@@ -91,7 +92,7 @@ class Kernel:
             if header is None:
                 raise ScenarioError(
                     "the configuration names no kernel version: its header comment '# Linux/ARCH VERSION Kernel "
-                    "Configuration' is missing; pass --kernel VERSION too"
+                    "Configuration' is missing; pass ", Setting("kernel"), ", its version, too"
                 )
             version = int(header[1]), int(header[2])
         chosen = [model for option, model in _CONFIG_MODELS if options.get(option) == "y"]
@@ -114,7 +115,7 @@ class Kernel:
         """Return the kernel of a distribution as it boots by default. Raises ScenarioError for an unknown name."""
         if name not in DISTRIBUTIONS:
             raise ScenarioError(
-                f"unknown distribution {name!r}; known: {', '.join(DISTRIBUTIONS)}; or pass --config FILE"
+                f"unknown distribution {name!r}; known: {', '.join(DISTRIBUTIONS)}; or pass ", Setting("config")
             )
         return DISTRIBUTIONS[name]
 
@@ -138,8 +139,8 @@ class Kernel:
             return kernel
         raise ScenarioError(
             f"preemption {preemption} does not say whether RCU is preemptible: it is with CONFIG_PREEMPT_DYNAMIC; "
-            "pass --rcu preemptible, --rcu non-preemptible, --config FILE, or --kernel with one of "
-            + ", ".join(DISTRIBUTIONS)
+            "pass ", Setting("rcu"), " (preemptible or non-preemptible), ", Setting("config"), ", or ",
+            Setting("kernel"), f" with one of {', '.join(DISTRIBUTIONS)}"
         )
 
 

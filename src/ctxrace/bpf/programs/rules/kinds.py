@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
 
 __all__ = ["CALLBACKS", "Kind", "Section", "parse_section"]
 
@@ -165,13 +166,14 @@ def parse_section(name: str, *, attach: str | None = None) -> Section:
             hook = attach
     if prefix in _REFUSED:
         raise ScenarioError(
-            f"section {quoted(name)} has no rule: {_REFUSED[prefix]}; choose the other programs with --program"
+            f"section {quoted(name)} has no rule: {_REFUSED[prefix]}; choose the other programs with ",
+            Setting("program"),
         )
     kind = _kind(prefix, hook)
     if kind is None or (sleepable and prefix not in _SLEEPABLE):
         raise ScenarioError(
-            f"section {quoted(name)} is of no program type that is known{_nearest(prefix)}; say what it is with "
-            "--attach PROGRAM=SECTION, or choose the other programs with --program"
+            f"section {quoted(name)} is of no program type that is known{_nearest(prefix)}; say what it is with ",
+            Setting("attach", "PROGRAM=SECTION"), ", or choose the other programs with ", Setting("program")
         )
     return Section(name, prefix, kind, hook, sleepable or kind in _ALWAYS_SLEEPABLE)
 

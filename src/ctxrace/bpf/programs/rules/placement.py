@@ -11,6 +11,7 @@ from ctxrace.bpf.programs.rules.row import Guard, Hold, Row
 from ctxrace.bpf.programs.rules.source import NEWEST_READ, Source
 from ctxrace.bpf.programs.rules.tracing import TRACING
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.setting import Setting
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.rules.preemption import Preemption
 
@@ -78,7 +79,7 @@ def placement(section: str, kernel: Kernel, *, context: Level | None = None, att
     if parsed.kind is Kind.TRACEPOINT and not parsed.hook and kernel.version >= SYSCALLS_DIFFER:
         raise ScenarioError(
             f"section {parsed.quoted} names no tracepoint, and those on system calls are preemptible since 7.2, the "
-            "others not; pass --attach PROGRAM=CATEGORY/NAME"
+            "others not; pass ", Setting("attach", "PROGRAM=CATEGORY/NAME")
         )
     row = _row(parsed, kernel)
     hook = known_hook(parsed) if row.hooked else None
@@ -134,7 +135,8 @@ def _row(section: Section, kernel: Kernel) -> Row:
     if found is None:
         raise ScenarioError(
             f"kernel {kernel.version[0]}.{kernel.version[1]} has no {'sleepable ' * section.sleepable}programs of "
-            f"section {section.quoted}; pass a later --kernel, or choose the other programs with --program"
+            f"section {section.quoted}; pass a later ", Setting("kernel"), ", or choose the other programs with ",
+            Setting("program")
         )
     return found
 
