@@ -167,9 +167,33 @@ def test_folded_events_can_be_stepped_through(window: Window, tmp_path: Path) ->
     file.write_text(long_html(20_000), encoding="utf-8")
     window.open(file, "#i1-e10000")
     assert window.text(".now").startswith("event 10000 of 20000: ")
-    assert re.search(r"not drawn: events \d+ to \d+$", window.text(".picked"))
+    assert re.search(r"not drawn: events \d+ to \d+$", window.text(".picked .what"))
     window.press("j")
     assert window.text(".now").startswith("event 10001 of 20000: ")
     assert window.run("return document.querySelectorAll('.memory tr').length") == 24
     assert window.run("return document.querySelectorAll('.event').length") < 700
+    assert window.complaints() == []
+
+
+def test_folded_events_can_be_unfolded(window: Window, tmp_path: Path) -> None:
+    file = tmp_path / "long.html"
+    file.write_text(long_html(2_000), encoding="utf-8")
+    window.open(file, "#i1-e600", width=400)
+    before = window.run("return document.querySelectorAll('.event').length")
+    window.run("document.querySelector('.unfold').click()")
+    assert window.run("return document.querySelectorAll('.event').length") == before + 500
+    assert window.run("return document.querySelector('.picked').id") == "i1-e600"
+    row, told = window.run("return document.querySelector('.picked').innerText"), window.text(".now")
+    who, instruction = re.fullmatch(r"event 600 of 2000: ([AB]): (strb [^:]*): .*", told).groups()  # type: ignore[union-attr]
+    assert row.split()[0] == "600" and who in row and instruction in row
+    assert window.run("return document.documentElement.scrollWidth <= innerWidth")
+    left = window.run("return document.querySelectorAll('.unfold').length")
+    while left:
+        window.run("document.querySelector('.unfold').click()")
+        left = window.run("return document.querySelectorAll('.unfold').length")
+    numbers = window.run("return [...document.querySelectorAll('.event')].map((one) => Number(one.id.split('-e')[1]))")
+    assert numbers == list(range(1, 2_001))
+    window.press("j")
+    assert window.run("return document.querySelector('.picked').id") == "i1-e601"
+    assert window.run(CONTRAST) == []
     assert window.complaints() == []

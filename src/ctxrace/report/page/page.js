@@ -1,6 +1,7 @@
 "use strict";
 // Steps through interleavings. Each reads its data when it is first stepped through; all that it shows is text.
 const MOST = 24; // places shown at once
+const ROWS = 500; // events that are unfolded at once
 
 class Story {
   constructor(element) {
@@ -16,6 +17,7 @@ class Story {
     element.querySelector(".next").onclick = () => this.step(this.number + 1);
     this.range.oninput = () => this.step(Number(this.range.value));
     element.onclick = () => { current = this; };
+    for (const fold of element.querySelectorAll(".fold")) this.foldable(fold);
     this.show();
   }
 
@@ -37,8 +39,48 @@ class Story {
   row() {
     const direct = document.getElementById(`${this.id}-e${this.number}`);
     if (direct || !this.number) return direct;
-    const folds = this.element.querySelectorAll(".fold");
-    return [...folds].find((fold) => Number(fold.id.split("-e")[1]) <= this.number && this.number <= Number(fold.dataset.last));
+    const folds = this.element.querySelectorAll(".fold[data-last]");
+    return [...folds].find((fold) => firstOf(fold) <= this.number && this.number <= Number(fold.dataset.last));
+  }
+
+  foldable(fold) {
+    const button = fold.querySelector(".unfold");
+    button.hidden = false;
+    button.onclick = () => this.unfold(fold);
+  }
+
+  unfold(fold) {
+    const first = firstOf(fold), last = Number(fold.dataset.last), end = Math.min(last, first + ROWS - 1);
+    const rows = [];
+    for (let number = first; number <= end; number++) rows.push(this.unfolded(number));
+    if (end < last) {
+      const rest = fold.cloneNode(true);
+      rest.id = `${this.id}-e${end + 1}`;
+      rest.classList.remove("picked");
+      rest.querySelector(".what").textContent = `events ${end + 1} to ${last}`;
+      this.foldable(rest);
+      rows.push(rest);
+    }
+    fold.querySelector(".unfold").remove();
+    fold.removeAttribute("id");
+    delete fold.dataset.last;
+    fold.after(...rows);
+    this.show();
+    document.getElementById(`${this.id}-e${first}`).querySelector("a").focus({ preventScroll: true });
+  }
+
+  unfolded(number) {
+    const { texts, contexts, code, events } = this.data;
+    const [context, place, line, , instruction] = code[events[number - 1][0]];
+    const row = document.createElement("li");
+    row.id = `${this.id}-e${number}`;
+    row.className = "event unfolded";
+    const at = piece("a", "n", String(number)), c = piece("span", "c", "");
+    at.href = `#${row.id}`;
+    at.ariaLabel = `event ${number}`;
+    c.append(piece("span", "at", texts[place]), " ", piece("code", "", texts[line]));
+    row.append(at, piece("b", "who", texts[contexts[context]]), c, piece("code", "i", texts[instruction]), piece("span", "did", texts[events[number - 1][1]]));
+    return row;
   }
 
   show() {
@@ -103,6 +145,17 @@ class Story {
     });
     fill(this.element.querySelector(".contexts tbody"), rows.slice(0, MOST));
   }
+}
+
+function firstOf(fold) {
+  return Number(fold.id.split("-e")[1]);
+}
+
+function piece(tag, kind, text) {
+  const made = document.createElement(tag);
+  made.className = kind;
+  made.textContent = text;
+  return made;
 }
 
 function fill(body, rows) {

@@ -26,6 +26,8 @@ from ctxrace.report.sentences.event import effects, marks_of, place_of
 
 __all__ = ["render_page"]
 
+_FEW, _LONG = 3, 8  # lanes, and characters of a name
+
 
 def render_page(page: Page, version: str) -> str:
     """Write `page` as HTML; version: of ctxrace. Returns the text, with a newline at its end.
@@ -57,20 +59,22 @@ class _Line:
 
 @dataclass(frozen=True, slots=True)
 class _Drawn:
-    """An interleaving as the template lays it out."""
+    """An interleaving as the template lays it out. roomy: whether its lanes are few, and have long names."""
 
     lanes: list[tuple[str, str]]
     lines: list[_Line]
     endings: list[str]
     events: int
     steps: Markup
+    roomy: bool
 
 
 def _drawn(run: Interleaving) -> _Drawn:
     lanes, rows = tracked(run)
     names = [(name, colour(index)) for index, name in enumerate(lanes.names)]
     endings = list(dict.fromkeys(map(ending_sentence, run.endings)))
-    return _Drawn(names, list(_lines(run, rows, len(names))), endings, len(run.events), _data(steps_of(run)))
+    roomy = len(names) <= _FEW and any(len(name) > _LONG for name, _ in names)
+    return _Drawn(names, list(_lines(run, rows, len(names))), endings, len(run.events), _data(steps_of(run)), roomy)
 
 
 def _lines(run: Interleaving, rows: list[Row], lanes: int) -> Iterator[_Line]:
