@@ -158,6 +158,20 @@ def test_a_suite_is_checked_in_processes() -> None:
         ctxrace.suite(str(ROOT / "docs"))
 
 
+def test_a_suite_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "a_race.c"
+    text = GUARD.read_text(encoding="utf-8").replace("CTXRACE_NMI(attempt);\n", "")
+    file.write_text(text, encoding="utf-8")
+    (trial,) = ctxrace.suite(str(tmp_path), update=True)
+    assert trial.as_expected and [check.expected for check in trial.checks] == [ctxrace.Outcome.VIOLATED] * 2
+    said = "CTXRACE_EXPECT(exclusive(body), violated);\nCTXRACE_EXPECT(balanced(active), violated);\n"
+    assert file.read_text(encoding="utf-8") == text + said
+    assert ctxrace.suite(str(tmp_path))[0].as_expected
+    file.write_text("no C", encoding="utf-8")
+    assert ctxrace.suite(str(tmp_path), update=True)[0].bad_input
+    assert file.read_text(encoding="utf-8") == "no C"
+
+
 def test_types_are_told_to_those_who_install_it(tmp_path: Path) -> None:
     from hatchling.builders.wheel import WheelBuilder
 

@@ -50,6 +50,7 @@ from ctxrace.kernel.rules.preemption import Preemption, Rcu
 from ctxrace.kernel.scenario import balanced, exclusive, progress, recovers, validate
 from ctxrace.kernel.suite.check import check_loaded, load_file
 from ctxrace.kernel.suite.files import suite_files
+from ctxrace.kernel.suite.update import bring_up_to_date
 from ctxrace.report.formats.notebook import notebook_html
 from ctxrace.report.formats.written import Reportable, written
 from ctxrace.report.thread import render_thread
@@ -191,16 +192,18 @@ def models(
 
 def suite(
     *paths: str, arch: str = DEFAULT_ARCH, cc: str | None = None, optimize: str | None = None,
-    limits: Limits = LIMITS, jobs: int = 1,
+    limits: Limits = LIMITS, jobs: int = 1, update: bool = False,
 ) -> list[Trial]:  # fmt: skip
     """Check files against what CTXRACE_EXPECT says in them; of a directory, those called ``*_race.c``.
 
-    jobs: how many at a time, in processes of their own. A file that cannot be checked is a trial that says why. Raises
-    `CtxraceError` for a directory without such a file.
+    jobs: how many at a time, in processes of their own. update: let the files say what was found; what was not decided
+    changes nothing. A file that cannot be checked, or brought up to date, is a trial that says why. Raises
+    `CtxraceError` for a directory without such a file, and where a file cannot be written.
     """
-    files = suite_files(paths)
-    found = each(partial(_try, _build(arch, cc, optimize, ()), limits), files, jobs)
-    return [one or not_searched(file) for file, one in zip(files, found, strict=True)]
+    files, build = suite_files(paths), _build(arch, cc, optimize, ())
+    tried = each(partial(_try, build, limits), files, jobs)
+    found = [one or not_searched(file) for file, one in zip(files, tried, strict=True)]
+    return [bring_up_to_date(one, build)[0] for one in found] if update else found
 
 
 def _try(build: Build, limits: Limits, file: str, stop: Stop) -> Trial:

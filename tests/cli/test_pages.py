@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from pathlib import Path
 from typing import NoReturn
 from xml.etree import ElementTree
@@ -67,6 +68,17 @@ def test_guards(run: Run, tmp_path: Path) -> None:
     assert run(*words, "--html", page, "--quiet")[0] == 1
     assert answer(page) == "4 violated of 16 verdicts; everything holds for arm64-merged"
     assert page.stat().st_size < 500_000
+
+
+@pytest.mark.slow
+def test_models(run: Run, tmp_path: Path) -> None:
+    page, picture = tmp_path / "page.html", tmp_path / "lanes.svg"
+    words = ("bpf", "models", "--guard", "plain-int", "--jobs", "1")
+    status, _, err = run(*words, "--html", page, "--svg", picture, "--quiet")
+    assert (status, err) == (1, "")
+    assert re.fullmatch(r"\d+ violated of \d+ verdicts; .*", answer(page))
+    assert page.read_text(encoding="utf-8").count('<article class="story"') > 1
+    assert picture.read_text(encoding="utf-8").startswith("<svg ")
 
 
 @pytest.mark.slow

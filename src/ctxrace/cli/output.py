@@ -3,11 +3,8 @@
 import os
 import resource
 import shutil
-import stat
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +16,7 @@ from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.suite.trial import Trial, not_searched, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
+from ctxrace.machine.build.replacing import replace_file
 from ctxrace.report.coverage import coverage_listing
 from ctxrace.report.formats.format import Format
 from ctxrace.report.json import to_json
@@ -36,7 +34,6 @@ __all__ = [
     "first_run",
     "print_result",
     "refuse_two_forms",
-    "replace_file",
     "report_width",
     "results_as",
     "tests_as",
@@ -178,24 +175,6 @@ def _deliver_to(path: Path, text: str) -> None:
             replace_file(Path(os.path.realpath(path)), text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise OutputError(f"cannot write the report to {path}: {error.strerror}; what was there is as it was") from None
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Let `path` hold `data` from one moment to the next, with the permissions that it had; raise OSError if not."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as opened:
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~umask)
-        Path(name).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(name).unlink()
-        raise
 
 
 def report_width() -> int:

@@ -1,19 +1,15 @@
 """``ctxrace test``: check files that say what is expected of them, some at a time."""
 
-import os
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ctxrace.cli import options as opt
-from ctxrace.cli.output import Output, deliver, replace_file, tests_as, write
+from ctxrace.cli.output import Output, deliver, tests_as, write
 from ctxrace.cli.progress import searching
 from ctxrace.cli.status import Status, say
-from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.setting import Setting
 from ctxrace.core.suite.trial import Trial, not_searched
 from ctxrace.explore.cluster import each_on_cluster
@@ -22,7 +18,7 @@ from ctxrace.explore.watch import Limits
 from ctxrace.kernel.program import Build, Program
 from ctxrace.kernel.suite.check import check_loaded, load_file
 from ctxrace.kernel.suite.files import PATTERN, suite_files
-from ctxrace.kernel.suite.update import updated
+from ctxrace.kernel.suite.update import bring_up_to_date
 from ctxrace.report.formats.format import Format
 from ctxrace.report.suite import render_suite, suite_to_json
 
@@ -99,21 +95,10 @@ def _lost(loaded: Program | Trial, why: str) -> Trial:
 
 
 def _updated(trial: Trial, build: Build) -> Trial:
-    """Write what was found into the trial's file, and return the trial as it is with that."""
-    try:
-        text = updated(trial, build)
-        if text is None:
-            return trial
-        if not os.access(trial.name, os.W_OK):
-            raise OutputError(f"cannot update {trial.name}: it may not be written; it is as it was")
-        replace_file(Path(os.path.realpath(trial.name)), text)
-    except ScenarioError as error:
-        return replace(trial, error=error.spelled(opt.flag), bad_input=True)
-    except OSError as error:
-        raise OutputError(f"cannot update {trial.name}: {error.strerror}; it is as it was") from None
-    say(f"ctxrace: updated {trial.name}\n")
-    met = tuple(one if one.undecided else replace(one, expected=one.outcome) for one in trial.checks)
-    return replace(trial, checks=met)
+    found, changed = bring_up_to_date(trial, build, opt.flag)
+    if changed:
+        say(f"ctxrace: updated {trial.name}\n")
+    return found
 
 
 def _status(found: Sequence[Trial]) -> Status:

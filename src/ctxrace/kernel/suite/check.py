@@ -11,7 +11,7 @@ from ctxrace.kernel.check import check
 from ctxrace.kernel.option import command_words
 from ctxrace.kernel.program import BUILD, Build, Program
 
-__all__ = ["check_loaded", "load_file"]
+__all__ = ["Spell", "check_loaded", "load_file"]
 
 Spell = Callable[[Setting], str]
 """How an error spells a setting: as an option of a command line, or as a parameter of a function."""

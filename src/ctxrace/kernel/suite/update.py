@@ -1,16 +1,20 @@
 """Bring what a C file expects of itself up to what was found, in its own text."""
 
+import os
 import re
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from ctxrace.core.errors import CtxraceError, ScenarioError
+from ctxrace.core.errors import CtxraceError, OutputError, ScenarioError
 from ctxrace.core.suite.expected import Expected
 from ctxrace.core.suite.trial import Check, Trial, trial_of
 from ctxrace.kernel.program import Build
+from ctxrace.kernel.suite.check import Spell
+from ctxrace.machine.build.replacing import replace_file
 
-__all__ = ["updated"]
+__all__ = ["bring_up_to_date", "updated"]
 
 _LINE = re.compile(rb"CTXRACE_EXPECT\s*\(\s*(?P<property>\w+\s*(?:\([^()]*\))?)\s*,\s*(?P<outcome>\w+)\s*\)")
 
@@ -39,6 +43,27 @@ def updated(trial: Trial, build: Build) -> bytes | None:
             "made by a macro; change it there"
         )
     return new
+
+
+def bring_up_to_date(trial: Trial, build: Build, spell: Spell = str) -> tuple[Trial, bool]:
+    """Write what was found into the trial's file, whole or not at all; return the trial with that, and whether it was.
+
+    spell: of a file that cannot be brought up to it, which then is the trial's error. Raises `OutputError` where the
+    file cannot be written.
+    """
+    try:
+        text = updated(trial, build)
+        if text is None:
+            return trial, False
+        if not os.access(trial.name, os.W_OK):
+            raise OutputError(f"cannot update {trial.name}: it may not be written; it is as it was")
+        replace_file(Path(os.path.realpath(trial.name)), text)
+    except ScenarioError as error:
+        return replace(trial, error=error.spelled(spell), bad_input=True), False
+    except OSError as error:
+        raise OutputError(f"cannot update {trial.name}: {error.strerror}; it is as it was") from None
+    met = tuple(one if one.undecided else replace(one, expected=one.outcome) for one in trial.checks)
+    return replace(trial, checks=met), True
 
 
 def _with_expectations(text: bytes, trial: Trial, wrong: list[Check]) -> bytes:
