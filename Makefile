@@ -28,6 +28,7 @@ slow: $(READY)
 
 # Debian's kernels with debug symbols: 1 GB through apt, the first time. What was fetched before: make kernels KERNELS=DIR
 kernels: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[image]'
 	$(BIN)/python -m tests.kernels.fetch $(KERNELS)
 	CTXRACE_KERNELS=$(KERNELS) $(BIN)/pytest -m kernels $(PYTEST_FLAGS) tests/kernels
 

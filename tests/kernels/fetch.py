@@ -1,5 +1,6 @@
 """Fetch the kernels that the tests beside this file check: Debian's packages with debug symbols, through apt.
 
+With them comes the file that boots, for the tests of plain images: vmlinuz beside vmlinux.
 python -m tests.kernels.fetch DIRECTORY. The packages come from the mirror that this system's own apt uses for Debian.
 apt gets a sources entry, lists and a cache of its own in DIRECTORY: nothing of the system's is changed.
 """
@@ -18,10 +19,10 @@ _WANTED = (
 
 
 def fetch(folder: Path) -> None:
-    """Put the vmlinux of each wanted kernel into `folder`, unless it is there."""
+    """Put the vmlinux and the vmlinuz of each wanted kernel into `folder`, unless they are there."""
     apt = settings_of_apt(folder)
     subprocess.run(["apt-get", *apt, "-q", "update"], check=True)
-    listed = output(["apt-cache", *apt, "pkgnames", "linux-image-"]).split()
+    listed = output(["apt-cache", *apt, "pkgnames", "linux-"]).split()
     for arch, wanted in _WANTED:
         names = sorted(filter(wanted.fullmatch, listed), key=numbers)
         if not names:
@@ -29,12 +30,14 @@ def fetch(folder: Path) -> None:
             continue
         name = names[-1]
         version = name.removeprefix("linux-image-").removesuffix("-dbg")
-        if (folder / f"vmlinux-{version}").exists():
-            continue
-        subprocess.run(["apt-get", *apt, "-q", "download", f"{name}:{arch}"], check=True, cwd=folder)
-        package = next(folder.glob(f"{name}_*_{arch}.deb"))
-        _unpack(package, folder / f"vmlinux-{version}")
-        package.unlink()
+        # Since Linux 7.2, what boots is in a package of its own, and linux-image only depends on it.
+        boots = next(it for it in (f"linux-binary-{version}", f"linux-image-{version}") if it in listed)
+        for package, file in ((name, "vmlinux"), (boots, "vmlinuz")):
+            if not (folder / f"{file}-{version}").exists():
+                subprocess.run(["apt-get", *apt, "-q", "download", f"{package}:{arch}"], check=True, cwd=folder)
+                archive = next(folder.glob(f"{package}_*_{arch}.deb"))
+                _unpack(archive, file, folder / f"{file}-{version}")
+                archive.unlink()
 
 
 def settings_of_apt(folder: Path) -> list[str]:
@@ -68,10 +71,10 @@ def output(command: list[str]) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def _unpack(package: Path, target: Path) -> None:
-    """Take the vmlinux out of a package: the largest file of that name, the others are links to it."""
+def _unpack(package: Path, name: str, target: Path) -> None:
+    """Take the file out of a package whose name begins with `name`; others are links to it."""
     listed = output(["dpkg-deb", "--contents", str(package)]).splitlines()
-    member = next(line.split()[5] for line in listed if line[0] == "-" and "/vmlinux" in line)
+    member = next(line.split()[5] for line in listed if line[0] == "-" and f"/{name}" in line)
     partial = target.with_suffix(".partial")
     unpack = ["dpkg-deb", "--fsys-tarfile", str(package)]
     with partial.open("wb") as file, subprocess.Popen(unpack, stdout=subprocess.PIPE) as tar:

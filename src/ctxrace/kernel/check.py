@@ -23,6 +23,7 @@ from ctxrace.core.facts.remark import (
     AttemptsBounded,
     DriftsLeftOut,
     HandlersInterleaved,
+    LinesUnknown,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -344,6 +345,8 @@ def _notes(explored: _Explored, scenario: Scenario, engine: Engine) -> list[Rema
             notes.append(HandlersInterleaved())
     if system.layout.shared_stacks:
         notes.append(StacksShared())
+    if system.image.without_lines:
+        notes.append(LinesUnknown(system.image.without_lines))
     return notes
 
 

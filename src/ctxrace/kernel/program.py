@@ -12,6 +12,7 @@ from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.hints import hinting
 from ctxrace.kernel.image.linker_script import linker_script
+from ctxrace.kernel.image.plain.convert import architecture_of_bootable
 from ctxrace.kernel.option import Option
 from ctxrace.kernel.scenario import Scenario, declared_scenario, declares_preemption
 from ctxrace.machine.arch import Architecture, architecture
@@ -118,7 +119,8 @@ class Build:
         """Return the architecture to build for: the one that was asked for, or that of the first of `files` in ELF."""
         if self.arch is not None:
             return architecture(self.arch)
-        known = (architecture_of(Path(file)) for file in (*files, *self.objects))
+        named = map(Path, (*files, *self.objects))
+        known = (architecture_of(file) or architecture_of_bootable(file) for file in named)
         return next((arch for arch in known if arch is not None), architecture(DEFAULT_ARCH))
 
     def _is_linked(self, path: Path) -> bool:

@@ -59,8 +59,12 @@ class ElfFile:
             reason = getattr(error, "strerror", None) or error
             raise ImageError(f"cannot read {path}: {reason}; is the name spelled right?") from None
         check_header(self.bytes[:64], path, arch, linked=True)
-        self.sections = tuple(self._headers())
-        self._by_name = {section.name: section for section in reversed(self.sections)}
+        self._arrange(tuple(self._headers()))
+
+    def _arrange(self, sections: tuple[Header, ...]) -> None:
+        """Take `sections` as those of the file."""
+        self.sections = sections
+        self._by_name = {section.name: section for section in reversed(sections)}
         self._loaded = sorted((s for s in self.sections if s.loaded and s.size), key=lambda s: s.address)
         self._starts = [section.address for section in self._loaded]
 

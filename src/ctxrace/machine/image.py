@@ -169,6 +169,7 @@ class Image:
         self.path = path
         self.name = path.name
         self.starts: dict[str, tuple[Start, ...]] = {}  # of entries to which arguments are passed
+        self.without_lines = ""  # the file whose code has no source lines though others have, for messages
         self.files = 0  # how many source files its symbol table names
         self.sections = sections
         self.headers = headers

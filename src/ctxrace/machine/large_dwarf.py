@@ -32,6 +32,11 @@ class LargeDebugInformation:
         self._elf = elf
         self._units: dict[int, DebugInformation] = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether there is any debug information."""
+        return self._elf.section(".debug_info") is not None
+
     def line_at(self, address: int) -> Line | None:
         """Return where the instruction at `address` comes from; raise `ImageError` where DWARF is damaged."""
         unit = self._unit_of(address)
@@ -83,7 +88,7 @@ class LargeDebugInformation:
 
     @cached_property
     def _dwarf(self) -> DWARFInfo | None:
-        if self._elf.section(".debug_info") is None:
+        if not self.known:
             return None
         found = {f"debug_{name}_sec": self._section(f".debug_{name}") for name in _SECTIONS}
         machine = _MACHINES[self._elf.arch.elf_machine]

@@ -16,13 +16,24 @@ SECTIONS {
   . = 0xffff800080000000;
   _text = .;
   .text : { *(.text .text.*) }
-  .rodata : ALIGN(4096) { *(.rodata .rodata.*) }
-  .altinstructions : { *(.altinstructions) }
-  .BTF : { KEEP(*(.BTF)) }
+  . = ALIGN(4096);
+  _etext = .;
+  .rodata : { *(.rodata .rodata.*) }
+  .BTF : { __start_BTF = .; KEEP(*(.BTF)) __stop_BTF = .; }
+  . = ALIGN(4096);
+  __init_begin = .;
+  .altinstructions : { __alt_instructions = .; *(.altinstructions) __alt_instructions_end = .; }
   .data..percpu : ALIGN(4096) { __per_cpu_start = .; *(.data..percpu) __per_cpu_end = .; }
-  .data : ALIGN(4096) { *(.data .data.*)
+  . = ALIGN(8);
+  __pi_rela_start = .;
+  . = . + 72;
+  __pi_rela_end = .;
+  . = ALIGN(4096);
+  __init_end = .;
+  .data : { *(.data .data.*)
     . = ALIGN(8); __start___jump_table = .; KEEP(*(__jump_table)) __stop___jump_table = .; }
-  .bss : { *(.bss) }
+  _edata = .;
+  .bss : { __bss_start = .; *(.bss) }
   _end = .;
 }
 """
@@ -54,7 +65,9 @@ def types() -> bytes:
     pointer = w.type(TypeKind.PTR, "", 0)
     info = w.struct_("thread_info", 16, ("flags", u64, 0), ("preempt_count", u64, 8))
     members = [("thread_info", info, 0), ("self", pointer, 16), ("pid", signed, 24), ("migration_disabled", u16, 28)]
-    w.struct_("task_struct", 40, *members, ("bpf_ctx", pointer, 32))
+    chain = w.struct_("list_head", 16, ("next", pointer, 0), ("prev", pointer, 8))
+    lists = [("tasks", chain, 40), ("children", chain, 56), ("sibling", chain, 72)]
+    w.struct_("task_struct", 88, *members, ("bpf_ctx", pointer, 32), *lists)
     w.struct_("arm64_cpu_capabilities", 16, ("desc", pointer, 0), ("capability", u16, 8))
     variable = w.type(TypeKind.VAR, "counter", signed, rest=struct.pack("<I", 1))
     w.type(TypeKind.DATASEC, ".data..percpu", 16, 1, struct.pack("<III", variable, 0, 4))

@@ -8,15 +8,28 @@ struct thread_info {
 	u64 preempt_count;
 };
 
+struct list_head {
+	struct list_head *next, *prev;
+};
+
 struct task_struct {
 	struct thread_info thread_info;
 	struct task_struct *self;
 	int pid;
 	u16 migration_disabled;
 	void *bpf_ctx;
+	struct list_head tasks, children, sibling;
 };
 
-struct task_struct init_task = { .thread_info.preempt_count = 1, .self = &init_task };
+#define EMPTY(list) { &init_task.list, &init_task.list }
+
+struct task_struct init_task = {
+	.thread_info.preempt_count = 1,
+	.self = &init_task,
+	.tasks = EMPTY(tasks),
+	.children = EMPTY(children),
+	.sibling = EMPTY(sibling),
+};
 const char linux_banner[] = "Linux version 7.0.1 (small)";
 
 struct arm64_cpu_capabilities {

@@ -31,6 +31,7 @@ from ctxrace.core.facts.remark import (
     CompiledWith,
     DriftsLeftOut,
     HandlersInterleaved,
+    LinesUnknown,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -124,6 +125,7 @@ REMARKS = [
      "summed up"),
     (StacksShared(), "stacks count as shared memory: one context reaches another one's"),
     (CompiledWith(("A", "B=1")), "compiled with A, B=1"),
+    (LinesUnknown("Image"), "Image has no debug information: its instructions are shown, without source lines"),
 ]
 
 

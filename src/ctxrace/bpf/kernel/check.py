@@ -11,6 +11,7 @@ from ctxrace.explore.processes import Done, Stop, each
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.change import SCENARIO, ScenarioChange
 from ctxrace.kernel.check import check
+from ctxrace.kernel.image.plain.convert import architecture_of_bootable
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.kernel.option import command_words
 from ctxrace.kernel.program import BUILD, Build
@@ -57,7 +58,8 @@ def kernel_cases(build: Build, change: ScenarioChange, limits: Limits) -> list[K
     assert build.kernel is not None
     path = Path(build.kernel)
     path = path / "vmlinux" if path.is_dir() else path
-    arch = architecture(build.arch) if build.arch is not None else architecture_of(path)
+    known = architecture_of(path) or architecture_of_bootable(path)
+    arch = architecture(build.arch) if build.arch is not None else known
     kernel = Vmlinux(path, arch or architecture(build.architecture))
     if "__bpf_prog_enter_recur" not in kernel.elf.symbols:
         raise ScenarioError(

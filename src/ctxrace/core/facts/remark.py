@@ -9,6 +9,7 @@ __all__ = [
     "CompiledWith",
     "DriftsLeftOut",
     "HandlersInterleaved",
+    "LinesUnknown",
     "NeverArrives",
     "NeverBegins",
     "Remark",
@@ -98,6 +99,13 @@ class CompiledWith(Fact):
     defines: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LinesUnknown(Fact):
+    """The file `kernel` does not say from which source lines its code is."""
+
+    kernel: str
+
+
 Remark = (
     AttemptsBounded
     | NeverArrives
@@ -111,4 +119,5 @@ Remark = (
     | HandlersInterleaved
     | StacksShared
     | CompiledWith
+    | LinesUnknown
 )

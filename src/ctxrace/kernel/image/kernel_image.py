@@ -52,6 +52,7 @@ class KernelImage(BootedImage):
         self.names = kernel.elf.symbols
         self.tree, self._found = tree, dict[Path, Path | None]()
         self._kernel_lines = LargeDebugInformation(kernel.elf)
+        self.without_lines = "" if self._kernel_lines.known else kernel.path.name
 
     def source(self, address: int) -> Source | None:
         """Return the source line of the instruction at `address`: of the harness, or of the kernel."""

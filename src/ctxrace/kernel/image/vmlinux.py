@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 
 from ctxrace.core.errors import ImageError
+from ctxrace.kernel.image.plain.kallsyms_elf import kernel_elf
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.elf_file import ElfFile
 
 __all__ = ["Vmlinux"]
 
@@ -21,14 +21,14 @@ _WORD = 8
 
 
 class Vmlinux:
-    """Read a kernel's ELF file.
+    """Read a kernel's ELF file, or one that boots (Image, bzImage).
 
-    path: the file; arch: what its code must be for. Raises `ImageError`: not a kernel, stripped, or damaged.
+    path: the file; arch: what its code must be for. Raises `ImageError`: not a kernel, stripped, damaged, or the extra
+    is missing that reads what boots.
     """
 
     def __init__(self, path: Path, arch: Architecture) -> None:
-        _refuse_what_boots(path)
-        self.arch, self.elf = arch, ElfFile(path, arch)
+        self.arch, self.elf = arch, kernel_elf(path, arch)
         self.path = path
         if "__per_cpu_start" not in self.elf.symbols:
             raise ImageError(f"{path} has no __per_cpu_start: it is not a kernel's vmlinux; name one")
@@ -108,29 +108,3 @@ class Vmlinux:
         data = self.elf.contents(".rela.dyn")
         rows = _RELA.iter_unpack(data[: len(data) - len(data) % _RELA.size])
         return {at: addend & 0xFFFF_FFFF_FFFF_FFFF for at, info, addend in rows if info & 0xFFFF_FFFF == kind}
-
-
-_HEAD = 0x206
-_OTHERS = (
-    (0x38, b"ARM\x64", "a kernel image as boot loaders take it (Image)"),  # Documentation/arch/arm64/booting.rst
-    (0x202, b"HdrS", "a kernel image as boot loaders take it (bzImage)"),  # Documentation/arch/x86/boot.rst
-    (4, b"zimg", "a compressed kernel image (CONFIG_EFI_ZBOOT)"),
-    (0, b"\x1f\x8b", "a compressed file"),
-    (0, b"\x28\xb5\x2f\xfd", "a compressed file"),
-    (0, b"!<arch>", "a package or an archive (dpkg-deb -x unpacks it)"),
-)
-
-
-def _refuse_what_boots(path: Path) -> None:
-    """Raise `ImageError` for a file that holds a kernel in a form without symbols and types."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD) if path.is_file() else b""
-    except (OSError, ValueError):  # who reads it next says what is wrong with it
-        return
-    for at, magic, what in _OTHERS:
-        if head[at : at + len(magic)] == magic and not head.startswith(b"\x7fELF"):
-            raise ImageError(
-                f"{path} is not an ELF file but {what}: it has no symbols and no types; take the vmlinux of the "
-                "package with debug symbols, or of the directory in which the kernel was built"
-            )

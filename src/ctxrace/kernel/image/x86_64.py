@@ -99,9 +99,9 @@ def _indirect(kernel: Vmlinux, site: int) -> bytes | None:
     if code is None or code[0] not in (_CALL, _JUMP):
         return None
     target = site + prefix + 5 + int.from_bytes(code[1:], "little", signed=True)
-    names = [symbol.name for symbol in kernel.elf.symbols_of(target) if symbol.name.startswith(_THUNK)]
-    register = names[0].removeprefix(_THUNK) if names else ""
-    if register not in _REGISTERS:
+    names = [symbol.name.removeprefix(_THUNK) for symbol in kernel.elf.symbols_of(target)]
+    register = next((name for name in names if name in _REGISTERS), None)  # the first also begins an array of them
+    if register is None:
         raise ImageError(f"{kernel.path}: the retpoline of {site:#x} goes through no register; the file is damaged")
     number = _REGISTERS.index(register)
     operation = (0xD0 if code[0] == _CALL else 0xE0) | number & 7

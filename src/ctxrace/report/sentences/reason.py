@@ -25,6 +25,7 @@ from ctxrace.core.facts.remark import (
     CompiledWith,
     DriftsLeftOut,
     HandlersInterleaved,
+    LinesUnknown,
     NeverArrives,
     NeverBegins,
     Remark,
@@ -144,6 +145,8 @@ def _remark(remark: Remark) -> str:
             return "stacks count as shared memory: one context reaches another one's"
         case CompiledWith(defines):
             return f"compiled with {', '.join(defines)}"
+        case LinesUnknown(kernel):
+            return f"{kernel} has no debug information: its instructions are shown, without source lines"
 
 
 def _drifts(names: tuple[str, ...], multiple: int) -> str:
