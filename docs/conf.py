@@ -10,6 +10,7 @@ html_theme = "furo"
 html_title = "ctxrace"
 html_show_copyright = False
 html_show_sourcelink = False
+html_show_search_summary = False  # which is fetched, and a page from disk may fetch nothing
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence"]
 exclude_patterns = ["_build"]
