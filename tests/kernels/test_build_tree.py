@@ -1,11 +1,14 @@
-"""BPF's recursion guard as an object of the kernel's own build tree, with the kernel's own headers."""
+"""A kernel's build tree: BPF's recursion guard as an object of it, and the kernel's own headers."""
 
 import os
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.kernel.headers.test_functions import RIGHT, kernel_code
 
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.check import check
@@ -53,3 +56,17 @@ def test_without_its_preempt_disable_the_bytes_are_torn_at_the_kernels_lines(tre
     assert verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None
     told = {event.source.text for event in verdict.interleaving.events if event.source}
     assert "active[rctx]++;" in told
+
+
+@pytest.mark.parametrize("function", RIGHT)
+def test_what_our_headers_check_is_kernel_code(tree: Path, tmp_path: Path, function: str) -> None:
+    recorded = (tree / "kernel/bpf/.trampoline.o.cmd").read_text().partition(" := ")[2].partition("\n")[0]
+    words = [word for word in shlex.split(recorded.partition(" ; ")[0]) if not word.startswith("-Wp,-MMD")]
+    assert re.search(r"-c -o kernel/bpf/trampoline\.o kernel/bpf/trampoline\.c$", " ".join(words))
+    source = tmp_path / function
+    source.write_text(kernel_code(function))
+    # It stands alone: no header of the tree declares its functions.
+    quiet = ["-Wno-missing-prototypes", "-Wno-missing-declarations"]
+    command = [*words[:-2], str(source.with_suffix(".o")), str(source), "-Werror", *quiet]
+    done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
