@@ -147,6 +147,8 @@ class ProgramsResult:
     programs, instructions: how many there are. pairs: which may meet; searched: how many pairs share memory so that
     they were searched. states: visited by all searches. unfollowed: what keeps a proof from being one, by program.
     ignored: what the user takes for no finding. outcome: the worst of all.
+    relocations: the instructions that a loader adapts to the kernel; kernel_types: the file whose types they were
+    adapted to, empty where they were left as compiled.
     """
 
     file: str
@@ -166,5 +168,7 @@ class ProgramsResult:
     assumed: tuple[str, ...] = ()
     inferred: tuple[str, ...] = ()
     ignored: tuple[Ignored, ...] = ()
+    relocations: int = 0
+    kernel_types: str = ""
     command: str = ""
     replay: str = ""

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from ctxrace.core.errors import ImageError
 
-__all__ = ["Btf", "Member", "Type", "TypeKind", "section_header", "string_at"]
+__all__ = ["MAGIC", "Btf", "Member", "Type", "TypeKind", "section_header", "string_at"]
 
 MAGIC = 0xEB9F
 MOST_TYPES = 4_000_000  # a distribution's kernel has 150,000
@@ -49,6 +49,7 @@ _TAIL: dict[int, int] = {TypeKind.INT: 4, TypeKind.ARRAY: 12, TypeKind.VAR: 4, T
 _TRANSPARENT = (TypeKind.TYPEDEF, TypeKind.VOLATILE, TypeKind.CONST, TypeKind.RESTRICT, TypeKind.TYPE_TAG)
 _SIZED = (TypeKind.INT, TypeKind.STRUCT, TypeKind.UNION, TypeKind.ENUM, TypeKind.FLOAT, TypeKind.ENUM64)
 _HEAD = struct.Struct("<III")
+_NAME = struct.Struct("<I")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,17 @@ class Btf:
             if name_at and kind in named:
                 found.setdefault((TypeKind(kind), self.string(name_at)), number)
         return found
+
+    def type_names(self) -> Iterator[tuple[int, str]]:
+        """Yield the types that have names, with these, without reading the types."""
+        known: dict[int, str] = {}
+        for number, at in enumerate(self._places, 1):
+            (name_at,) = _NAME.unpack_from(self._data, at)
+            if name_at:
+                name = known.get(name_at)
+                if name is None:
+                    name = known[name_at] = self.string(name_at)
+                yield number, name
 
     def named(self, name: str, *kinds: TypeKind) -> int | None:
         """Return the id of the first type called `name` that is of one of `kinds`, or None."""

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from ctxrace.bpf.programs.check import Placed, meet, ways
-from ctxrace.bpf.programs.elf.object import load_object
 from ctxrace.bpf.programs.findings import finding_of, question_mark
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.meet.decide import Answer, system_of
@@ -29,7 +28,7 @@ def replay_finding(path: Path, request: Request, schedule: Schedule) -> Finding:
     Raises `ScenarioError` where the schedule was made for another object, other programs or another kernel, and
     `CtxraceError` where a step of it cannot happen.
     """
-    found = placed_programs(load_object(path), request)
+    found = placed_programs(request.load(path), request)
     mark = code_mark(found.code)
     if mark != schedule.code:
         raise ScenarioError(

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ctxrace.bpf.programs.adapt.apply import adapted_to
+from ctxrace.bpf.programs.adapt.kernel_types import KernelTypes, kernel_types
+from ctxrace.bpf.programs.elf.object import BpfObject, load_object
 from ctxrace.bpf.programs.rules.kernel import DISTRIBUTIONS, Kernel, parse_version
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.meeting import Defect, Finding
@@ -32,7 +35,8 @@ class Request:
     """What to check. programs: only these; empty for all. contexts, attach: what section names do not say.
 
     apart: pairs of programs of which user space loads one alone. assumed: helpers and kfuncs that are to be taken as
-    touching nothing; rodata: what user space puts into .rodata. ignored: what is no finding.
+    touching nothing; rodata: what user space puts into .rodata. ignored: what is no finding. btf: the types of the
+    kernel that a loader adapts the object to; None: it is left as it was compiled.
     """
 
     kernel: Kernel
@@ -43,6 +47,12 @@ class Request:
     assumed: frozenset[str] = frozenset()
     rodata: bytes | None = None
     ignored: frozenset[Defect] = frozenset()
+    btf: KernelTypes | None = None
+
+    def load(self, path: Path) -> BpfObject:
+        """Read the object. Raises `ImageError` where it is damaged, or no loader adapts it to the kernel."""
+        loaded = load_object(path)
+        return loaded if self.btf is None else adapted_to(loaded, self.btf)
 
     def ignores(self, finding: Finding) -> bool:
         """Return whether a finding is none. An open question about a guard may be about one that is stuck."""
@@ -129,6 +139,8 @@ REQUEST = (
     Option("not_together", "A,B", "user space loads only one of these", _apart, repeated=True, field="apart"),
     Option("assume_harmless", "NAME", "a helper or kfunc that is not known touches nothing",
            lambda given: frozenset(_names(given)), repeated=True, field="assumed"),
+    Option("btf", "FILE", "the kernel's types, which loaders adapt programs to (CO-RE): its vmlinux, or a copy of "
+           "/sys/kernel/btf/vmlinux; default: left as compiled", lambda text: kernel_types(Path(text)), panel=_KERNEL),
     Option("rodata", "FILE", "what user space puts into .rodata", _rodata),
     Option("ignore", "KIND[,KIND]", "what is no finding: unmixed, lost-update, missed, leaked or stuck", _ignored,
            repeated=True, field="ignored", panel=_FINDINGS),

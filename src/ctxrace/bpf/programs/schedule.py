@@ -38,7 +38,7 @@ def code_mark(code: Code) -> str:
     ]
     return fingerprint(
         sorted(loaded.code.items()), sorted(loaded.references.items()), functions, maps, adapted, code.rodata,
-        sorted(code.assumed), sorted(code.tail_calls.items()),
+        sorted(code.assumed), sorted(code.tail_calls.items()), *([loaded.unresolved] if loaded.unresolved else ()),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctxrace.bpf.programs.alike import Likeness
 from ctxrace.bpf.programs.check import PairCheck, Placed, place
-from ctxrace.bpf.programs.elf.object import BpfObject, Function, load_object
+from ctxrace.bpf.programs.elf.object import BpfObject, Function
 from ctxrace.bpf.programs.findings import finding_of, grouped, missed
 from ctxrace.bpf.programs.follow.operands import Code
 from ctxrace.bpf.programs.follow.values import Region
@@ -111,7 +111,7 @@ def check_object(
 
     pairs_only: only say which may meet, and on what. done: is told now and then how many pairs are decided.
     """
-    found = placed_programs(load_object(path), request)
+    found = placed_programs(request.load(path), request)
     programs = found.programs
     pairs, findings, work = _meetings(programs, request)
     states = 0
@@ -143,6 +143,8 @@ def check_object(
         states=states,
         unfollowed=tuple(dict.fromkeys(found.unfollowed)),
         distribution=kernel.name,
+        relocations=found.code.object.relocated,
+        kernel_types=found.code.object.kernel_types,
         assumed=tuple(each.function.name for each in programs if each.placement.certainty is Certainty.ASSUMED),
         inferred=tuple(each.function.name for each in programs if each.placement.inferred),
         ignored=tuple(

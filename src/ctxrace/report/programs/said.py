@@ -63,7 +63,11 @@ def size_sentence(result: ProgramsResult) -> str:
 
 
 def remarks(result: ProgramsResult) -> Iterator[str]:
-    """Yield what the rules take for granted, as nobody read it in the kernel's sources."""
+    """Yield what was taken for granted: by the rules, as nobody read it in the kernel's sources, and of the object."""
+    if result.relocations:
+        adapted = f"adapted to the types in {clean(result.kernel_types)}"
+        left = "left as compiled; --btf FILE adapts them to a kernel"
+        yield f"CO-RE: {counted(result.relocations, 'instruction')} {adapted if result.kernel_types else left}"
     if result.assumed:
         names = listed([clean(name) for name in result.assumed], min(SHOWN, len(result.assumed)))
         yield f"assumed: a task calls the hooks of {names}, with nothing turned off; --context PROGRAM=LEVEL says where"

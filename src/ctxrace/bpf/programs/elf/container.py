@@ -7,10 +7,10 @@ from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from ctxrace.core.errors import ImageError
+from ctxrace.core.errors import CtxraceError, ImageError
 from ctxrace.machine.inputs import contents
 
-__all__ = ["Container", "Section", "Symbol", "SymbolKind", "read_container"]
+__all__ = ["Container", "Section", "Symbol", "SymbolKind", "read_container", "read_section"]
 
 MACHINE = 247  # EM_BPF in include/uapi/linux/elf-em.h
 MOST_BYTES = 64 << 20
@@ -72,6 +72,23 @@ def read_container(path: Path) -> Container:
         raise ImageError(f"{path}: {error}") from None
     except Exception as error:  # pyelftools raises whatever a damaged table makes it run into
         raise ImageError(f"{path} is damaged: {type(error).__name__}: {error}") from None
+
+
+def read_section(path: Path, name: str, raised: type[CtxraceError]) -> bytes | None:
+    """Return what the first section called `name` of any ELF file holds, nothing for none; None for another file.
+
+    Raises `raised` where the file is damaged or cannot be read.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            if file.read(4) != b"\x7fELF":
+                return None
+            section = ELFFile(file).get_section_by_name(name)
+            return b"" if section is None or section["sh_type"] == "SHT_NOBITS" else bytes(section.data())
+    except Exception as error:  # pyelftools raises whatever a damaged table makes it run into
+        raise raised(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
 
 def _container(file: ELFFile, length: int) -> Container:

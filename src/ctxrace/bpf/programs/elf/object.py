@@ -66,7 +66,9 @@ class BpfObject:
     """A whole object.
 
     code: the instructions by section and slot; references: what the relocated ones refer to, in the same way.
-    adapted: the instructions that libbpf adapts to the running kernel (CO-RE).
+    adapted: the instructions that a loader has yet to adapt to a kernel (CO-RE); relocated: how many it adapts in all.
+    kernel_types: the file with the types of the kernel that it is adapted to, empty for none; unresolved: what the
+    instructions are about of which that kernel has nothing.
     """
 
     path: str
@@ -78,6 +80,9 @@ class BpfObject:
     lines: dict[str, list[tuple[int, Source]]]
     btf: Btf | None
     variables: dict[str, list[Variable]] = field(default_factory=dict)
+    relocated: int = 0
+    kernel_types: str = ""
+    unresolved: dict[str, dict[int, str]] = field(default_factory=dict)
 
     @property
     def programs(self) -> tuple[Function, ...]:
@@ -121,7 +126,9 @@ def _load(container: Container, path: str) -> BpfObject:
     relocator = _Relocator(container, maps, code)
     references = {s.name: relocator.references(s) for s in container.sections if s.executable and s.size}
     lines, variables = extension.lines, _variables(container)
-    loaded = BpfObject(path, functions, maps, code, references, extension.relocations, lines, btf, variables)
+    adapted = extension.relocations
+    relocated = sum(map(len, adapted.values()))
+    loaded = BpfObject(path, functions, maps, code, references, adapted, lines, btf, variables, relocated)
     _check_calls(loaded)
     return loaded
 

@@ -21,7 +21,7 @@ from ctxrace.bpf.programs.follow.values import (
     origins_of,
     ranged,
 )
-from ctxrace.bpf.programs.isa.instruction import Kind
+from ctxrace.bpf.programs.isa.instruction import POISON, Kind
 
 __all__ = ["CPU", "PID_TGID", "TASK", "call_routine", "callback_arguments", "draws", "result_of"]
 
@@ -39,6 +39,9 @@ BUFFER = 1 << 29  # BPF_MAX_VAR_SIZ in include/linux/bpf_verifier.h: the most th
 
 def call_routine(o: Operands, reference: Reference | None) -> Node | None:
     """Call a helper or a kfunc. reference: the kfunc's relocation. Returns the node that comes next."""
+    if o.x.imm == POISON and (what := o.code.object.unresolved.get(o.node.section, {}).get(o.node.slot)):
+        o.world.doubt(o.node, Doubt.UNRESOLVED, what)
+        return None
     routine = _routine(o, reference)
     if routine.special:
         return _SPECIAL[routine.special.rstrip("0123456789")](o, routine)

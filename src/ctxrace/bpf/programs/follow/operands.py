@@ -42,6 +42,7 @@ class Doubt(StrEnum):
     ARENA = "arena memory"
     DYNPTR = "dynptr over map memory"
     DEPTH = "calls that are nested too deeply"
+    UNRESOLVED = "CO-RE relocation that the kernel's types do not resolve"
 
 
 class World(Protocol):

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from ctxrace.core.errors import ImageError
 
-__all__ = ["FORMS", "PSEUDO_CALL", "PSEUDO_KFUNC", "SIZE", "Form", "Instruction", "Kind", "decode"]
+__all__ = ["FORMS", "POISON", "PSEUDO_CALL", "PSEUDO_KFUNC", "SIZE", "Form", "Instruction", "Kind", "decode"]
 
 SIZE = 8  # bytes of an instruction; a wide one has two such slots
 REGISTERS = 11  # r0 to r10
+POISON = 0xBAD2310  # the helper that libbpf has called where a CO-RE relocation has no target (relo_core.c)
 PSEUDO_CALL, PSEUDO_KFUNC = 1, 2  # BPF_PSEUDO_CALL, BPF_PSEUDO_KFUNC_CALL in include/uapi/linux/bpf.h
 
 
