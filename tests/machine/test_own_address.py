@@ -80,7 +80,7 @@ def memory() -> OwnMemory:
     )
     own = bytes(16) + BASE.to_bytes(8, "little") + (100).to_bytes(4, "little") + bytes(36)
     span, pid = range(BASE, BASE + 0x1_0000), range(24, 28)
-    found = OwnMemory(regions, b"", bytes(8), own, bytes(0x40), frozenset(), frozenset(), "little", span, pid)
+    found = OwnMemory(regions, b"", bytes(8), own, bytes(0x40), frozenset(), frozenset(), "little", span, pid, 0)
     found.begin(private=False, atomic=True)
     return found
 

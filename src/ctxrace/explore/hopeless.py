@@ -72,7 +72,7 @@ class Hopeless:
 
     def _hopeful(self, run: Procedure, ends: frozenset[Hashable]) -> bytearray:
         goals = [*(run.numbers[end] for end in ends), *self._goals[id(run)]]
-        assert run.edges is not None
+        assert run.edges is not None and run.origins is not None
         return reaching(len(run.found), run.origins, run.edges, goals)
 
     def _nearest(self, run: Procedure, ends: frozenset[Hashable]) -> Nearest | None:

@@ -78,19 +78,13 @@ class Procedure(Walk):
         self.ends: dict[Hashable, int] = {}
         self.callers: list[Call] = []
         self.shown: dict[Hashable, Opened] = {}
-        self.origins = array("I")
         self.waiting_calls = Counter[int]()
         self._begin(system, start, keep_edges)
+        self.origins = array("I") if keep_edges else None  # edges to where nested runs return come late, in no order
 
     def wait(self, number: int, key: int) -> None:
         """Let a state wait among those of all procedures."""
         self._queue.put(self.offset + key, (self, number))
-
-    def reach(self, state: Hashable, length: int, origin: int, rank: int, inside: Hashable = None) -> int:
-        """Take note of a way to `state` (see `Way`), which gets a number when it is found, and return that."""
-        if self.edges is not None:
-            self.origins.append(origin)  # edges to where nested runs return come late, in no order
-        return super().reach(state, length, origin, rank, inside)
 
     def known(self) -> set[int]:
         """Return the states of which all steps were taken, and all nested runs asked that they begin."""

@@ -51,8 +51,13 @@ class Ways:
 
     def add(self, origin: int, rank: int, inside: Hashable = None) -> None:
         """Take note of the only way to the next state."""
-        self._newest.append(_NONE)
-        self.also(len(self._newest) - 1, origin, rank, inside)
+        at = len(self._origin)
+        self._newest.append(at)
+        self._older.append(_NONE)
+        self._origin.append(origin)
+        self._rank.append(rank)
+        if inside is not None:
+            self._inside[at] = inside
 
     def replace(self, number: int, origin: int, rank: int, inside: Hashable = None) -> None:
         """Take note of a way to a state that is shorter than those before."""

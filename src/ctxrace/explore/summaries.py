@@ -17,7 +17,7 @@ from ctxrace.explore.expand import expand, follow
 from ctxrace.explore.hopeless import Hopeless, Nearest
 from ctxrace.explore.procedure import Call, Opened, Procedure, Queue
 from ctxrace.explore.search import MORE, Exploration, breaking
-from ctxrace.explore.shortest import Way, cost, first_run
+from ctxrace.explore.shortest import EVENT, SWITCH, Way, first_run
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
 __all__ = ["summarized"]
@@ -84,7 +84,7 @@ class _Summarizing:
 
     def visit(self, run: Procedure, number: int) -> None:
         """Take every step of a state, or hand it to the callers of its run, where it is an end of that."""
-        system, reach, state = self.system, run.reach, run.found[number]
+        system, reach, called, state = self.system, run.reach, self.system.called, run.found[number]
         if run is not self.outermost and system.ended(state):
             run.ends[state] = run.lengths[number]
             for call in run.callers:
@@ -92,19 +92,21 @@ class _Summarizing:
             return
         self.states += 1
         length = run.begin(number)
-        for rank, step in enumerate(expand(system, state)):
-            run.transitions += 1
-            after = length + cost(step)
-            for prop in step.broken:
+        steps = expand(system, state)
+        run.transitions += len(steps)
+        for rank, step in enumerate(steps):
+            _, there, switches, events, broken, witnessed = step
+            after = length + switches * SWITCH + events * EVENT + 1
+            for prop in broken:
                 self.violate(run, prop, after, number, rank)
-            start = system.called(state, step)
+            start = called(state, step)
             if start is not None:
                 run.waiting_calls[number] += 1
                 self.queue.put(run.offset + after, Call(run, number, rank, step, after, start))
                 continue
-            to = reach(step.state, after, number, rank)
-            if step.witnessed:
-                run.witness(step.witnessed, to)
+            to = reach(there, after, number, rank)
+            if witnessed:
+                run.witness(witnessed, to)
         run.complete = len(run.visited)
 
     def call(self, call: Call) -> None:

@@ -26,6 +26,7 @@ class Walk:
     witnessed: the properties of which a step was a witness; goals: of those that must always be possible, the goals.
     complete: how many of `visited` have taken all their steps, which the last one has not where it was interrupted.
     edges: the numbers of the states to which each visited state leads, in the order of `visited`; None: not kept.
+    origins: from where each edge leads, where they come in another order; None: not kept.
     """
 
     def __init__(self, system: System[Any], *, keep_edges: bool = False) -> None:
@@ -44,6 +45,7 @@ class Walk:
         self.found: list[Any] = [start]
         self.lengths, self.ways = array("q", [0]), Ways()
         self.visited, self.first_edge, self.edges = array("I"), array("Q"), array("I") if keep_edges else None
+        self.origins: array[int] | None = None
         self._waiting: dict[int, list[int]] = {}
         self._next: dict[int, Iterator[int]] = {}
         self._keys: list[int] = []  # of `_waiting`, as a heap: states of one key wait in a list, in the order found
@@ -127,6 +129,8 @@ class Walk:
                 self.ways.also(known, origin, rank, inside)
         if self.edges is not None:
             self.edges.append(known)
+            if self.origins is not None:
+                self.origins.append(origin)
         return known
 
     def witness(self, witnessed: Iterable[Property], number: int) -> None:

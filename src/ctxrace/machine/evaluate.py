@@ -16,6 +16,7 @@ __all__ = ["Bus", "Registers", "Trap", "execute"]
 
 _MASKS = [(1 << size * 8) - 1 for size in range(9)]
 """Of numbers of so many bytes all bits."""
+_WORD = _MASKS[8]
 
 
 class Trap(Exception):
@@ -94,31 +95,32 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
     and whatever `bus` raises.
     """
     scratch = Registers()
+    files = {"register": registers, "unique": scratch}
+    words = {"register": registers.words, "unique": scratch.words}
 
     def value_of(varnode: Varnode) -> int:
         space, offset, size = varnode
         if space == "const":
             return offset & ((1 << size * 8) - 1)
-        if space == "register":
-            return registers.read(offset, size)
-        if space == "unique":
-            return scratch.read(offset, size)
-        return bus.load(offset, size)
+        if space == "ram":
+            return bus.load(offset, size)
+        if size == 8 and not offset & 7:  # most are a whole word
+            return words[space].get(offset, 0)
+        return files[space].read(offset, size)
 
     def put(varnode: Varnode | None, value: int) -> None:
         if varnode is None:
             return
         space, offset, size = varnode
-        if space == "register":
-            registers.write(offset, size, value)
-        elif space == "unique":
-            scratch.write(offset, size, value)
-        else:  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
+        if space == "ram":  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
             bus.store(offset, size, value & ((1 << size * 8) - 1))
+        elif size == 8 and not offset & 7:
+            words[space][offset] = value & _WORD
+        else:
+            files[space].write(offset, size, value)
 
-    ops = instruction.ops
+    ops, position = instruction.ops, 0
     arms_monitor = instruction.mnemonic in arch.arms_monitor
-    position = 0
     while position < len(ops):
         op = ops[position]
         position += 1

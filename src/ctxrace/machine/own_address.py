@@ -99,7 +99,7 @@ class OwnMemory(Memory):
     """The bus of one step that keeps apart which words are `OwnAddress`es.
 
     span: the addresses of the current task's own memory. pid: where in its task_struct is what is another for each
-    task. The other arguments are those of `Memory`.
+    task. unused: how many bytes of the stack are 0 from its lowest one on. The other arguments are those of `Memory`.
     """
 
     def __init__(
@@ -114,11 +114,11 @@ class OwnMemory(Memory):
         byte_order: Literal["little", "big"],
         span: range,
         pid: range,
+        unused: int,
     ) -> None:
         super().__init__(regions, constant, shared, own, stack, quiet, saved, byte_order)
         self._span, self._pid = span, pid
-        used = len(stack.lstrip(b"\0")) + 7 & ~7
-        words = [(RegionKind.OWN, own, 0), (RegionKind.STACK, stack, len(stack) - used)]
+        words = [(RegionKind.OWN, own, 0), (RegionKind.STACK, stack, unused & ~7)]
         self._words = {
             (kind, at) for kind, blob, first in words for at in range(first, len(blob) - 7, 8) if self._is_own(blob, at)
         }

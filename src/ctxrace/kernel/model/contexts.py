@@ -96,9 +96,15 @@ class Contexts:
         if top != NO_FRAME:
             flow, began, run_context = self.frames.values[top]
         memory, mine = self.shared.values[shared], self.task_structs.values[task_struct]
-        outcome = self.flows.step(flow, self.identity(current), memory, mine)
-        role, _ = self.flows.numbers.values[flow]
-        return self.conclude(role, outcome, memory, mine, began, run_context)
+        outcome = self.flows.step(flow, self.groups[group].identity, memory, mine)
+        if outcome.notes or outcome.fault or outcome.finished:
+            role, _ = self.flows.numbers.values[flow]
+            return self.conclude(role, outcome, memory, mine, began, run_context)
+        if outcome.writes:  # what was not written keeps its number
+            changed, changed_mine = outcome.apply(memory, RegionKind.SHARED), outcome.apply(mine, RegionKind.OWN)
+            shared = shared if changed is memory else self.shared(changed)
+            task_struct = task_struct if changed_mine is mine else self.task_structs(changed_mine)
+        return Move(outcome.flow, task_struct, shared, (), (), (), outcome, began, run_context)
 
     def first_move(self, task: int, role: Role) -> Move:
         """Return what beginning the role's entry does, up to its first event, while `task` is current."""

@@ -188,6 +188,7 @@ class Flows:
             machine.arch.byte_order,
             span,
             layout.struct.pid,
+            len(stack) - len(flow.stack),
         )
         before = flow._replace(
             registers=tuple((at, known(word)) for at, word in flow.registers),

@@ -54,7 +54,7 @@ class NestedInterrupts:
     def steps(self, state: KernelState) -> Sequence[Step]:
         """Return the system's steps; in a nested run, those that the system has in every state it was called from."""
         steps = self._steps(state)
-        if state.interrupts and self._within and self._is_nested(state):
+        if self._within and state.interrupts and any(step.witnessed for step in steps) and self._is_nested(state):
             return [self._entered(step) if step.witnessed else step for step in steps]
         return steps
 
