@@ -46,6 +46,18 @@ def test_time(clock: list[float]) -> None:
     assert budget.remaining() == 0
 
 
+def test_a_share_of_the_time(clock: list[float]) -> None:
+    """It is told as the whole, whose time goes on."""
+    whole = Budget(timeout=8)
+    clock[0] += 2
+    share = whole.share(0.25)
+    assert share.remaining() == 1.5
+    clock[0] += 1.5
+    assert share.exhausted() == TimeLimit(8)
+    assert (whole.remaining(), whole.exhausted()) == (4.5, None)
+    assert Budget().share(0.5).remaining() is None
+
+
 def test_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "resident", lambda: 5 << 20)
     assert Budget(max_memory=5 << 20).exhausted() is None

@@ -34,16 +34,28 @@ class Budget:
 
     def __init__(self, timeout: float | None = None, max_memory: int | None = None) -> None:
         self.timeout, self.max_memory = timeout, max_memory
-        self._began = time.monotonic()
+        self._until = None if timeout is None else time.monotonic() + timeout
         self._looks = 0
 
     def remaining(self) -> float | None:
         """Return the seconds that are left, never less than 0; None where there is no limit."""
-        return None if self.timeout is None else max(0.0, self.timeout - (time.monotonic() - self._began))
+        return None if self._until is None else max(0.0, self._until - time.monotonic())
+
+    def share(self, part: float) -> "Budget":
+        """Return the budget of one of several things: a part of the time that is left, and all of the memory.
+
+        part: from 0 to 1. A limit that it reaches is told as the limit of the whole.
+        """
+        found = Budget(self.timeout, self.max_memory)
+        left = self.remaining()
+        if left is not None:
+            found._until = time.monotonic() + left * part
+        return found
 
     def exhausted(self) -> TimeLimit | MemoryLimit | None:
         """Return which limit is reached; None where none is."""
-        if self.timeout is not None and time.monotonic() - self._began >= self.timeout:
+        if self._late():
+            assert self.timeout is not None
             return TimeLimit(self.timeout)
         if self.max_memory is not None and resident() > self.max_memory:
             return MemoryLimit(self.max_memory)
@@ -55,9 +67,12 @@ class Budget:
         Cheap enough for inner loops. Of the memory it takes note only now and then.
         """
         self._looks += 1
-        late = self.timeout is not None and time.monotonic() - self._began >= self.timeout
+        late = self._late()
         if (late or self._looks % _BETWEEN_LOOKS == 0) and (limit := self.exhausted()):
             raise LimitReached(replace(limit, doing=doing))
+
+    def _late(self) -> bool:
+        return self._until is not None and time.monotonic() >= self._until
 
 
 _UNLIMITED = Budget()

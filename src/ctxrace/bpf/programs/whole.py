@@ -20,11 +20,13 @@ from ctxrace.bpf.programs.rules.meeting import How, Meeting
 from ctxrace.bpf.programs.rules.placement import Certainty, Placement
 from ctxrace.bpf.programs.schedule import code_mark
 from ctxrace.core.errors import CtxraceError, LimitReached, ScenarioError
-from ctxrace.core.limits import spend
+from ctxrace.core.limits import current, spend, within
 from ctxrace.core.meeting import Defect, Finding, Ignored, Pair, Partner, ProgramsResult
 from ctxrace.core.verdict import Outcome, worst
 from ctxrace.explore import processes
 from ctxrace.explore.watch import Limits
+
+MOST_NAMED = 5  # pairs that are not decided; of more, their number is told
 
 __all__ = ["check_object", "find", "placed_programs"]
 
@@ -120,9 +122,7 @@ def check_object(
         for one in searched:
             findings += one.findings
             states += one.states
-        ended = [one.ended for one in searched if one.ended]
-        if ended:
-            found.unfollowed.append((f"{len(ended)} of {len(work)} pairs", ended[0]))
+        found.unfollowed += _undecided(programs, work, searched)
     groups = grouped(each for each in findings if not request.ignores(each))
     outcomes = [each.outcome for each in groups]
     if found.unfollowed or not programs:
@@ -212,7 +212,9 @@ def _searched(
     likeness = Likeness(found.code, found.programs)
     first: dict[object, tuple[int, int]] = {}
     models = {pair: first.setdefault(likeness.kind(pair), pair) for pair in work}
-    searched = _search_each(found, list(first.values()), limits, jobs, _counted(done, 0, len(work)))
+    half = len(first) < len(work)  # of the time, so that something is left for those that are not alike
+    with within(current().share(0.5 if half else 1.0)):
+        searched = _search_each(found, list(first.values()), limits, jobs, _counted(done, 0, len(work)))
     left: list[tuple[int, int]] = []
     for pair in work:
         model = searched[models[pair]]
@@ -256,10 +258,24 @@ def _counted(done: processes.Done | None, before: int, of: int) -> processes.Don
     return lambda amount: tell(amount._replace(done=before + amount.done, of=of))
 
 
+def _undecided(
+    programs: Sequence[Placed], work: Sequence[tuple[int, int]], searched: Sequence[_Searched]
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Yield the pairs whose search has ended early, with what ended it; where these are many, how many they are."""
+    ended = [(pair, one) for pair, one in zip(work, searched, strict=True) if one.ended]
+    shown = ended if len(ended) <= MOST_NAMED else ()
+    for (first, second), one in shown:
+        names = f"{programs[first].function.name} with {programs[second].function.name}"
+        yield names, f"{one.ended}, after {one.states:,} states"
+    if ended and not shown:
+        most = max((one for _, one in ended), key=lambda one: one.states)
+        yield f"{len(ended)} of {len(work)} pairs", most.ended
+
+
 def _search_each(
     found: _Found, work: Sequence[tuple[int, int]], limits: Limits, jobs: int, done: processes.Done | None
 ) -> dict[tuple[int, int], _Searched]:  # fmt: skip
-    _SHARED.append(_Searching(found, limits))  # which the processes inherit
+    _SHARED.append(_Searching(found, limits, work, jobs))  # which the processes inherit
     gc.freeze()  # the collector need not walk the programs again and again
     try:
         forks = multiprocessing.get_start_method() == "fork"
@@ -271,11 +287,18 @@ def _search_each(
 
 
 class _Searching:
-    def __init__(self, found: _Found, limits: Limits) -> None:
+    """Searches each pair of `work`, within its equal share of the time that is left when its search begins."""
+
+    def __init__(self, found: _Found, limits: Limits, work: Sequence[tuple[int, int]], jobs: int) -> None:
         self.found, self.limits = found, limits
         self.mark = code_mark(found.code)
+        self.shares = {pair: min(1.0, jobs / (len(work) - done)) for done, pair in enumerate(work)}
 
     def __call__(self, pair: tuple[int, int], stop: processes.Stop) -> _Searched:
+        with within(current().share(self.shares[pair])):
+            return self.search(pair, stop)
+
+    def search(self, pair: tuple[int, int], stop: processes.Stop) -> _Searched:
         first, second = (self.found.programs[number] for number in pair)
         findings, states = list[Finding](), 0
         running = PairCheck(self.found.code, (first, second), self.limits)
@@ -287,8 +310,9 @@ class _Searching:
                 finding = finding_of(self.found.code, (first, second), answer, self.mark)
                 if finding is not None:
                     findings.append(finding)
+            spend("searching pairs of programs")  # of which the last search may have been ended
         except LimitReached as limit:
-            return _Searched(tuple(findings), states, str(limit))
+            return _Searched(tuple(findings), states, f"its share of the time or memory is used up: {limit}")
         return _Searched(tuple(findings), states, looked_at=running.looked_at())
 
 

@@ -77,16 +77,18 @@ def read_container(path: Path) -> Container:
 def read_section(path: Path, name: str, raised: type[CtxraceError]) -> bytes | None:
     """Return what the first section called `name` of any ELF file holds, nothing for none; None for another file.
 
-    Raises `raised` where the file is damaged or cannot be read.
+    None also for a file that cannot be read. Raises `raised` where it is damaged.
     """
-    if not path.is_file():
-        return None
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             if file.read(4) != b"\x7fELF":
                 return None
             section = ELFFile(file).get_section_by_name(name)
             return b"" if section is None or section["sh_type"] == "SHT_NOBITS" else bytes(section.data())
+    except OSError:
+        return None
     except Exception as error:  # pyelftools raises whatever a damaged table makes it run into
         raise raised(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
