@@ -22,7 +22,7 @@ def check(
     limits: opt.LimitOptions,
     strict: opt.Strict,
     output: opt.ResultsOptions,
-    mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help=opt.MAIL.help)] = False,
     coverage: Annotated[bool, typer.Option("--coverage", help="also print which lines were executed")] = False,
     flags: opt.Flags = None,
 ) -> None:
@@ -32,7 +32,7 @@ def check(
     """
     program = opt.announced(opt.compiled(context, build, flags).load(file, change))
     scenario = change.apply(program.scenario)
-    words = opt.without(context.obj, opt.OUTPUT)
+    words = opt.without(context.obj, (*opt.OUTPUT, opt.MAIL))
     command = shlex.join(["ctxrace", *words])
     again = shlex.join(["ctxrace", "replay", *opt.without(words[1:], [*opt.LIMITS, opt.STRICT])])
     with searching(f"exploring {file}") as shown:

@@ -221,6 +221,8 @@ OUTPUT = (
     Option("svg", "FILE", "also draw the lanes of the first interleaving to FILE", _file("svg")),
 )
 """The options of `Output`."""
+MAIL = Option("mail", "", "print plain text for a mail or a commit message", bool)
+"""As `OUTPUT`, of verbs that draw interleavings: commands in reports leave it out, too."""
 STRICT = Option("strict", "", "what holds only if memory is sequentially consistent between CPUs is incomplete", bool)
 
 CHANGE_GROUP = Group("Scenario", SCENARIO, ScenarioChange.read)

@@ -46,7 +46,7 @@ PAIRS_GROUP = opt.Group("Findings", (PAIRS,), lambda given: bool(given.get("pair
 
 OfRequest = Annotated[Request, REQUEST_GROUP]
 File = Annotated[str, typer.Argument(metavar="FILE", help="what clang -target bpf -c -g wrote")]
-Mail = Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")]
+Mail = Annotated[bool, typer.Option("--mail", help=opt.MAIL.help)]
 
 OF_CHECK_ALONE = (*LIMITS_GROUP.options, opt.JOBS, PAIRS, *(each for each in REQUEST if each.name == "ignore"))
 """What a replay has no use for."""
@@ -72,7 +72,7 @@ def check_programs(
         raise ScenarioError(
             "--pairs searches nothing, and is text or JSON; leave out --mail, --format, --html and --svg"
         )
-    words = [word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail"]
+    words = opt.without(context.obj, (*opt.OUTPUT, opt.MAIL))
     again = opt.without(words[1:], (*OF_CHECK_ALONE, *(each for each in REQUEST if each.name == "program")))
     with searching(f"checking pairs of {file}") as shown:
         done = shown.done if shown else None
@@ -123,7 +123,7 @@ def replay_programs(
         write(render_finding_mail(found), output)
     else:
         write(render_replay(found), output)
-    command = shlex.join(["ctxrace", *(word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail")])
+    command = shlex.join(["ctxrace", *opt.without(context.obj, (*opt.OUTPUT, opt.MAIL))])
     write_pages(output, lambda: _page_of_finding(found, file, command), run_of(found))
     raise typer.Exit(status_of(found.outcome))
 

@@ -52,7 +52,7 @@ def replay(
     ] = None,
     guard: Annotated[str | None, typer.Option("--guard", metavar="NAME", help="ask the claim of this guard")] = None,
     claim: Annotated[bool, typer.Option("--claim", help="print the schedule's interleaving as a claim")] = False,
-    mail: Annotated[bool, typer.Option("--mail", help="print plain text for a mail or a commit message")] = False,
+    mail: Annotated[bool, typer.Option("--mail", help=opt.MAIL.help)] = False,
     trust: Annotated[
         bool, typer.Option("--trust", help="of a claim: its system line may choose any compiler, flags and files")
     ] = False,
@@ -64,7 +64,7 @@ def replay(
     """
     _refuse_misplaced(context, file, of_claim=schedule is None)
     refuse_two_forms(output, mail=mail)
-    again = shlex.join(["ctxrace", *(word for word in opt.without(context.obj, opt.OUTPUT) if word != "--mail")])
+    again = shlex.join(["ctxrace", *opt.without(context.obj, (*opt.OUTPUT, opt.MAIL))])
     if schedule is None:
         raise typer.Exit(replay_claim(file, guard, limits, again, mail=mail, trust=trust, output=output))
     build = opt.compiled(context, build, flags)
