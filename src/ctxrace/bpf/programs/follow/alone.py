@@ -105,7 +105,8 @@ class Graph:
     envs: what is found at the nodes at which several ways may meet.
 
     repeated: the nodes that one run may come through again.
-    callbacks: functions that run later by themselves: their kind (``timer`` or ``wq``), section, slot and map.
+    callbacks: functions that run later by themselves: their kind, as sections of the rules spell it, section, slot and
+    map.
     """
 
     entry: int
@@ -366,15 +367,19 @@ class _Fixpoint:
             yield from cycles({number: found.successors for number, found in facts.items()})
 
     def note_callback(self, node: Node, env: Env) -> None:
-        """Note the function that a timer or a workqueue will call."""
+        """Note the function that a timer, a workqueue or a task's work will call."""
         x = self.code.instruction(node)
         reference = self.code.reference(node)
-        kind = "wq" if reference and reference.name.startswith("bpf_wq_set_callback") else ""
+        kind, at, holder_at = "", 2, 1
         if x.imm == TIMER_SET_CALLBACK and not x.src and reference is None:
             kind = "timer"
+        elif reference and reference.name.startswith("bpf_wq_set_callback"):
+            kind = "wq"
+        elif reference and reference.name.startswith("bpf_task_work_schedule_"):
+            kind, at, holder_at = "task_work", 4, 2
         if kind:
             depth = self.code.frames[node.frame].depth
-            function, holder = env.get(register(depth, 2)), env.get(register(depth, 1))
+            function, holder = env.get(register(depth, at)), env.get(register(depth, holder_at))
             if isinstance(function, Pointer) and isinstance(holder, Pointer):
                 for spot in function.spots:
                     if spot.region.space is Space.CODE:

@@ -11,6 +11,7 @@ from ctxrace.bpf.programs.follow.operands import Code, Doubt, Operands
 from ctxrace.bpf.programs.follow.state import STACK_SIZE, Node, register
 from ctxrace.bpf.programs.follow.values import (
     UNKNOWN,
+    Lost,
     Pointer,
     Region,
     Scalar,
@@ -45,12 +46,16 @@ def call_routine(o: Operands, reference: Reference | None) -> Node | None:
     routine = _routine(o, reference)
     if routine.special:
         return _SPECIAL[routine.special.rstrip("0123456789")](o, routine)
-    for effect in routine.effects:
-        low, high = (effect.fixed, effect.fixed) if not effect.size else _sizes(o.get(effect.size))
-        o.copy(effect.kind, o.get(effect.pointer), low, high)
+    _affect(o, routine)
     if routine.sleeps:
         o.world.sleep(o.node)
     return o.returns(_result(o, routine.returns))
+
+
+def _affect(o: Operands, routine: Routine) -> None:
+    for effect in routine.effects:
+        low, high = (effect.fixed, effect.fixed) if not effect.size else _sizes(o.get(effect.size))
+        o.copy(effect.kind, o.get(effect.pointer), low, high)
 
 
 def draws(code: Code, node: Node) -> bool:
@@ -276,6 +281,16 @@ def _dynptr_data(o: Operands, _routine: Routine) -> Node:
     return o.returns(_kernel_pointer(o))
 
 
+def _slice(o: Operands, _routine: Routine) -> Node:
+    """What is there is copied to the buffer, and that is returned; or a pointer to where it is."""
+    buffer, (low, high) = o.get(3), _sizes(o.get(4))
+    o.copy("p", buffer, low, high)
+    found = _kernel_pointer(o)
+    if isinstance(buffer, Pointer):
+        return o.returns(found._replace(spots=(*found.spots, *buffer.spots)))
+    return o.returns(UNKNOWN if isinstance(buffer, Lost) else found)
+
+
 # What is called in turn
 
 
@@ -294,13 +309,15 @@ def callback_arguments(o: Operands, word: str) -> tuple[Value, ...]:
             return o.get(1), UNKNOWN, value, o.get(3), UNKNOWN
         case "find_vma":
             return UNKNOWN, UNKNOWN, o.get(4), UNKNOWN, UNKNOWN
+        case "less":
+            return _kernel_pointer(o, null=False), _kernel_pointer(o, null=False), UNKNOWN, UNKNOWN, UNKNOWN
         case _:
             return UNKNOWN, o.get(3), UNKNOWN, UNKNOWN, UNKNOWN
 
 
 def _calling(o: Operands, routine: Routine) -> Node:
     """Call the callback once more, or end. The call itself is executed again after each turn."""
-    function = o.get(3 if routine.special == "find_vma" else 2)
+    function = o.get(3 if routine.special in ("find_vma", "less") else 2)
     spots = function.spots if isinstance(function, Pointer) else ()
     if len(spots) != 1 or spots[0].region.space is not Space.CODE:
         o.world.doubt(o.node, Doubt.CALL, routine.name)
@@ -309,6 +326,12 @@ def _calling(o: Operands, routine: Routine) -> Node:
         return o.returns(o.unknown())
     region = spots[0].region
     return o.enter(region.name, region.key, routine.special, callback_arguments(o, routine.special))
+
+
+def _less(o: Operands, routine: Routine) -> Node:
+    """bpf_rbtree_add() calls a function for nodes of the tree, and then changes it."""
+    _affect(o, routine)
+    return _calling(o, routine)
 
 
 def _tail_call(o: Operands, _routine: Routine) -> Node | None:
@@ -356,6 +379,8 @@ _SPECIAL: dict[str, Callable[[Operands, Routine], Node | None]] = {
     "dynptr_from_mem": _dynptr_from_mem,
     "private_dynptr": _private_dynptr,
     "dynptr_data": _dynptr_data,
+    "slice": _slice,
+    "less": _less,
     "loop": _calling,
     "each_element": _calling,
     "find_vma": _calling,
