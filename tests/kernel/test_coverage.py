@@ -1,16 +1,20 @@
 """No empty proof: checks that never run, entries that never begin, lines that no interleaving executes."""
 
+import random
 from pathlib import Path
 
 import pytest
+from tests.kernel.random_kernels import random_text
 
 from ctxrace.core.facts.reason import NoCheckRuns, Reason
 from ctxrace.core.facts.remark import NeverBegins
-from ctxrace.core.source import Coverage, Line, Source
+from ctxrace.core.source import Branch, Coverage, Line, Source
 from ctxrace.core.verdict import Outcome, Result
-from ctxrace.explore.watch import Limits
-from ctxrace.kernel.check import check
-from ctxrace.report.coverage import coverage_listing, never_executed
+from ctxrace.explore.watch import Engine, Limits
+from ctxrace.kernel.check import check, explore
+from ctxrace.kernel.coverage import coverage_of
+from ctxrace.kernel.program import load
+from ctxrace.report.coverage import coverage_listing, never_executed, never_taken
 from ctxrace.report.text import render_result
 
 from .cases import Build
@@ -94,6 +98,69 @@ def test_tasks_that_never_begin(build: Build) -> None:
     assert not any(isinstance(note, NeverBegins) for note in check(program).notes)
 
 
+ONE_WAY = """
+int x, y;
+void entry(void)
+{
+	if (READ_ONCE(x) == 0)
+		WRITE_ONCE(y, 1);
+	WRITE_ONCE(y, 2);
+	if (READ_ONCE(x) == 7)
+		WRITE_ONCE(y, 3);
+	ctxrace_check(READ_ONCE(x) == 0 || READ_ONCE(x) == 1);
+	BUG_ON(READ_ONCE(x) == 6);
+	while (READ_ONCE(x) == 2)
+		barrier();
+}
+CTXRACE_TASKS(1, entry);
+"""
+OTHER_WAY = "void irq(void) { WRITE_ONCE(x, 1); } CTXRACE_HARDIRQ(irq);"
+
+
+def untaken(result: Result) -> list[tuple[int, int]]:
+    return [(branch.source.line, branch.to.line) for branch in result.coverage.untaken]
+
+
+@pytest.mark.parametrize("engine", Engine)
+@pytest.mark.parametrize("arch", ["arm64", "arm64-be", "riscv64", "x86-64"])
+def test_branches_that_only_ever_go_one_way(build: Build, arch: str, engine: Engine) -> None:
+    """Where the first condition is always true, the branch from line 6 to 8 is never taken, as all lines run."""
+    limits = Limits(engine=engine)
+    result = check(build(ONE_WAY, arch=arch), limits=limits)
+    assert untaken(result) == [(6, 8), (9, 10), (13, 13)]
+    assert 10 in [line.source.line for line in result.coverage.never]
+    assert "\ncoverage: no interleaving branches from case.c:6 to 8, 13 to 13\n" in render_result(result)
+    other = check(build(ONE_WAY + OTHER_WAY, arch=arch), limits=limits)
+    assert untaken(other) == [(9, 10), (13, 13)]
+
+
+def test_of_a_line_that_is_there_twice_both_ways_count(build: Build) -> None:
+    """An inlined function's branch goes one way in each place, and both ways taken together."""
+    result = check(build("""
+        int x, y;
+        static inline __attribute__((always_inline)) void set(int to)
+        {
+            if (READ_ONCE(x) == to)
+                WRITE_ONCE(y, 1);
+            WRITE_ONCE(y, 2);
+        }
+        void entry(void) { set(0); set(1); }
+        CTXRACE_TASKS(1, entry);"""))
+    assert result.coverage.complete
+    assert untaken(result) == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_engines_take_the_same_branches(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "case.c"
+    path.write_text(random_text(random.Random(f"branches {seed}")), encoding="utf-8")
+    found = [explore(load(path), load(path).scenario, Limits(engine=engine), everything=True) for engine in Engine]
+    covered = [coverage_of(system, complete=exploration.exhausted) for system, exploration in found]
+    assert covered[0].complete and covered[1].complete
+    assert covered[0].untaken == covered[1].untaken
+    assert [bool(branch.steps) for branch in covered[0].branches] == [bool(one.steps) for one in covered[1].branches]
+
+
 LISTED = Coverage(
     (
         Line(Source("dir/a.c", 3, "first();"), "f", 12),
@@ -103,6 +170,13 @@ LISTED = Coverage(
         Line(Source("dir/b.c", 1, "x" * 200), "g", 0),
     ),
     complete=True,
+    branches=(
+        Branch(Source("dir/a.c", 3, "first();"), Source("dir/a.c", 5, "never();"), "f", 0),
+        Branch(Source("dir/a.c", 3, "first();"), Source("dir/a.c", 8, ""), "f", 0),
+        Branch(Source("dir/a.c", 3, "first();"), Source("dir/b.h", 2, ""), "f", 0),
+        Branch(Source("dir/a.c", 3, "first();"), Source("dir/a.c", 3, "first();"), "f", 1),
+        Branch(Source("dir/a.c", 5, "never();"), Source("dir/a.c", 8, ""), "f", 0),
+    ),
 )
 
 
@@ -112,6 +186,9 @@ def test_the_listing_is_as_of_gcov() -> None:
         "",
         "dir/a.c:",
         "       12      3  first();",
+        "    #####         branch to 5",
+        "    #####         branch to 8",
+        "    #####         branch to b.h:2",
         "    #####      5  never();",
         "    #####      6  never();",
         "    #####      9  never();",
@@ -123,13 +200,16 @@ def test_the_listing_is_as_of_gcov() -> None:
 
 @pytest.mark.parametrize(("complete", "said"), [(True, "a.c:5-6, 9; b.c:1"), (False, "")])
 def test_what_was_never_executed_is_said_in_a_line(complete: bool, said: str) -> None:
-    found = never_executed(Coverage(LISTED.lines, complete))
-    assert found == (f"coverage: no interleaving executes {said}" if said else "")
+    found = Coverage(LISTED.lines, complete, LISTED.branches)
+    assert never_executed(found) == (f"coverage: no interleaving executes {said}" if said else "")
+    assert never_taken(found) == ("coverage: no interleaving branches from a.c:3 to 8, 3 to b.h:2" if complete else "")
+    assert found.untaken == (LISTED.branches[:3] if complete else ())
 
 
-def test_headers_of_ctxrace_are_not_listed(build: Build) -> None:
-    files = {line.source.file for line in check(build(EMPTY)).coverage.lines}
-    assert files == {"case.c"}
+def test_headers_of_ctxrace_are_not_listed(build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert {line.source.file for line in check(build(EMPTY)).coverage.lines} == {"case.c"}
+    monkeypatch.chdir(tmp_path)  # where their own names are short
+    assert {line.source.file for line in check(build(EMPTY)).coverage.lines} == {"case.c"}
 
 
 def test_headers_of_another_installation_are_not_listed(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.evaluate import Registers, execute
 from ctxrace.machine.image import Image, load_image
 from ctxrace.machine.lift import Lifter
-from ctxrace.machine.liveness import Liveness
+from ctxrace.machine.liveness import Liveness, branches
 from ctxrace.machine.toolchain import compile_c, find_compiler
 
 BASE = 0xFFFF_8000_8000_0000
@@ -236,6 +236,14 @@ def test_bytes_of_a_register(code: Code) -> None:
     assert code.live(liveness, "halves", 2)["x3"] == 0xFFFF_FFFF
     assert "x0" not in code.live(liveness, "halves", 2)
     assert code.live(liveness, "halves", 3)["x4"] == ONES  # movk changes a part
+
+
+def test_a_conditional_branch_goes_to_one_of_two_places(code: Code) -> None:
+    start = code.image.symbols["flags"].address
+    found = {index: branches(code.lifter[start + 4 * index]) for index in range(8)}
+    # b.eq to the mov behind the next one; a csel chooses between values, and b goes to one place
+    assert found == {index: start + 16 if index == 2 else None for index in range(8)}
+    assert branches(code.lifter[code.image.symbols["caller"].address + 8]) is None  # a call comes back
 
 
 def test_writes_inside_a_condition_do_not_kill(code: Code) -> None:

@@ -319,3 +319,10 @@ def test_return_addresses() -> None:
     assert list(bus.reads) == [Read(SHARED, 8, 8, bytes(range(0x48, 0x50)))]
     assert (bus.touches, bus.made) == ([], [])
     assert bus.return_address(0x6000) == 0x1716151413121110
+
+
+def test_the_ways_on_from_instructions_are_noted_each_once() -> None:
+    seen = memory()
+    for address, on in ((0x10, True), (0x14, False), (0x10, True), (0x14, True)):
+        seen.passes(address, on=on)
+    assert list(seen.path) == [0x10, ~0x14, 0x14]

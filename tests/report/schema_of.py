@@ -192,10 +192,14 @@ SETUP = {
 
 def _result() -> Schema:
     verdicts = ["holds", "holds if memory is sequentially consistent", "violated", "incomplete"]
+    branch = {"source": ref("source"), "to": ref("source")}
+    coverage = {
+        "complete": FLAG, "never_executed": array(ref("source")), "never_taken": array(closed(branch)),
+    }  # fmt: skip
     properties = {
         **SETUP, "property": TEXT, "kind": TEXT, "subjects": array(TEXT), "sentence": TEXT,
         "verdict": {"enum": verdicts}, "states": COUNT, "transitions": COUNT, "seconds": {"type": "number"},
-        "notes": array(ref("remark")), "command": TEXT, "hang": maybe(words(Outcome)),
+        "notes": array(ref("remark")), "command": TEXT, "hang": maybe(words(Outcome)), "coverage": closed(coverage),
         "reason": maybe(ref("reason")), "interleaving": ref("interleaving"),
     }  # fmt: skip
     return closed(properties, ("reason", "interleaving"))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["Coverage", "Line", "Source"]
+__all__ = ["Branch", "Coverage", "Line", "Source"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,38 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Branch:
+    """The ways by which conditional branches of the line `source` lead to the line `to`.
+
+    function: in which they are. steps: how many different steps of single contexts have gone one of them; 0 where no
+    interleaving does.
+    """
+
+    source: Source
+    to: Source
+    function: str
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
 class Coverage:
-    """All lines of the entries and of what they call, by file and number.
+    """All lines of the entries and of what they call, and the branches from line to line, by file and number.
 
     complete: whether the search saw all states.
     """
 
     lines: tuple[Line, ...] = ()
     complete: bool = False
+    branches: tuple[Branch, ...] = ()
 
     @property
     def never(self) -> tuple[Line, ...]:
         """The lines that no interleaving executes; nothing where the search did not see all states."""
         return tuple(line for line in self.lines if not line.steps) if self.complete else ()
+
+    @property
+    def untaken(self) -> tuple[Branch, ...]:
+        """The branches that no interleaving takes, from lines that some interleaving executes; see `never`."""
+        never = {line.source for line in self.never}
+        found = (branch for branch in self.branches if not branch.steps and branch.source not in never)
+        return tuple(found) if self.complete else ()

@@ -1,37 +1,95 @@
-"""What of the code a search has executed: the lines of the entries, and the conditions of checks."""
+"""What of the code a search has executed: the lines and branches of the entries, and the conditions of checks."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ctxrace.core.source import Coverage, Line, Source
+from ctxrace.core.source import Branch, Coverage, Line, Source
+from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import INCLUDE
-from ctxrace.machine.liveness import calls, successors
+from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.machine.liveness import branches, calls, successors
+from ctxrace.machine.pcode import Instruction, Op
 
 __all__ = ["coverage_of", "no_check_is_executed"]
 
 
 def coverage_of(system: KernelSystem | SmpSystem, *, complete: bool) -> Coverage:
-    """Return which lines the search of `system` has executed; complete: whether it saw all states."""
+    """Return which lines and branches the search of `system` has executed; complete: whether it saw all states."""
     first = system.cpus[0]
-    executed = _executed(system)
+    executed, ways = _executed(system), _ways(system)
     lines: dict[Source, tuple[str, int]] = {}
     # By the end of its path: what another installation has compiled may come from the cache.
-    headers, in_headers = f"/{'/'.join(INCLUDE.parts[-3:])}/", dict[str, bool]()
+    headers, in_headers = f"/{'/'.join(INCLUDE.parts[-3:])}/", dict[Path, bool]()
     for address in first.flows.machine.liveness.addresses:
-        source = first.image.source(address)
-        if source is None or not source.line:
+        source, path = first.image.source(address), first.image.source_path(address)
+        if source is None or path is None or not source.line:
             continue
-        if source.file not in in_headers:
-            in_headers[source.file] = headers in str(Path(source.file).resolve())
-        if not in_headers[source.file]:
+        if path not in in_headers:
+            in_headers[path] = headers in str(path.resolve())
+        if not in_headers[path]:
             function = first.image.function_at(address)
             name, steps = lines.get(source, (function.name if function else "", 0))
             lines[source] = (name, max(steps, executed[address]))
     ordered = sorted(lines.items(), key=lambda item: (item[0].file, item[0].line))
-    return Coverage(tuple(Line(source, *found) for source, found in ordered), complete)
+    names = {source: name for source, (name, _) in ordered}
+    executed_lines = tuple(Line(source, *found) for source, found in ordered)
+    return Coverage(executed_lines, complete, tuple(_branches(first, ways, names)))
+
+
+def _branches(system: KernelSystem, ways: Counter[int], listed: Mapping[Source, str]) -> Iterator[Branch]:
+    """Yield the branches between the lines that are `listed`, each with its function, by file and number.
+
+    Of a check that decides whether it fails, the way to the failure is none: that nobody goes it is what is proved.
+    """
+    machine, image = system.flows.machine, system.image
+    conditions = set(_conditions(system))
+    found: dict[tuple[Source, Source], int] = {}
+    for address in machine.liveness.addresses:
+        instruction = machine.code[address]
+        elsewhere = branches(instruction)
+        if elsewhere is None or address in conditions:
+            continue
+        source = image.source(address)
+        if source is None or source not in listed:
+            continue
+        for target, steps in ((elsewhere, ways[~address]), (instruction.following, ways[address])):
+            to = _leads_to(system, target)
+            if to is not None and to in listed and not _traps(machine.code[target], machine.arch):
+                found[source, to] = max(found.get((source, to), 0), steps)
+    for (source, to), steps in sorted(found.items(), key=lambda item: _by_lines(*item[0])):
+        yield Branch(source, to, listed[source], steps)
+
+
+def _leads_to(system: KernelSystem, target: int) -> Source | None:
+    """Return the line of what is done first at `target`: the first access to memory, call or branch from there on.
+
+    What a compiler puts before it, such as a constant, often has the line of another statement.
+    """
+    machine, address = system.flows.machine, target
+    while machine.liveness.reaches(address):
+        instruction = machine.code[address]
+        straight = successors(instruction) == ([instruction.following], False, False)
+        if not straight or any(map(_touches_memory, instruction.ops)):
+            return system.image.source(address)
+        address = instruction.following
+    return None
+
+
+def _touches_memory(op: Op) -> bool:
+    spaces = [node.space for node in (*op.inputs, op.output) if node is not None]
+    return op.opcode in ("LOAD", "STORE") or "ram" in spaces
+
+
+def _by_lines(*sources: Source) -> list[tuple[str, int]]:
+    return [(source.file, source.line) for source in sources]
+
+
+def _traps(instruction: Instruction, arch: Architecture) -> bool:
+    """Return whether an instruction only ends the run, as BUG() does: that nobody gets there is what is proved."""
+    return any(op.user in arch.traps for op in instruction.ops[:1])
 
 
 def no_check_is_executed(system: KernelSystem | SmpSystem) -> bool:
@@ -43,8 +101,16 @@ def no_check_is_executed(system: KernelSystem | SmpSystem) -> bool:
 
 def _executed(system: KernelSystem | SmpSystem) -> Counter[int]:
     """Return the addresses of the instructions executed, each with the number of steps that did."""
-    outcomes = (outcome for cpu in system.cpus for _, outcome in cpu.flows.outcomes())
-    return Counter(address for outcome in outcomes for address in outcome.path)
+    return Counter(address for outcome in _outcomes(system) for address in {max(way, ~way) for way in outcome.path})
+
+
+def _ways(system: KernelSystem | SmpSystem) -> Counter[int]:
+    """Return the ways on from the instructions executed (see `Memory.passes`), each with how many steps went it."""
+    return Counter(way for outcome in _outcomes(system) for way in outcome.path)
+
+
+def _outcomes(system: KernelSystem | SmpSystem) -> Iterator[Outcome]:
+    return (outcome for cpu in system.cpus for _, outcome in cpu.flows.outcomes())
 
 
 def _conditions(system: KernelSystem) -> Iterator[int]:

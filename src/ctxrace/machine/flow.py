@@ -237,7 +237,7 @@ class _Run:
         whole = self.arch.whole_instructions or instruction.mnemonic in self.arch.atomic
         self.memory.begin(private=False, atomic=whole, done=done, alignment=self.machine.alignment[pc])
         following = self.execute(instruction)
-        self.memory.path[pc] = None
+        self.memory.passes(pc, on=following == instruction.following)
         self.shadow = off and instruction.mnemonic in self.arch.delays_interrupts
         self.leave(following)
         self.arrive(instruction, following)
@@ -280,7 +280,7 @@ class _Run:
         except NotPrivate:
             self.registers.words, self.memory.monitor = before, monitor
             return None
-        self.memory.path[pc] = None
+        self.memory.passes(pc, on=following == instruction.following)
         self.shadow = False
         self.leave(following)
         self.arrive(instruction, following)

@@ -302,6 +302,10 @@ class Image:
                 return spell(called, layout, offset, size)
         return f"{name}{offset:+d}" if offset else name
 
+    def source_path(self, address: int) -> Path | None:
+        """Return the whole path of the file that `source` shortens, or None where none is known."""
+        return found.path if (found := self._line(address)) else None
+
     def _line(self, address: int) -> Line | None:
         found = self.debug.line_at(address - self.bias)
         if found is None or not self._in_header(found.path):
@@ -312,8 +316,7 @@ class Image:
     def _in_header(self, path: Path) -> bool:
         if path not in self._in_headers:
             try:
-                real = Path(os.path.realpath(path))
-                inside = any(real.is_relative_to(os.path.realpath(directory)) for directory in self.headers)
+                inside = any(map(Path(os.path.realpath(path)).is_relative_to, map(os.path.realpath, self.headers)))
             except (OSError, ValueError):  # a damaged path
                 inside = False
             self._in_headers[path] = inside
@@ -321,10 +324,9 @@ class Image:
 
     def _text(self, path: Path) -> list[str]:
         if path not in self._texts:
-            try:  # is_file: a damaged path may name a device that never ends
+            text = ""
+            with suppress(OSError, ValueError):  # is_file: a damaged path may name a device that never ends
                 text = path.read_text(errors="replace") if path.is_file() else ""
-            except (OSError, ValueError):
-                text = ""
             self._texts[path] = [] if "\0" in text else text.split("\n")
         return self._texts[path]
 

@@ -16,7 +16,7 @@ from ctxrace.machine.drift.number import Drifting
 from ctxrace.machine.lift import Lifter
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Analysis", "Liveness", "calls", "successors"]
+__all__ = ["Analysis", "Liveness", "branches", "calls", "successors"]
 
 _BETWEEN_LOOKS = 256  # instructions between two looks at the budget in force
 
@@ -152,6 +152,17 @@ class Liveness:
 
 def calls(instruction: Instruction) -> bool:
     return any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
+
+
+def branches(instruction: Instruction) -> int | None:
+    """Return where a conditional branch goes if it does not go on to the next instruction; None: it is none.
+
+    A branch to itself is none: it is a loop within the instruction, as ``rep`` makes it.
+    """
+    nexts, returns, anywhere = successors(instruction)
+    elsewhere = [target for target in nexts if target not in (instruction.address, instruction.following)]
+    conditional = instruction.following in nexts and not returns and not anywhere and not calls(instruction)
+    return elsewhere[0] if conditional and len(elsewhere) == 1 else None
 
 
 def successors(instruction: Instruction) -> tuple[list[int], bool, bool]:

@@ -133,8 +133,15 @@ class Memory:
         self.writes: list[Write] = []
         self.touches: list[Touch] = []
         self.notes: list[tuple[str, str]] = []
-        self.path: dict[int, None] = {}  # the instructions executed
+        self.path: dict[int, None] = {}  # see `passes`
         self.begin(private=True)
+
+    def passes(self, address: int, *, on: bool) -> None:
+        """Take note that the instruction at `address` was executed.
+
+        on: whether control goes on to the one behind it. Where it goes elsewhere, the complement is noted.
+        """
+        self.path[address if on else ~address] = None
 
     def begin(self, *, private: bool, atomic: bool = False, done: tuple[int, ...] = (), alignment: int = 0) -> None:
         """Prepare for one instruction of which the accesses `done` (their values) were steps before.

@@ -11,6 +11,7 @@ from ctxrace.core.facts.fact import Fact
 from ctxrace.core.interleaving import Access, Event, Interleaving, Source, ValueKind
 from ctxrace.core.property import Property
 from ctxrace.core.setup import Setup
+from ctxrace.core.source import Coverage
 from ctxrace.core.turn import Turn
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.report.heading import verdict_words
@@ -71,6 +72,7 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
         "notes": [fact(note, remark_sentence(note)) for note in result.notes],
         "command": result.command,
         "hang": None if result.hang is None else str(result.hang.outcome),
+        "coverage": _coverage_facts(result.coverage),
     }
     if verdict.reason or verdict.outcome is Outcome.INCOMPLETE:
         why = verdict.reason
@@ -78,6 +80,17 @@ def _entry(result: Result, verdict: Verdict) -> dict[str, Any]:
     if verdict.outcome is Outcome.VIOLATED and verdict.interleaving is not None:
         entry["interleaving"] = interleaving_facts(verdict.interleaving)
     return entry
+
+
+def _coverage_facts(coverage: Coverage) -> dict[str, Any]:
+    """Spell which lines no interleaving executes, and which branches from the others none takes."""
+    return {
+        "complete": coverage.complete,
+        "never_executed": [source_facts(line.source) for line in coverage.never],
+        "never_taken": [
+            {"source": source_facts(branch.source), "to": source_facts(branch.to)} for branch in coverage.untaken
+        ],
+    }
 
 
 def setup_facts(setup: Setup) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from rich.text import Text
 from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.verdict import Outcome, Result, Verdict
-from ctxrace.report.coverage import never_executed
+from ctxrace.report.coverage import never_executed, never_taken
 from ctxrace.report.hang import hang_summary
 from ctxrace.report.heading import scenario_of, verdict_words
 from ctxrace.report.lanes import render_interleaving
@@ -96,7 +96,7 @@ def remarks(result: Result) -> list[str]:
     return [
         *_reasons(result),
         *(f"note: {remark_sentence(note)}" for note in dict.fromkeys(result.notes)),
-        *filter(None, [never_executed(result.coverage)]),
+        *filter(None, [never_executed(result.coverage), never_taken(result.coverage)]),
     ]
 
 

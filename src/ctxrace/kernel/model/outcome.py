@@ -39,7 +39,7 @@ class Role(NamedTuple):
 class Outcome(NamedTuple):
     """What one step did. `flow` numbers the state after it; `fault` says what went wrong, if anything.
 
-    path: the addresses of the instructions executed, each once.
+    path: the addresses of the instructions executed, each once for each way on; see `Memory.passes`.
     """
 
     flow: int

@@ -15,6 +15,7 @@ from markupsafe import Markup
 
 from ctxrace.core.interleaving import Event, Interleaving
 from ctxrace.core.source import Coverage
+from ctxrace.report.coverage import ways_not_taken
 from ctxrace.report.layout import clean, printable
 from ctxrace.report.page.parts import Page
 from ctxrace.report.page.rail import colour, rail
@@ -108,12 +109,17 @@ def _data(facts: dict[str, Any]) -> Markup:
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
-def _covered(coverage: Coverage) -> list[tuple[str, list[tuple[str, int, str]]]]:
-    """Return the lines of each file, with how many steps executed each."""
-    return [
-        (clean(file), [(str(line.steps or ""), line.source.line, clean(line.source.text)) for line in lines])
-        for file, lines in groupby(coverage.lines, key=lambda line: line.source.file)
-    ]
+def _covered(coverage: Coverage) -> list[tuple[str, list[tuple[str, str, str]]]]:
+    """Return the lines of each file, with how many steps executed each, and below each the branches not taken."""
+    ways = ways_not_taken(coverage)
+    found: list[tuple[str, list[tuple[str, str, str]]]] = []
+    for file, lines in groupby(coverage.lines, key=lambda line: line.source.file):
+        rows: list[tuple[str, str, str]] = []
+        for line in lines:
+            rows.append((str(line.steps or ""), str(line.source.line), clean(line.source.text)))
+            rows += (("", "", f"  {way}") for way in ways.get(line, ()))
+        found.append((clean(file), rows))
+    return found
 
 
 def _shown(value: object) -> object:
