@@ -90,3 +90,15 @@ def _written(path: Path, content: list[tuple[str, int, int, int, bytes, int]]) -
     header = _HEADER.pack(ident, 2, 183, 1, 0, 0, _HEADER.size + len(body), 0, *sizes)
     path.write_bytes(header + body + b"".join(table))
     return path
+
+
+def without_sizes(vmlinux: Path, path: Path, moved: int = 0) -> Path:
+    """Write what becomes of a bzImage: an ELF file with sections, and symbols without sizes, `moved` by some bytes."""
+    elf, data = ElfFile(vmlinux, architecture("arm64")), bytearray(vmlinux.read_bytes())
+    table = elf.section(".symtab")
+    assert table is not None
+    for at in range(table.offset, table.offset + table.size, _SYMBOL.size):
+        *kind, value, _ = _SYMBOL.unpack_from(data, at)
+        _SYMBOL.pack_into(data, at, *kind, value + moved if value else 0, 0)
+    path.write_bytes(data)
+    return path

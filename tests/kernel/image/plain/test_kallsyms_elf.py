@@ -16,7 +16,7 @@ from ctxrace.kernel.program import Build
 from ctxrace.machine.arch import architecture
 
 from ..small import HARNESS
-from .plain import GUESSED, Plain
+from .plain import GUESSED, Plain, without_sizes
 
 ARM64 = architecture("arm64")
 
@@ -91,8 +91,34 @@ def test_addresses_that_boot_puts_in_are_in_the_relocations(plain: Plain, tmp_pa
             Vmlinux(image, ARM64)
 
 
-def _without_a_symbol(plain: Plain) -> None:
+def test_what_has_sections_keeps_them(vmlinux: Path, tmp_path: Path) -> None:
+    bare = without_sizes(vmlinux, tmp_path / "bzImage.elf")
+    one, other = Vmlinux(vmlinux, ARM64).elf, Vmlinux(bare, ARM64).elf
+    assert one.sections == other.sections
+    assert (one.address("guard_enter"), one.symbols["counter"]) == (
+        other.address("guard_enter"), other.symbols["counter"])  # fmt: skip
+    assert checked(bare, tmp_path).outcome is Outcome.VIOLATED
+    assert checked(bare, tmp_path, cpu=("lse",)).outcome is Outcome.HOLDS
+
+
+def test_symbols_that_are_not_where_the_code_is_are_refused(vmlinux: Path, tmp_path: Path) -> None:
+    bare = without_sizes(vmlinux, tmp_path / "bzImage.elf", moved=16)
+    with pytest.raises(CtxraceError, match=r"the symbols of .*bzImage\.elf are not where its code is"):
+        Vmlinux(bare, ARM64)
+
+
+def test_symbols_of_a_kernel_before_6_9_have_other_names(plain: Plain, tmp_path: Path) -> None:
+    for name in ("__pi_rela_start", "__pi_rela_end"):
+        plain.symbols[name.replace("pi_", "")] = plain.symbols.pop(name)
+    assert checked(plain.write(tmp_path / "Image.elf"), tmp_path).outcome is Outcome.VIOLATED
+
+
+def _without_variables(plain: Plain) -> None:
     del plain.symbols["init_task"]
+
+
+def _too_old(plain: Plain) -> None:
+    del plain.symbols["__pi_rela_end"]
 
 
 def _truncated(plain: Plain) -> None:
@@ -127,7 +153,8 @@ def _table_outside(plain: Plain) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_without_a_symbol, "has no symbol init_task, which tells where its parts are: it was built without"),
+        (_without_variables, "has no symbols of variables, such as init_task: it was built without CONFIG_KALLSYMS"),
+        (_too_old, "has no symbol __pi_rela_end, which tells where its parts are: it is older than"),
         (_truncated, r"is truncated: \.data ends outside of the file"),
         (_in_no_order, "is damaged: .* are in no order"),
         (_other_list, "does not tell for which addresses it was linked: the lists of its init_task do not refer to"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.plain.convert import form_of, with_symbols
-from ctxrace.kernel.image.plain.sections import PlainSections
+from ctxrace.kernel.image.plain.sections import LISTS, PlainSections
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.btf import Btf, TypeKind
 from ctxrace.machine.elf_file import ElfFile
@@ -42,6 +42,11 @@ class KallsymsElf(ElfFile):
         super().__init__(path, arch)
         self.path = shown
         symbols = list(super()._symbols())
+        if not {"init_task", "__per_cpu_start"} <= {symbol.name for symbol in symbols}:
+            raise ImageError(
+                f"{shown} has no symbols of variables, such as init_task: it was built without CONFIG_KALLSYMS_ALL, or "
+                "is no kernel; take the vmlinux of the package with debug symbols"
+            )
         if self.section(".kernel") is not None:
             symbols = self._moved(symbols)
         else:
@@ -79,13 +84,13 @@ class KallsymsElf(ElfFile):
         return replace(symbol, kind="object") if data else symbol
 
     def _refuse_wrong_addresses(self, types: Btf) -> None:
-        """Raise `ImageError` unless the list init_task.tasks refers to itself (LIST_HEAD_INIT), or boot lets it."""
-        place = types.member("task_struct", "tasks")
-        at = self.address("init_task") + (place.start if place is not None else 0)
-        if place is None or not self._holds(at, at):
+        """Raise `ImageError` unless the lists of init_task refer to themselves, once relocations are applied."""
+        task = self.address("init_task")
+        found = [task + place.start for name in LISTS if (place := types.member("task_struct", name)) is not None]
+        if not found or not all(self._holds(at, at) for at in found):
             raise ImageError(
-                f"the symbols of {self.path} are not where its code is: its init_task.tasks does not refer to itself; "
-                "take the vmlinux of the package with debug symbols"
+                f"the symbols of {self.path} are not where its code is: the lists of its init_task do not refer to "
+                "themselves; take the vmlinux of the package with debug symbols"
             )
 
 

@@ -12,7 +12,7 @@ from ctxrace.core.errors import ImageError
 from ctxrace.machine.btf import Btf
 from ctxrace.machine.elf_file import ElfFile, Header
 
-__all__ = ["PlainSections"]
+__all__ = ["LISTS", "PlainSections"]
 
 _REGIONS = (
     (".text", "_text", "_etext"),
@@ -26,10 +26,14 @@ _TABLES = (
     (".altinstructions", "__alt_instructions", "__alt_instructions_end"),
     (".rela.dyn", "__pi_rela_start", "__pi_rela_end"),
 )
-_NEEDED = ("init_task", *(name for _, *ends in (*_REGIONS, *_TABLES) for name in ends))
+_NEEDED = tuple(name for _, *ends in (*_REGIONS, *_TABLES) for name in ends)
 _RUNTIME = "__start_runtime_"
+_RENAMED = {"__pi_rela_start": "__rela_start", "__pi_rela_end": "__rela_end"}
+"""What symbols were called before v6.9 (arch/arm64/kernel/vmlinux.lds.S); before v6.0 there were none."""
 
-_LISTS = ("tasks", "children", "sibling")  # LIST_HEAD_INIT in init/init_task.c
+LISTS = ("tasks", "children", "sibling")
+"""Members of init_task that refer to themselves: LIST_HEAD_INIT in init/init_task.c."""
+
 _RELA = struct.Struct("<QQQ")
 _PAGE = 4096
 
@@ -37,17 +41,19 @@ _PAGE = 4096
 class PlainSections:
     """Find the sections of the Image that vmlinux-to-elf put into the section .kernel of `elf`.
 
-    symbols: addresses by name, of which the distances are right. Raises `ImageError`: the kernel has no symbols of
-    data, no BTF, or parts where none can be.
+    symbols: addresses by name, of which the distances are right; init_task is among them. Raises `ImageError`: the
+    kernel is too old, has no BTF, or parts where none can be.
     """
 
     def __init__(self, elf: ElfFile, symbols: Mapping[str, int]) -> None:
         self._elf = elf
+        renamed = {name: symbols[old] for name, old in _RENAMED.items() if old in symbols}
+        symbols = {**renamed, **symbols}
         for name in _NEEDED:
             if name not in symbols:
                 raise ImageError(
-                    f"{elf.path} has no symbol {name}, which tells where its parts are: it was built without "
-                    "CONFIG_KALLSYMS_ALL, or is older than v6.9; take the vmlinux of the package with debug symbols"
+                    f"{elf.path} has no symbol {name}, which tells where its parts are: it is older than v6.0; take "
+                    "the vmlinux of the package with debug symbols"
                 )
         self.first = symbols["_text"]
         self._at = {name: address - self.first for name, address in symbols.items()}
@@ -72,7 +78,7 @@ class PlainSections:
             else:
                 yield from self._region(name, start, stop)
         for name, *ends in self._tables():
-            yield replace(self._table(name, *ends), loaded=False)
+            yield replace(self._header(name, *self._table(*ends)), loaded=False)
         yield from (it for it in self._elf.sections if not it.loaded or self._cut and it.name == ".rela.dyn")
 
     def _tables(self) -> Iterator[tuple[str, str, str]]:
@@ -90,24 +96,25 @@ class PlainSections:
         if held != stop - start and not (self._cut and name == ".init"):
             raise ImageError(f"{self._elf.path} is truncated: {name} ends outside of the file; fetch it again")
 
-    def _table(self, name: str, start: str, stop: str) -> Header:
+    def _table(self, start: str, stop: str) -> tuple[int, int, int]:
+        """Return where a table lies behind _text and in the file, and its size."""
         found = self._at.get(start, 0), self._at.get(stop, -1)
         for at, part in self._parts:
             if at <= found[0] <= found[1] <= at + part.size:
-                return self._header(name, found[0], part.offset + found[0] - at, found[1] - found[0])
+                return found[0], part.offset + found[0] - at, found[1] - found[0]
         raise ImageError(f"{self._elf.path} is damaged: {start} and {stop} are no place in the file; fetch it again")
 
     def _header(self, name: str, at: int, offset: int, size: int, *, zeros: bool = False) -> Header:
         code = name == ".text"
         return Header(name, self.base + at, offset, size, True, not code, code, zeros, 0, 8 if zeros else 1)
 
-    def _read(self, header: Header) -> bytes:
-        return self._elf.bytes[header.offset : header.offset + header.size]
-
-    base = 0
+    def _contents(self, name: str) -> bytes:
+        ends = next(ends for table, *ends in _TABLES if table == name)
+        _, offset, size = self._table(*ends)
+        return self._elf.bytes[offset : offset + size]
 
     def _types(self) -> Btf:
-        data = self._read(self._table(*_TABLES[0]))
+        data = self._contents(".BTF")
         if not data:
             raise ImageError(
                 f"{self._elf.path} has no BTF: the layout of its types cannot be known; build it with "
@@ -117,7 +124,7 @@ class PlainSections:
 
     def _base(self) -> int:
         """Return the address of _text; every list of init_task must tell the same."""
-        found = {self._told(member) for member in _LISTS}
+        found = {self._told(member) for member in LISTS}
         base = found.pop()
         if found or base is None or base % _PAGE or base >> 63 != 1:
             raise ImageError(
@@ -142,6 +149,6 @@ class PlainSections:
     def _relocated(self, at: int) -> int | None:
         """Return the same where boot puts it in; vmlinux-to-elf knows it from the table of relocations."""
         base = self._parts[0][1].address
-        data = self._elf.contents(".rela.dyn") if self._cut else self._read(self._table(*_TABLES[2]))
+        data = self._elf.contents(".rela.dyn") if self._cut else self._contents(".rela.dyn")
         rows = _RELA.iter_unpack(data[: len(data) - len(data) % _RELA.size])
         return base if any(place == addend == base + at for place, _, addend in rows) else None
