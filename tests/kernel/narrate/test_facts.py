@@ -38,4 +38,4 @@ def test_signs_and_the_place_of_a_check(tmp_path: Path) -> None:
     text = render_result(result)
     assert "number 0 ➜ -1" in text
     assert "other 0 ➜ 0xffffffff" in text
-    assert "=> case.c:10: WARN_ON(seen != 1): !(seen != 1) is false" in text
+    assert "=> case.c:10: WARN_ON(seen != 1): the condition is true" in text

@@ -45,4 +45,16 @@ def check_phrase(condition: str, source: Source | None) -> str:
     check = f"ctxrace_check({condition})"
     text = source.text.rstrip(";") if source and source.text else check
     place = f"{source.file.rpartition('/')[2] or source.file}:{source.line}: " if source else ""
+    if negated := _negated(condition):  # as WARN_ON() and BUG_ON() have it
+        return clean(f"{place}{text}: {'the condition' if negated in text else negated} is true")
     return clean(f"{place}{text} is false" if text == check else f"{place}{text}: {condition} is false")
+
+
+def _negated(condition: str) -> str:
+    """Return what stands in the parentheses of ``!(...)``; empty where the condition is anything else."""
+    depth = 0
+    for at, character in enumerate(condition[1:] if condition.startswith("!(") else "", 1):
+        depth += (character == "(") - (character == ")")
+        if not depth:
+            return condition[2:at] if at == len(condition) - 1 else ""
+    return ""
