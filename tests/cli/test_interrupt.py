@@ -51,6 +51,49 @@ def session(leader: int) -> list[float]:
     return seconds
 
 
+DROPPED = """
+import os, signal, sys, time, weakref
+from ctxrace.cli import main
+
+class Lock:
+    pass
+
+def press(_):
+    times.append(1)
+    os.kill(os.getpid(), signal.SIGINT)
+    for _ in range(1000):
+        pass
+
+def verb(words):
+    for _ in range(int(sys.argv[1])):
+        lock = Lock()
+        watched = weakref.ref(lock, press)
+        del lock
+    print(len(times), flush=True)
+    time.sleep(60)
+    print("not interrupted", flush=True)
+    return 0
+
+times = []
+main._run = verb
+main.main(["check"])
+"""
+
+
+@pytest.mark.parametrize("times", ["1", "3"])
+def test_no_interrupt_is_lost_in_a_callback(times: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DROPPED, times],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert (done.returncode, done.stderr) == (130, "ctxrace: interrupted\n")
+    assert "not interrupted" not in done.stdout
+
+
 def not_begun(text: str, wanted: int) -> int:
     """How many of the cases a report says were not begun."""
     told = re.search(r"incomplete: interrupted before (\d+) of (\d+)\s+cases", text)

@@ -1,12 +1,16 @@
 """The command line, and what it does where a verb cannot end as it should."""
 
+import _thread
 import codecs
 import errno
 import json
 import os
+import signal
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ctxrace.cli.status import Status
@@ -16,6 +20,7 @@ __all__ = ["main"]
 
 _CANNOT_WRITE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _STANDARD_ERROR = 2
+_CALLBACK = 0.01  # seconds: more than one takes; if it is not over then, the next try drops out of it, too
 ERROR_SCHEMA = "ctxrace-error/1"
 
 
@@ -35,11 +40,42 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with a `Status`."""
     words = sys.argv[1:] if arguments is None else arguments
     _open_standard_error()
-    try:
-        status = _status(words)
-    except KeyboardInterrupt:
-        status = _end(words, Status.INTERRUPTED, "interrupted")
+    with _no_interrupt_lost():
+        try:
+            status = _status(words)
+        except KeyboardInterrupt:
+            status = _end(words, Status.INTERRUPTED, "interrupted")
     sys.exit(status)
+
+
+@contextmanager
+def _no_interrupt_lost() -> Iterator[None]:
+    """Let a Ctrl-C come again that Python drops, and tells of on standard error, as it was raised in a callback.
+
+    Weak references have such callbacks: those of importlib's locks run wherever a module is imported. A handler other
+    than Python's own has taken note of the signal already.
+    """
+    before, coming = sys.unraisablehook, threading.Lock()
+
+    def dropped(unraisable: Any) -> None:  # noqa: ANN401 - a type that only typeshed has
+        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+            before(unraisable)
+        elif signal.getsignal(signal.SIGINT) is signal.default_int_handler and coming.acquire(blocking=False):
+            _thread.start_new_thread(_interrupt_soon, (coming,))
+
+    sys.unraisablehook = dropped
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _interrupt_soon(coming: threading.Lock) -> None:
+    time.sleep(_CALLBACK)
+    coming.release()
+    main_thread = threading.main_thread().ident
+    if main_thread is not None:
+        signal.pthread_kill(main_thread, signal.SIGINT)
 
 
 def _open_standard_error() -> None:
