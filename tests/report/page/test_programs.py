@@ -6,6 +6,7 @@ from dataclasses import replace
 from ctxrace.core.meeting import Pair, ProgramsResult
 from ctxrace.report.page.programs import page_of_finding, page_of_programs
 from ctxrace.report.page.render import render_page
+from ctxrace.report.page.steps import steps_of
 from ctxrace.report.page.svg import render_svg
 from ctxrace.report.programs.run import run_of
 
@@ -34,6 +35,15 @@ def test_nothing_that_was_given_is_markup() -> None:
     assert "\x1b" not in text and "\u202e" not in text
     run = run_of(hostile().findings[0])
     assert run is not None and "<script>" not in render_svg(run)
+
+
+def test_what_memory_held_before_a_write_is_not_made_up() -> None:
+    run = run_of(PREEMPTED)
+    assert run is not None
+    steps = steps_of(run)
+    assert [steps["texts"][place] for place in steps["places"]] == ["scratch[0].type"]
+    assert steps["initial"] == [-1]
+    assert [steps["texts"][event[3]] for event in steps["events"] if len(event) > 2] == ["?", "7"]
 
 
 def test_not_all_of_very_many_pairs_are_shown() -> None:

@@ -61,8 +61,7 @@ class _Steps:
             did = self._text("; ".join(effects(row, marks.get(len(events) + 1, ()))))
             event = [self._code((number[row.context], *self._where(row))), did]
             for access, place in self._accesses(row):
-                held = access.value if access.before is None else access.before
-                first.setdefault(place, (len(events), self._text(value_of(access, held))))
+                first.setdefault(place, (len(events), self._held(access)))
                 if access.kind == "write":
                     written.setdefault(place, len(events))
                 event += [place, self._text(value_of(access, access.value))]
@@ -84,6 +83,12 @@ class _Steps:
             "ends": ends,
             "texts": list(self._text.of),
         }
+
+    def _held(self, access: Access) -> int:
+        """Return the number of what the place held before `access`, -1 where that is not known."""
+        if access.before is None and access.kind == "write":
+            return -1
+        return self._text(value_of(access, access.value if access.before is None else access.before))
 
     def _where(self, event: Event) -> tuple[int, int, int, int]:
         place, text = place_of(event)
