@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ..small import build
+from .small import build
 
 
 @pytest.fixture(scope="session")
