@@ -14,6 +14,7 @@ import pytest
 
 import ctxrace.bpf
 from ctxrace.core.errors import CtxraceError
+from ctxrace.core.facts.fault import FaultKind
 from ctxrace.core.facts.reason import EndedByViolationOf
 from ctxrace.core.facts.remark import StacksShared, TasksToldApart
 from ctxrace.core.verdict import Outcome, Result, Verdict
@@ -633,17 +634,19 @@ def test_a_check_is_not_said_to_hold_because_another_property_is_violated_sooner
 
 
 @pytest.mark.parametrize(
-    ("statement", "telling"),
+    ("statement", "kind", "address"),
     [
-        ("*(volatile int *)(NULL + 4) = 1;", "accesses 4 bytes at 0x4, where no memory is (a wild pointer)"),
-        ("(void)*(volatile int *)0x1234;", "accesses 4 bytes at 0x1234, where no memory is (a wild pointer)"),
-        ("*(volatile int *)&limit = 1;", "which is read-only"),
-        ("BUG();", "traps"),
-        ("BUG_ON(current != NULL);", "traps"),
-        ('asm volatile("str xzr, [sp, #-16]");', "below the stack pointer"),
+        ("*(volatile int *)(NULL + 4) = 1;", FaultKind.WILD, 4),
+        ("(void)*(volatile int *)0x1234;", FaultKind.WILD, 0x1234),
+        ("*(volatile int *)&limit = 1;", FaultKind.READ_ONLY, None),
+        ("BUG();", FaultKind.TRAPS, 0),
+        ("BUG_ON(current != NULL);", FaultKind.TRAPS, 0),
+        ('asm volatile("str xzr, [sp, #-16]");', FaultKind.BELOW_STACK, None),
     ],
 )
-def test_a_bug_is_a_violation_with_its_interleaving(build: Build, statement: str, telling: str) -> None:
+def test_a_bug_is_a_violation_with_its_interleaving(
+    build: Build, statement: str, kind: FaultKind, address: int | None
+) -> None:
     program = build(f"""
         const int limit = 3; int x;
         void e(void) {{ WRITE_ONCE(x, READ_ONCE(x)); {statement} }}
@@ -651,7 +654,9 @@ def test_a_bug_is_a_violation_with_its_interleaving(build: Build, statement: str
     result = check(program)
     found = verdicts(result)
     assert length(found["fault"]) == (0, 2)
-    assert telling in str(found["fault"].interleaving)
+    assert found["fault"].interleaving is not None
+    (fault,) = (note.fault for event in found["fault"].interleaving.events for note in event.notes if note.fault)
+    assert (fault.kind, fault.address if address is not None else None) == (kind, address)
     assert found["balanced(x)"].outcome is INCOMPLETE
     assert found["balanced(x)"].reason == EndedByViolationOf(FAULT)
     assert result.outcome is VIOLATED

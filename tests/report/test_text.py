@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from ctxrace.core.ending import BodyNeverRan, BodyOverlaps, ClaimedOutcome, Difference, NotRecovered, ValuesLeft
+from ctxrace.core.facts.fault import FaultKind, MachineFault
 from ctxrace.core.facts.reason import BodyNeverRuns, EndedByViolations, NotKnownShortest, SearchEnded
 from ctxrace.core.facts.remark import NeverArrives, NeverBegins, Remark
 from ctxrace.core.facts.stop import StateLimit
@@ -444,7 +445,9 @@ accesses = st.builds(
 sources = st.none() | st.builds(Source, words, st.integers(0, 10**6), words)
 remarks = st.lists(st.builds(NeverBegins, words), max_size=2).map(tuple)
 reasons = st.none() | st.builds(BodyNeverRuns, words) | st.just(SearchEnded(StateLimit(1_000_000)))
-notes = st.lists(st.builds(Note, st.sampled_from(NoteKind), words, words), max_size=2).map(tuple)
+faults = st.builds(MachineFault, st.sampled_from(FaultKind), region=words, instruction=words, place=words)
+plain_notes = st.builds(Note, st.sampled_from([kind for kind in NoteKind if kind is not NoteKind.FAULTS]), words, words)
+notes = st.lists(plain_notes | st.builds(Note, st.just(NoteKind.FAULTS), fault=faults), max_size=2).map(tuple)
 endings = st.lists(st.builds(NotRecovered, words, words) | st.builds(ClaimedOutcome, words), max_size=2).map(tuple)
 events = st.builds(
     Event, names, st.integers(0, 2**64 - 1), words, words, sources, st.lists(accesses, max_size=3).map(tuple), notes

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ctxrace.core.facts.fault import MachineFault
 from ctxrace.core.source import Source
 
 __all__ = ["Note", "NoteKind"]
@@ -18,7 +19,7 @@ class NoteKind(StrEnum):
     STORE_FAILS = "store-exclusive fails"  # none: the exclusive monitor was cleared
     CHECK_FAILS = "check fails"  # the condition, as C spells it
     SLEEPS = "sleeps in"  # the function that sleeps, or may sleep
-    FAULTS = "faults"  # the fault, as the machine tells it
+    FAULTS = "faults"  # none: `fault` says how
     REFUSED = "refused"  # none: the guard does not let the body run
     # Of a step of a BPF program, and of how it got the CPU:
     SENDS = "sends"  # a place, of which `value` bytes
@@ -44,12 +45,14 @@ class Note:
     """State one fact.
 
     subject, value: see `NoteKind`; empty where the kind has none. source: of a check that fails, its own place.
+    fault: of a fault, what it is.
     """
 
     kind: NoteKind
     subject: str = ""
     value: str = ""
     source: Source | None = None
+    fault: MachineFault | None = None
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self.kind, self.subject, self.value]))
+        return " ".join(filter(None, [self.kind, self.subject, self.value, str(self.fault or "")]))

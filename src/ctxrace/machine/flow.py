@@ -5,10 +5,12 @@ run at once after the event before them. What is left is a `Flow` that stands be
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.facts.fault import FaultKind, MachineFault
 from ctxrace.core.limits import spend
 from ctxrace.machine.drift.number import DriftObserved, Mark
 from ctxrace.machine.evaluate import Registers, Trap, execute
@@ -312,11 +314,12 @@ class _Run:
         except ExecutionError as error:
             raise ExecutionError(f"{self.image.where(instruction.address)}: {error}") from None
         except Trap:
-            raise Fault(f"traps: {instruction} (BUG(), or undefined behaviour made one by the compiler)") from None
-        except Fault as fault:
-            raise Fault(f"{instruction} at {self.image.where(instruction.address)} {fault}") from None
+            raise Fault(MachineFault(FaultKind.TRAPS, instruction=str(instruction))) from None
+        except Fault as found:
+            place = self.image.where(instruction.address)
+            raise Fault(replace(found.fault, instruction=str(instruction), place=place)) from None
         except ForeignAccess as access:
-            access.instruction = f"{instruction} at {self.image.where(instruction.address)}"
+            access.instruction, access.place = str(instruction), self.image.where(instruction.address)
             raise
         except DriftObserved as seen:
             seen.address = instruction.address
@@ -327,7 +330,7 @@ class _Run:
             self.check_return(instruction, following)
         lowest = self.stack.start + self.memory.lowest
         if lowest < min(before, int(self.stack_pointer())):
-            raise Fault(f"touches its stack at {lowest:#x}, below the stack pointer")
+            raise Fault(MachineFault(FaultKind.BELOW_STACK, lowest))
         return following
 
     def check_return(self, instruction: Instruction, following: int) -> None:
@@ -348,7 +351,7 @@ class _Run:
             return Flow(EXIT, words, b"", (), tuple(self.active))
         sp = int(self.stack_pointer())
         if not self.stack.start <= sp <= self.stack.stop:
-            raise Fault(f"its stack pointer is {sp:#x}, outside of its stack")
+            raise Fault(MachineFault(FaultKind.STACK_LEFT, sp))
         live = self.machine.liveness.cut(pc, self.registers.words)
         kept = bytes(self.memory.stack[sp - self.stack.start :])
         return Flow(pc, live, kept, self.memory.monitor, tuple(self.active), (), self.shadow, self.endless)

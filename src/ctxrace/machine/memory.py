@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Literal, NamedTuple
 
 from ctxrace.core.errors import ExecutionError
+from ctxrace.core.facts.fault import FaultKind, MachineFault
 
 __all__ = ["Fault", "FirstWrite", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split",
            "Touch", "Write", "wild"]  # fmt: skip
@@ -68,7 +69,11 @@ class Touch(NamedTuple):
 
 
 class Fault(Exception):
-    """The access or the instruction is a bug of the code under test. The text says what it did."""
+    """The access or the instruction is a bug of the code under test."""
+
+    def __init__(self, fault: MachineFault) -> None:
+        super().__init__(fault)
+        self.fault = fault
 
 
 class NotPrivate(Exception):
@@ -93,12 +98,12 @@ class ForeignAccess(Exception):
     def __init__(self, address: int, size: int) -> None:
         super().__init__(address, size)
         self.address, self.size = address, size
-        self.instruction = ""  # which one, and where: for messages
+        self.instruction, self.place = "", ""  # which one, and where: for messages
 
 
 def wild(address: int, size: int) -> Fault:
     """Return the fault of an access to where no memory is."""
-    return Fault(f"accesses {size} bytes at {address:#x}, where no memory is (a wild pointer)")
+    return Fault(MachineFault(FaultKind.WILD, address, size))
 
 
 class Memory:
@@ -195,7 +200,7 @@ class Memory:
             self.stack[offset : offset + size] = data
             return
         if region.kind is RegionKind.CONSTANT:
-            raise Fault(f"writes {size} bytes to {address:#x}, which is read-only ({region.name})")
+            raise Fault(MachineFault(FaultKind.READ_ONLY, address, size, region.name))
         if region.kind is RegionKind.UNWRITTEN:
             raise FirstWrite(address, size)
         if region.kind is RegionKind.STATISTIC:
@@ -274,10 +279,7 @@ class Memory:
     def _check_alignment(self, address: int, size: int) -> None:
         wanted, self._alignment = self._alignment, 0
         if address % wanted:
-            raise Fault(
-                f"accesses {size} bytes at {address:#x}, which is no multiple of {wanted}: an alignment fault, as "
-                "atomic accesses must be aligned"
-            )
+            raise Fault(MachineFault(FaultKind.MISALIGNED, address, size, alignment=wanted))
 
     def _locate(self, address: int, size: int) -> Region:
         for region in self._regions:
@@ -295,7 +297,7 @@ class Memory:
                     f"{size} bytes are accessed at {address:#x}, {region.name} together with what follows it; "
                     f"{region.name} cannot be left out: do not declare it a statistic"
                 )
-            raise Fault(f"accesses {size} bytes at {address:#x}, across the end of {region.name}")
+            raise Fault(MachineFault(FaultKind.ACROSS_END, address, size, region.name))
         if region.kind is RegionKind.GUARD:
             raise ExecutionError(f"stack overflow in {region.name}: unlimited recursion, or frames too large")
         if region.kind is RegionKind.FOREIGN:

@@ -7,6 +7,7 @@ an earlier run has found out is taken from there (`KnownSteps`).
 
 from collections.abc import Iterator, Sequence
 
+from ctxrace.core.facts.fault import MachineFault
 from ctxrace.kernel.model.foreign import reached
 from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.known_steps import KnownSteps, Seen
@@ -155,7 +156,7 @@ class Flows:
         alike = found is not None
         result, memory = found or self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
-        if isinstance(result, str):
+        if isinstance(result, MachineFault):
             return Outcome(NO_FLOW, True, False, *did, result, tuple(memory.path)), memory, alike
         finished = result.pc == EXIT and (role.level >= self._highest or result is flow)
         masked = not self.machine.interrupts_enabled(result)
@@ -210,7 +211,7 @@ class Flows:
 
     def _run(
         self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
-    ) -> tuple[Flow | str, Memory]:
+    ) -> tuple[Flow | MachineFault, Memory]:
         layout, machine = self.layout, self.machine
         stack = layout.stack(role.level, identity)
         content = b"" if flow is None or layout.shared_stacks else flow.stack
@@ -231,8 +232,8 @@ class Flows:
                 flow = flow if drifts is None else drifts.enter(flow, len(stack) - len(content))
                 after = machine.proceed(flow, memory, system, stack, announcing=announcing)
             return after if drifts is None else self._for_all_drifts(after, drifts, stack), memory
-        except Fault as fault:
-            return str(fault), memory
+        except Fault as found:
+            return found.fault, memory
         except FirstWrite as write:
             assert layout.image.discovery is not None
             layout.image.discovery.write(layout.symbol_address(write.address)[0], write.size)
@@ -312,7 +313,8 @@ class Flows:
             result, memory = self._run(role, moved, other, shared, theirs)
             expected = None if after is None else self.layout.relocate_flow(after, identity, other)
             writes = [self.layout.relocate_write(write, identity, other) for write in found.writes]
-            same = (isinstance(result, str) if expected is None else result == expected) and memory.writes == writes
+            alike = isinstance(result, MachineFault) if expected is None else result == expected
+            same = alike and memory.writes == writes
             read = [place[:3] for place in memory.reads] == [place[:3] for place in seen.reads]
             if not same or not read or tuple(memory.notes) != found.notes:
                 raise IdentityEscapes

@@ -159,7 +159,7 @@ class KnownSteps:
             address,
             tuple(Touch(*touch) for touch in touches),
             tuple((kind, text) for kind, text in notes),
-            "",
+            None,
             tuple(path),
         )
         return _Known(_reads(reads), outcome, Seen(holds, touched, compared))

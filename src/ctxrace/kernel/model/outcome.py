@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
+from ctxrace.core.facts.fault import MachineFault
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.memory import Read, RegionKind, Touch, Write
 
@@ -49,7 +50,7 @@ class Outcome(NamedTuple):
     address: int
     touches: tuple[Touch, ...]
     notes: tuple[tuple[str, str], ...]
-    fault: str = ""
+    fault: MachineFault | None = None
     path: tuple[int, ...] = ()
 
     def apply(self, blob: bytes, kind: RegionKind) -> bytes:

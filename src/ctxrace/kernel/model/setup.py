@@ -41,8 +41,11 @@ def memory_after_setup(image: Image, scenario: Scenario) -> bytes | None:
         for _ in range(MOST_EVENTS):
             wrong = [f"fails: {text}" for kind, text in outcome.notes if kind == "check"]
             wrong += [f"sleeps in {what}()" for kind, what in outcome.notes if kind == "sleeps" and what in BLOCKS]
-            if outcome.fault or wrong:
-                raise ScenarioError(f"{SETUP}() {outcome.fault or wrong[0]}; it must run through, alone")
+            if fault := outcome.fault:
+                where = f"{fault.address:#x}, {fault.place}" if fault.place else image.where(outcome.address)
+                wrong.append(f"faults ({fault.kind}: {where})")
+            if wrong:
+                raise ScenarioError(f"{SETUP}() {wrong[0]}; it must run through, alone")
             shared = outcome.apply(shared, RegionKind.SHARED)
             own = outcome.apply(own, RegionKind.OWN)
             if outcome.finished:

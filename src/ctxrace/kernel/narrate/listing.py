@@ -31,7 +31,7 @@ def listing(system: KernelSystem) -> list[Event]:
         if system.flows.machine.changes_interrupt_mask(outcome.address):
             found[Note(NoteKind.MASKS)] = None
         if outcome.fault:
-            found[Note(NoteKind.FAULTS, outcome.fault)] = None
+            found[Note(NoteKind.FAULTS, fault=outcome.fault)] = None
         if system.flows.machine.asks_which_cpu(outcome.address):
             found[Note(NoteKind.ASKS_CPU)] = None
         if not found:

@@ -283,7 +283,7 @@ class Narrator:
                 notes[-1] = replace(notes[-1], source=source)
             else:
                 notes.append(Note(_NOTES[kind], "" if kind == "fails" else what))
-        return (*notes, Note(NoteKind.FAULTS, move.outcome.fault)) if move.outcome.fault else tuple(notes)
+        return (*notes, Note(NoteKind.FAULTS, fault=move.outcome.fault)) if move.outcome.fault else tuple(notes)
 
 
 def _spelled(arguments: tuple[str, ...]) -> str:

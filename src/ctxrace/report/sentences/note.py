@@ -3,6 +3,7 @@
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.source import Source
 from ctxrace.report.layout import clean
+from ctxrace.report.sentences.fault import fault_phrase
 
 __all__ = ["check_phrase", "note_phrase"]
 
@@ -12,7 +13,6 @@ _PHRASES = {
     NoteKind.RETURNS: "returns {}",
     NoteKind.STORE_FAILS: "the store fails: the exclusive monitor was cleared",
     NoteKind.SLEEPS: "in {}()",
-    NoteKind.FAULTS: "{}",
     NoteKind.REFUSED: "refused",
     NoteKind.ALLOWED_BY: "rule: {}",
     NoteKind.SKIPPED: "the kernel skips it, as {} is held",
@@ -33,6 +33,8 @@ def note_phrase(note: Note) -> str:
     """Return what `note` says."""
     if note.kind is NoteKind.CHECK_FAILS:
         return check_phrase(note.subject, note.source)
+    if note.fault is not None:
+        return fault_phrase(note.fault)
     if note.kind is NoteKind.RETURNED:
         return clean(f"{note.subject} returns {note.value}")
     if note.kind is NoteKind.SENDS:
