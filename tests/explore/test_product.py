@@ -1,7 +1,7 @@
 """How far an observer can be brought: when the search for it ends, and what it says then."""
 
 import gc
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from tests.explore.toys import Edge, Endless, Graph, chain
 
 from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
 from ctxrace.core.system import Step, System
-from ctxrace.explore.product import Deepest, ObserverState, Product, deepest
+from ctxrace.explore.product import REACHED, Deepest, Label, ObserverState, Product, deepest, inner
 from ctxrace.explore.search import Limits, search
 
 
@@ -87,3 +87,95 @@ def test_interrupted_inside_a_system(collecting: bool) -> None:
         assert gc.isenabled() == collecting
     finally:
         gc.enable()
+
+
+# What it reads, and what dominates what
+
+
+class Following:
+    """An observer that waits for steps to states of `way`, in order; any of each group will do.
+
+    at_once: after so much progress the very next step must be the one that is waited for. phases: whether each amount
+    of progress is a phase of its own.
+    """
+
+    def __init__(self, *way: str, at_once: Sequence[int] = (), phases: bool = False) -> None:
+        self.way, self.at_once, self.phases = way, at_once, phases
+        self.goal = len(way)
+
+    def initial(self, state: Hashable) -> ObserverState:
+        return ObserverState(0, ("from", state))
+
+    def observe(self, state: Hashable, step: Step, mark: ObserverState) -> Iterable[tuple[Hashable, ObserverState]]:
+        assert str(step.label).startswith(f"{state} to {step.state} #")
+        found: list[tuple[Hashable, ObserverState]] = []
+        if str(step.state) in self.way[mark.progress]:
+            found.append(("taker", mark._replace(progress=mark.progress + 1)))
+        if not self.bound(mark.progress):
+            found.append(("other", mark))
+        return found
+
+    def period(self, progress: int) -> int:
+        return progress if self.phases else progress * 0
+
+    def bound(self, progress: int) -> bool:
+        return progress in self.at_once and progress + 1 > 0
+
+
+def seen(progress: int) -> ObserverState:
+    return ObserverState(progress, ("from", "s"))
+
+
+def test_steps_are_those_of_the_system_for_each_who_may_have_taken_it() -> None:
+    graph = Graph({"s": [Edge("a", 2, 3), Edge("b")], "a": [Edge("b")], "b": [Edge("a")]})
+    product = Product(graph, Following("a", "b"), 1)
+    start = product.initial()
+    assert start == ("s", seen(0))
+    assert product.steps(start) == [
+        Step(Label("s to a #0", "taker", seen(1)), ("a", seen(1)), 2, 3, (REACHED,)),
+        Step(Label("s to a #0", "other", seen(0)), ("a", seen(0)), 2, 3, ()),
+        Step(Label("s to b #1", "other", seen(0)), ("b", seen(0)), 0, 1, ()),
+    ]
+    assert product.steps(("a", seen(1))) == []  # the goal is an end
+    whole = Product(graph, Following("a", "b"))
+    assert [step.broken for step in whole.steps(start)] == [(), (), ()]
+    assert [step.broken for step in whole.steps(("a", seen(1)))] == [(REACHED,), ()]
+    assert inner(product.steps(start)[0]) == Step("s to a #0", "a", 2, 3, ())
+
+
+LOOP = Graph({"s": [Edge("a"), Edge("b")], "a": [Edge("c")], "b": [Edge("c")], "c": [Edge("d")]})
+
+
+@pytest.mark.parametrize(
+    ("observer", "expected", "furthest"),
+    [
+        # s; a, c and d with the step to a; b. With it, a and c are not visited again without.
+        (Following("a", "-"), (1, 5, 6, True, None), "acd"),
+        (Following("a", "-", phases=True), (1, 8, 8, True, None), "acd"),
+        # At a it could only go on to d at once: so a, c and d are visited without the step, too.
+        (Following("a", "d", at_once=[1]), (1, 6, 6, True, None), "a"),
+    ],
+    ids=["one phase", "phases", "at once"],
+)
+def test_more_progress_dominates_less_within_a_phase(
+    observer: Following, expected: tuple[int, int, int, bool, Stop | None], furthest: str
+) -> None:
+    found = deepest(Product(LOOP, observer))
+    assert summary(found) == expected
+    assert found.nodes == tuple((state, seen(1)) for state in furthest)
+    assert [step.label for _, step in found.run] == [Label("s to a #0", "taker", seen(1))]
+
+
+def test_the_way_that_was_found_first_stays() -> None:
+    """z is found over y, where the observer is further, before it is found over w, which is shorter."""
+    graph = Graph({"s": [Edge("y", events=10), Edge("w")], "y": [Edge("z")], "w": [Edge("z")], "z": [Edge("t")]})
+    found = deepest(Product(graph, Following("yz", "t", "-")))
+    assert [step.state[0] for _, step in found.run] == ["y", "z", "t"]
+    assert (found.progress, found.nodes) == (2, (("t", seen(2)),))
+
+
+def test_it_tells_how_far_it_is() -> None:
+    told: list[int] = []
+    deepest(Product(Endless(), Counting(10_000)), Limits(max_states=3_000), lambda states, _: told.append(states))
+    assert told and told == sorted(told)
+    assert told[-1] <= 3_000

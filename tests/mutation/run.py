@@ -32,6 +32,8 @@ PARTS = {
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
     "machine/inputs.py": ("tests/machine/test_inputs.py",),
     "machine/memory.py": ("tests/machine/test_memory.py",),
+    "explore/product.py": ("tests/explore/test_product.py",),
+    "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
     "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
 }
 """The files of src/ctxrace that are changed, each with the tests that must notice."""

@@ -91,6 +91,15 @@ def test_the_memory_is_limited() -> None:
     assert processes is not None
 
 
+def test_a_thread_that_cannot_be_made_is_for_want_of_memory_where_there_is_little() -> None:
+    linker = ["sh", "-c", "echo thread constructor failed: Resource temporarily unavailable; kill -6 $$"]
+    with Processes() as processes:
+        with within(Budget(max_memory=20 << 20)), pytest.raises(LimitReached, match="20 MiB of memory is reached"):
+            processes.run(linker, "linking")
+        with within(Budget(max_memory=1 << 30)):
+            assert processes.run(linker, "linking")[0] == -6
+
+
 def test_messages_are_bounded_and_kept_apart() -> None:
     with Processes() as processes:
         status, text = processes.run([PYTHON, "-c", f"print('x' * {3 * MOST_OUTPUT})"], "compiling")

@@ -42,6 +42,9 @@ if os.fork() == 0:
         shutil.rmtree(name, ignore_errors=True)
 """
 _NO_MEMORY = ("out of memory", "bad_alloc", "annot allocate memory", "memory exhausted", "OutOfMemory")
+_NO_THREAD = ("esource temporarily unavailable",)
+"""What a linker says where a thread's stack does not fit; with more than `_AMPLE` bytes it is for another reason."""
+_AMPLE = 256 << 20
 
 
 def environment() -> dict[str, str]:
@@ -98,8 +101,10 @@ class Processes:
             output.seek(0)
             text = output.read(MOST_OUTPUT).decode(errors="replace")
         memory = limits.current().max_memory
-        if status and memory is not None and any(words in text for words in _NO_MEMORY):
-            raise LimitReached(MemoryLimit(memory, what))
+        if status and memory is not None:
+            telling = (*_NO_MEMORY, *(_NO_THREAD if memory < _AMPLE else ()))
+            if any(words in text for words in telling):
+                raise LimitReached(MemoryLimit(memory, what))
         return status, text
 
     def _kill(self) -> None:
