@@ -44,6 +44,20 @@ def test_uses_of_what_is_a_tasks_own(build: Build, use: str) -> None:
     assert system.cpus[0].contexts.symmetric is not USES[use]
 
 
+def test_starts_are_not_compared(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An entry begins with the task's stack pointer and `current`: that alone makes no difference to another task."""
+    compared: list[object] = []
+    monkeypatch.setattr(Flows, "_compare_identities", lambda *step: compared.append(step))
+    program = build("""
+        int x; static noinline void body(void) { barrier(); }
+        void t(void) {
+            preempt_disable(); WRITE_ONCE(x, READ_ONCE(x) & 3); body(); preempt_enable();
+        }
+        CTXRACE_TASKS(1000, t); CTXRACE_NMI(t); CTXRACE_EXCLUSIVE(body);""")
+    check(program, limits=Limits(max_states=100))
+    assert not compared
+
+
 def test_the_pid_of_a_far_task(build: Build) -> None:
     result = check(build("void t(void) { ctxrace_check(current->pid != 120); } CTXRACE_TASKS(25, t);"))
     assert length(result) == (0, 1)

@@ -6,6 +6,7 @@ run at once after the event before them. What is left is a `Flow` that stands be
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from ctxrace.machine.facts import Facts, reads, refusal, returns, with_callers, 
 from ctxrace.machine.findings.code import analysed
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
-from ctxrace.machine.pcode import Instruction
+from ctxrace.machine.pcode import Instruction, Varnode
 
 __all__ = ["EXIT", "Activation", "Flow", "Machine"]
 
@@ -44,12 +45,10 @@ class Flow(NamedTuple):
     """The private state of a context that stands before an event.
 
     registers: the live words of the register file; stack: the bytes from the stack pointer to the top.
-    monitor: the address that the exclusive monitor is armed for, if any.
-    active: the watched functions that are running, outermost first.
-    done: values of the accesses that the instruction at `pc` has already made as steps of their own.
-    shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`.
-    endless: whether it is in a loop without an event, at `pc`, and never comes to another event.
-    marks: what of it differs with how far counters have drifted, where that is kept apart.
+    monitor: the address the exclusive monitor is armed for, if any. active: the watched functions that are running,
+    outermost first. done: values of the accesses that the instruction at `pc` has already made as steps of their own.
+    shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`. endless:
+    whether it is in a loop without an event, at `pc`. marks: what differs with how far counters have drifted.
     """
 
     pc: int
@@ -67,13 +66,11 @@ class Machine:
     """Run flows of one image.
 
     entries: functions that contexts run. watched: functions whose activations are tracked.
-    check: the function that the code calls when a condition is false, with the text of the condition.
-    sleeping: functions whose first instruction is an event, because a task may give up the CPU there, and what each
-    stands for.
+    check: the function that the code calls when a condition is false, with the text of the condition. sleeping:
+    functions whose first instruction is an event, as a task may give up the CPU there, and what each stands for.
     announced: more functions whose beginning is noted, and in flows that announce them also their end and result.
-    results: whether results that no caller reads are noted, too.
-    migrates: whether flows go on on other CPUs. Then it is an event to ask on which CPU one is: the answer is another
-    one right before and right after.
+    results: whether results that no caller reads are noted, too. migrates: whether flows go on on other CPUs. Then it
+    is an event to ask on which CPU one is: the answer is another one right before and right after.
     """
 
     def __init__(
@@ -95,12 +92,11 @@ class Machine:
         self.starts = [start.address for name in entries for start in image.starts_of(name)]
         self.results, self.migrates = results, migrates
         self.code, self.liveness = analysed(image, self.starts, results=results)
-        noted = (*self.tracked, *self.result_sizes)
-        self._watched = {image.symbols[name].address: image.symbols[name] for name in noted}
+        noted = [image.symbols[name] for name in (*self.tracked, *self.result_sizes)]
+        self._watched = {symbol.address: symbol for symbol in noted}
         # Static functions of a header: one in each object file that was linked.
         self.checks = frozenset(symbol.address for symbol in image.all_symbols if symbol.name == check)
-        named = (symbol for symbol in image.all_symbols if symbol.name in sleeping)
-        self.sleeping = {symbol.address: sleeping[symbol.name] for symbol in named}
+        self.sleeping = {s.address: sleeping[s.name] for s in image.all_symbols if s.name in sleeping}
         self.stack_pointer = self.code.register(self.arch.stack_pointer)
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
@@ -108,8 +104,8 @@ class Machine:
         self.refusal = Facts(self.code, refusal(self.code, self.liveness))
         self.returns = Facts(self.code, returns)
         self._changes_mask = Facts(self.code, writes(self.mask))
-        asks = self.arch.percpu_register if migrates else None
-        self._asks_cpu = Facts(self.code, reads(self.code.register(asks))) if asks else None
+        asked = self.arch.percpu_register if migrates else None
+        self._asks_cpu = Facts(self.code, reads(self.code.register(asked))) if asked else None
 
     def begin(
         self,
@@ -119,16 +115,18 @@ class Machine:
         stack: range,
         masked: bool,
         *,
+        top: int | None = None,
         way: int = 0,
         announcing: bool = False,
     ) -> Flow:
         """Start `entry` on an empty stack at the addresses `stack`, and run it to its first event.
 
-        system: what the system registers hold. masked: whether interrupts are off. way: which of the entry's starts.
+        system: what the system registers hold. masked: whether interrupts are off. top: the end of `stack`, as a number
+        that is watched; None: its plain end. way: which of the entry's starts.
         announcing: whether the ends of announced functions are noted, too.
         """
         registers = Registers()
-        self._make_stack(registers, memory, stack)
+        self._make_stack(registers, memory, stack, stack.stop if top is None else top)
         registers.write(self.mask.offset, self.mask.size, self.arch.masked if masked else self.arch.unmasked)
         self._load_system(registers, system)
         run = _Run(self, registers, memory, stack, announcing)
@@ -182,28 +180,30 @@ class Machine:
 
         instruction: None for the hardware or the kernel, which begin an entry.
         """
-        symbol = self._watched.get(address)
-        if symbol is None:
+        if (symbol := self._watched.get(address)) is None:
             return None
         called = instruction is None or any(op.opcode in ("CALL", "CALLIND") for op in instruction.ops)
         if not called and instruction is not None and 0 <= instruction.address - address < symbol.size:
             return None  # a loop back to its own first instruction
         return symbol
 
-    def _make_stack(self, registers: Registers, memory: Memory, stack: range) -> None:
-        top = stack.stop
-        if self.arch.shadow_call is not None:
-            name, push = self.arch.shadow_call
-            if any(self.code[address].code == push for address in self.liveness.addresses):
-                top -= len(stack) // _SHADOW_CALLS  # it grows upwards, to the end of the context's stack
-                place = self.code.register(name)
-                registers.write(place.offset, place.size, top)
+    def _make_stack(self, registers: Registers, memory: Memory, stack: range, top: int) -> None:
+        if self._shadow is not None:
+            top -= len(stack) // _SHADOW_CALLS  # it grows upwards, to the end of the context's stack
+            registers.write(self._shadow.offset, self._shadow.size, top)
         if self.link is None:
             top -= self.arch.word
             memory.push_return(top, EXIT)
         else:
             registers.write(self.link.offset, self.link.size, EXIT)
         registers.write(self.stack_pointer.offset, self.stack_pointer.size, top)
+
+    @cached_property
+    def _shadow(self) -> Varnode | None:
+        """The register of the shadow call stack, where the code has one."""
+        name, push = self.arch.shadow_call or ("", b"")
+        pushes = push and any(self.code[address].code == push for address in self.liveness.addresses)
+        return self.code.register(name) if pushes else None
 
     def _load_system(self, registers: Registers, system: Mapping[str, int]) -> None:
         for name, value in system.items():

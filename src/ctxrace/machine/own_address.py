@@ -155,6 +155,10 @@ class OwnMemory(Memory):
             raise AddressObserved
         super().arm_monitor(address)
 
+    def push_return(self, place: int, address: int) -> None:
+        """Put `address` onto the empty stack at `place`; see `Memory.push_return`."""
+        super().push_return(int(place), address)
+
     def return_address(self, place: int) -> int:
         """Return the 8 bytes at `place` in the stack; see `Memory.return_address`."""
         return super().return_address(int(place))

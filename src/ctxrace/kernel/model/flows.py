@@ -5,7 +5,7 @@ outcome of a step is kept in a tree that branches on the values read, and the se
 an earlier run has found out is taken from there (`KnownSteps`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ctxrace.core.facts.fault import MachineFault
 from ctxrace.kernel.model.foreign import reached
@@ -151,9 +151,11 @@ class Flows:
     ) -> tuple[Outcome, Memory, bool]:
         """Return what a step does, in which memory, and whether all symmetric identities are known to do the same."""
         role, flow = (what, None) if isinstance(what, Role) else self.numbers.values[what]
-        symmetric = flow is not None and identity in self._symmetric
-        found = self._run_alike(role, flow, identity, shared, task_struct) if flow and symmetric else None
-        alike = found is not None
+        over = flow is not None and flow.pc == EXIT  # then nothing is executed
+        found = None
+        if identity in self._symmetric and not over:
+            found = self._run_alike(role, flow, identity, shared, task_struct)
+        alike = over or found is not None
         result, memory = found or self._run(role, flow, identity, shared, task_struct)
         did = tuple(memory.writes), flow.pc if flow else 0, tuple(memory.touches), tuple(memory.notes)
         if isinstance(result, MachineFault):
@@ -164,40 +166,37 @@ class Flows:
         return Outcome(number, finished, masked, *did, path=tuple(memory.path)), memory, alike
 
     def _run_alike(
-        self, role: Role, flow: Flow, identity: int, shared: bytes, task_struct: bytes
+        self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
     ) -> tuple[Flow, Memory] | None:
         """Take the step as `_run` does; None where it may be another one for another task (`OwnAddress`)."""
         layout, machine = self.layout, self.machine
-        if layout.shared_stacks or flow.pc == EXIT or self._counters is not None:
+        if layout.shared_stacks or self._counters is not None:
             return None
         span = layout.own_memory(identity)
 
         def known(word: int) -> int:
             return OwnAddress(word) if word in span else word
 
-        if any(word in span for word in (*flow.monitor, *flow.done)):
+        if flow is not None and any(word in span for word in (*flow.monitor, *flow.done)):
             return None
         stack = layout.stack(role.level, identity)
+        used = b"" if flow is None else flow.stack
         memory = OwnMemory(
             layout.regions(role.level, identity),
             layout.constant,
             shared,
             task_struct,
-            bytes(len(stack) - len(flow.stack)) + flow.stack,
+            bytes(len(stack) - len(used)) + used,
             layout.struct.quiet,
             self._saved,
             machine.arch.byte_order,
             span,
             layout.struct.pid,
-            len(stack) - len(flow.stack),
-        )
-        before = flow._replace(
-            registers=tuple((at, known(word)) for at, word in flow.registers),
-            active=tuple(activation._replace(stack=known(activation.stack)) for activation in flow.active),
+            len(stack) - len(used),
         )
         system = {name: known(word) for name, word in layout.system_registers(identity).items()}
         try:
-            after = machine.proceed(before, memory, system, stack, announcing=role.level in self._announcing)
+            after = self._proceed(role, None if flow is None else _marked(flow, known), memory, system, stack, known)
             words = [*(word for _, word in after.registers), *(activation.stack for activation in after.active)]
             if any((type(word) is OwnAddress) is not (int(word) in span) for word in words):
                 return None
@@ -208,6 +207,22 @@ class Flows:
         except (AddressObserved, Fault, FirstWrite, ForeignAccess):
             return None
         return _plain(after), memory
+
+    def _proceed(
+        self,
+        role: Role,
+        flow: Flow | None,
+        memory: Memory,
+        system: Mapping[str, int],
+        stack: range,
+        known: Callable[[int], int] = int,
+    ) -> Flow:
+        """Go on from `flow`, or begin the role's entry; known: marks the stack pointer with which that begins."""
+        announcing = role.level in self._announcing
+        if flow is not None:
+            return self.machine.proceed(flow, memory, system, stack, announcing=announcing)
+        start = (role.entry, memory, system, stack, role.masked)
+        return self.machine.begin(*start, top=known(stack.stop), way=role.way, announcing=announcing)
 
     def _run(
         self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
@@ -221,16 +236,12 @@ class Flows:
         drifts = None if self._counters is None else DriftingMemory(*seen, *how, self._counters)
         memory = Memory(*seen, *how) if drifts is None else drifts
         system = layout.system_registers(identity)
-        announcing = role.level in self._announcing
         try:
             if flow is not None and flow.pc == EXIT:
                 return flow, memory
-            if flow is None:
-                start = (role.entry, memory, system, stack, role.masked)
-                after = machine.begin(*start, way=role.way, announcing=announcing)
-            else:
-                flow = flow if drifts is None else drifts.enter(flow, len(stack) - len(content))
-                after = machine.proceed(flow, memory, system, stack, announcing=announcing)
+            if flow is not None and drifts is not None:
+                flow = drifts.enter(flow, len(stack) - len(content))
+            after = self._proceed(role, flow, memory, system, stack)
             return after if drifts is None else self._for_all_drifts(after, drifts, stack), memory
         except Fault as found:
             return found.fault, memory
@@ -318,6 +329,14 @@ class Flows:
             read = [place[:3] for place in memory.reads] == [place[:3] for place in seen.reads]
             if not same or not read or tuple(memory.notes) != found.notes:
                 raise IdentityEscapes
+
+
+def _marked(flow: Flow, known: Callable[[int], int]) -> Flow:
+    """Return `flow` with its words marked by `known`."""
+    return flow._replace(
+        registers=tuple((at, known(word)) for at, word in flow.registers),
+        active=tuple(activation._replace(stack=known(activation.stack)) for activation in flow.active),
+    )
 
 
 def _plain(flow: Flow) -> Flow:
