@@ -73,12 +73,25 @@ def _hangs(*_: object) -> None:
     raise RuntimeError(f"not done after {LONGEST} seconds")
 
 
+class _Progress:
+    """Tells on stderr when another tenth is done."""
+
+    def __init__(self) -> None:
+        self.told = 0
+
+    def __call__(self, amount: processes.Amount) -> None:
+        tenths = 10 * amount.done // amount.of
+        if tenths > self.told:
+            self.told = tenths
+            print(f"{10 * tenths} % done", file=sys.stderr, flush=True)
+
+
 def main(number: int, first: int, jobs: int) -> int:
     """Try `number` damaged objects from number `first` on, and print how many came to what; return the exit status."""
     _originals()  # which the processes inherit
     last = first + number
     parts = [range(at, min(at + TOGETHER, last)) for at in range(first, last, TOGETHER)]
-    found = [outcome for part in processes.each(_tried, parts, jobs) for outcome in part or ("not tried",)]
+    found = [outcome for part in processes.each(_tried, parts, jobs, _Progress()) for outcome in part or ("not tried",)]
     count = Counter("traceback" if "\n" in outcome else outcome for outcome in found)
     for outcome in found:
         if "\n" in outcome:
