@@ -388,6 +388,13 @@ def test_bpf_models_prints_a_table_for_each_machine(run: Run) -> None:
     assert {entry["states"] for entry in json.loads(out)["results"]} == {1}
 
 
+def test_bpf_names_the_limit_that_came_before_a_case(run: Run) -> None:
+    status, out, _ = run("bpf", "--guard", "generic-lse", "--timeout", "0", "--jobs", "1")
+    assert status == 3
+    assert out.startswith("nothing was checked: no case was begun\n")
+    assert "incomplete: the timeout of 0 s is over before 2 of 2 cases: generic-lse none" in out
+
+
 def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None:
     status, out, _ = run("bpf", "--arch", "x86-64", "--max-states", "1")  # no search gets anywhere
     assert status == 3

@@ -12,7 +12,9 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ctxrace.cli.status import Status, say, status_of
+from ctxrace.core import limits
 from ctxrace.core.errors import OutputError, ScenarioError
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.suite.trial import Trial, not_searched, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
@@ -22,6 +24,7 @@ from ctxrace.report.formats.format import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
 from ctxrace.report.page.parts import Page
+from ctxrace.report.sentences.stop import stop_phrase
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
 
 __all__ = [
@@ -213,14 +216,15 @@ def _answer(text: str) -> str:
 
 
 def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()) -> str:
-    """Return how many cases of those `wanted` have no result, as Ctrl-C came before; nothing where all have one.
+    """Return how many cases of those `wanted` have no result, and what came before; nothing where all have one.
 
     names: what those are called that no table shows.
     """
     missing = wanted - len(results)
     if not missing:
         return ""
-    text = f"incomplete: interrupted before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
+    why = stop_phrase(limits.current().exhausted() or Interrupted())
+    text = f"incomplete: {why} before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
     return "".join(f"{line}\n" for line in wrap(text, WIDTH, "    "))
 
 
