@@ -1,10 +1,12 @@
 """Show how proofs grow with tasks, interrupt levels, guards in sequence, and CPUs. CPU seconds, in one run.
 
 Run as ``python -m benchmarks.growth``; ``--short`` leaves out what takes more than some seconds. Each row is searched
-to its end in a process of its own; where the search of every state is possible in reasonable time, it stands beside.
+to its end in a process of its own, and takes nothing from earlier runs; where the search of every state is possible in
+reasonable time, it stands beside.
 """
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -25,6 +27,7 @@ from ctxrace.kernel.check import explore
 from ctxrace.kernel.program import load
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import validate
+from ctxrace.machine.findings.store import OFF
 
 PLOTS = Path(__file__).parent / "plots"
 LEVELS = (Level.NMI, Level.HARDIRQ, Level.SOFTIRQ)
@@ -129,9 +132,9 @@ def main(short: bool) -> None:
 
 
 def _apart(size: Size, engine: Engine) -> tuple[int, float, int, bool]:
-    """Measure in a process of its own, so that its memory is its own."""
+    """Measure in a process of its own, so that its memory is its own, and that uses no findings of earlier ones."""
     words = [sys.executable, "-m", "benchmarks.growth", "--one", json.dumps([*size]), engine]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, capture_output=True, text=True, check=False, env={**os.environ, OFF: "1"})
     if done.returncode:
         sys.exit(done.stderr)
     states, seconds, megabytes, holds = json.loads(done.stdout)
