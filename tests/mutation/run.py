@@ -32,7 +32,9 @@ PARTS = {
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
     "machine/inputs.py": ("tests/machine/test_inputs.py",),
     "machine/memory.py": ("tests/machine/test_memory.py",),
+    "explore/expand.py": ("tests/explore/test_expand.py",),
     "explore/product.py": ("tests/explore/test_product.py",),
+    "explore/reaching.py": ("tests/explore/test_possible.py",),
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
     "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
 }
