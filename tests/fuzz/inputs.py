@@ -41,6 +41,7 @@ _BUILD: dict[str, Sequence[str]] = {
     "--stub": ("body", "body=1", "no_such=-1"),
     "--arg": ("attempt=1,active", "body=0x10"),
     "--source": (".", "guard.elf", "nowhere"),
+    "--btf": ("guard.elf", "vmlinux", "nowhere", "."),
 }
 _LIMITS: dict[str, Sequence[str]] = {
     "--engine": ("reference", "summaries"),
