@@ -187,7 +187,7 @@ def test_types_that_differ_from_the_image_do_not_compile(kernel: Path, tmp_path:
 
 def test_a_kernel_without_btf_or_symbols_or_the_half_of_one_is_refused(kernel: Path, tmp_path: Path) -> None:
     with pytest.raises(CtxraceError, match="has no BTF: the layout of its types cannot be known"):
-        checked(build(tmp_path, btf=False), tmp_path)
+        checked(build(tmp_path, btf=False, more=("-g0",)), tmp_path)
     stripped = build(tmp_path, link=("--strip-all",))
     with pytest.raises(CtxraceError, match=r"has no symbol table \(it is stripped\); take the vmlinux of the package"):
         checked(stripped, tmp_path)

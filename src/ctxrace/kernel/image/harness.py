@@ -19,6 +19,7 @@ from ctxrace.kernel.image.written import stubs_file
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.btf import Btf
 from ctxrace.machine.build.cache import digest, opened, store
+from ctxrace.machine.build.pahole import btf_of_dwarf, installed_pahole
 from ctxrace.machine.image import load_image
 from ctxrace.machine.large_dwarf import LargeDebugInformation
 from ctxrace.machine.toolchain import UndefinedError, compile_c, default_cache, find_compiler
@@ -80,8 +81,8 @@ def load_harness(
     Raises `CtxraceError`: not a kernel, without symbols or BTF, or a harness that does not compile or fit.
     """
     kernel = Vmlinux(kernel_path, arch)
-    types = _types(kernel)
     cache = cache or default_cache()
+    types = _types(kernel, cache)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except (OSError, ValueError) as error:
@@ -113,13 +114,21 @@ def load_harness(
     return Harness(image, f"{compiler.description} {build.optimize}", build.messages)
 
 
-def _types(kernel: Vmlinux) -> Btf:
+def _types(kernel: Vmlinux, cache: Path) -> Btf:
+    """Return the kernel's types, from its BTF or else its DWARF; raise `ImageError` where neither tells them."""
     data = kernel.elf.contents(".BTF")
-    if not data:
+    if data:
+        return Btf(data)
+    unknown = f"{kernel.path} has no BTF: the layout of its types cannot be known; "
+    if kernel.elf.section(".debug_info") is None:
+        raise ImageError(f"{unknown}build it with CONFIG_DEBUG_INFO_BTF")
+    pahole = installed_pahole()
+    if pahole is None:
         raise ImageError(
-            f"{kernel.path} has no BTF: the layout of its types cannot be known; build it with CONFIG_DEBUG_INFO_BTF"
+            f"{unknown}install pahole, which reads it from the DWARF (type: apt-get install dwarves), or build the "
+            "kernel with CONFIG_DEBUG_INFO_BTF=y"
         )
-    return Btf(data)
+    return Btf(btf_of_dwarf(kernel.path, pahole, cache))
 
 
 def _write_headers(types: Btf, text: str, words: Iterable[str], cache: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import Self
 
 from ctxrace.core import limits
 from ctxrace.core.errors import LimitReached, ToolchainError
-from ctxrace.core.facts.stop import MemoryLimit
+from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
 from ctxrace.machine.inputs import MOST_IMAGE
 
 __all__ = ["PASSED_ON", "Processes", "environment"]
@@ -106,6 +106,21 @@ class Processes:
             if any(words in text for words in telling):
                 raise LimitReached(MemoryLimit(memory, what))
         return status, text
+
+    def run_within(
+        self, seconds: float, command: Sequence[str], what: str, *, cwd: Path | None = None
+    ) -> tuple[int, str] | None:
+        """Run `command` as `run` does, for at most `seconds`; return None where it takes longer than that."""
+        budget = limits.current()
+        left = budget.remaining()
+        most = seconds if left is None else min(left, seconds)
+        try:
+            with limits.within(limits.Budget(most, budget.max_memory)):
+                return self.run(command, what, cwd=cwd)
+        except LimitReached as reached:
+            if most < seconds or not isinstance(reached.limit, TimeLimit):
+                raise
+            return None
 
     def _kill(self) -> None:
         with suppress(ProcessLookupError):

@@ -9,9 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from ctxrace.core import limits
-from ctxrace.core.errors import ImageError, LimitReached
-from ctxrace.core.facts.stop import TimeLimit
+from ctxrace.core.errors import ImageError
 from ctxrace.machine.arch import Architecture, architecture
 from ctxrace.machine.build.cache import Built, digest, remembered
 from ctxrace.machine.build.process import Processes
@@ -86,7 +84,13 @@ def with_symbols(path: Path, form: Form, cache: Path) -> Path:
 
     def build(work: Path, processes: Processes) -> Built:
         (work / "kernel").write_bytes(data)
-        status, printed = _run([*COMMAND, "kernel", "linked"], path, work, processes)
+        command = [*COMMAND, "kernel", "linked"]
+        ended = processes.run_within(MOST_SECONDS, command, f"reading the symbols of {path}", cwd=work)
+        if ended is None:
+            raise ImageError(
+                f"vmlinux-to-elf does not end within {MOST_SECONDS} s on {path}; is the file damaged? {_INSTEAD}"
+            )
+        status, printed = ended
         if status or not (work / "linked").is_file():
             last = printed.strip().rpartition("\n")[2][:200] or f"exit status {status}"
             raise ImageError(
@@ -104,19 +108,3 @@ def installed_version() -> str | None:
         return importlib.metadata.version("vmlinux-to-elf")
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def _run(command: list[str], path: Path, work: Path, processes: Processes) -> tuple[int, str]:
-    """Run `command` in `work`, within the budget in force and a limit of its own."""
-    budget = limits.current()
-    left = budget.remaining()
-    seconds = MOST_SECONDS if left is None else min(left, MOST_SECONDS)
-    try:
-        with limits.within(limits.Budget(seconds, budget.max_memory)):
-            return processes.run(command, f"reading the symbols of {path}", cwd=work)
-    except LimitReached as reached:
-        if seconds < MOST_SECONDS or not isinstance(reached.limit, TimeLimit):
-            raise
-        raise ImageError(
-            f"vmlinux-to-elf does not end within {MOST_SECONDS} s on {path}; is the file damaged? {_INSTEAD}"
-        ) from None
