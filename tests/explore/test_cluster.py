@@ -27,6 +27,10 @@ CTXRACE_TASKS(2, attempt);
 CTXRACE_NMI(attempt);
 CTXRACE_EXCLUSIVE(body);
 """
+ENDLESS = (
+    RACY.replace("__this_cpu", "this_cpu").replace("TASKS(2", "TASKS(60")
+    + "CTXRACE_SOFTIRQ(attempt); CTXRACE_HARDIRQ(attempt);\n"
+)
 NUMBER = 8
 
 
@@ -68,14 +72,15 @@ def test_a_worker_that_dies_loses_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for number in range(NUMBER):
-        tasks = f"CTXRACE_BALANCED(active);\nCTXRACE_TASKS({number % 4 + 1}, attempt);\n"
-        safe = RACY.replace("__this_cpu", "this_cpu") + tasks
+        # The searches are long enough for a worker to be found busy, on a slow machine too.
+        safe = ENDLESS + f"CTXRACE_BALANCED(active);\nCTXRACE_TASKS({number % 4 + 1}, attempt);\n"
         Path(f"{number}_race.c").write_text(RACY if number % 3 == 2 else safe)
-    here = suite(capsys, "--jobs", "1")
+    bounds = ("--engine", "reference", "--max-states", "20000")
+    here = suite(capsys, "--jobs", "1", *bounds)
     killed: list[int] = []
     killer = threading.Thread(target=kill_one, args=(cluster, killed))
     killer.start()
-    there = suite(capsys, "--dask", cluster.scheduler_address)
+    there = suite(capsys, "--dask", cluster.scheduler_address, *bounds)
     killer.join()
     assert killed
     assert there == here
@@ -106,10 +111,8 @@ def kill_one(cluster: Any, killed: list[int]) -> None:  # noqa: ANN401
 @pytest.mark.slow
 def test_ctrl_c_keeps_what_is_decided(cluster: Any, tmp_path: Path) -> None:  # noqa: ANN401
     """The files that are searched are incomplete, and the others were not searched."""
-    handlers = "CTXRACE_SOFTIRQ(attempt); CTXRACE_HARDIRQ(attempt);\n"
-    endless = RACY.replace("__this_cpu", "this_cpu").replace("TASKS(2", "TASKS(60") + handlers
     for number in range(4):
-        (tmp_path / f"{number}_race.c").write_text(endless)
+        (tmp_path / f"{number}_race.c").write_text(ENDLESS)
     words = [sys.executable, "-m", "ctxrace", "test", ".", "--engine", "reference"]
     words += ["--dask", cluster.scheduler_address]
     running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True)

@@ -1,5 +1,6 @@
 """ELF images: bytes, symbols, source lines, names of places, and no traceback whatever the bytes are."""
 
+import pickle
 import shutil
 import struct
 from collections.abc import Callable
@@ -465,3 +466,12 @@ def test_flipped_bytes(pristine: dict[str | None, bytes], tmp_path: Path, cc: st
         flipped[data.draw(st.sampled_from(places))] = data.draw(st.integers(0, 255))
     (tmp_path / "f").write_bytes(flipped)
     ask_everything(tmp_path / "f")
+
+
+def test_an_image_goes_to_another_process(image: Image) -> None:
+    for _ in range(2):  # before its debug information was read, and after that
+        again = pickle.loads(pickle.dumps(image))
+        for address in (image.symbols["enter"].address, image.symbols["stats"].address):
+            assert again.source(address) == image.source(address)
+            assert again.debug.variable_at(address) == image.debug.variable_at(address)
+    assert image.source(image.symbols["enter"].address) is not None

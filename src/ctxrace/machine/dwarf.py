@@ -8,9 +8,10 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from elftools.construct import Container
 from elftools.dwarf.compileunit import CompileUnit
@@ -24,7 +25,7 @@ from ctxrace.core.errors import ImageError, LimitReached
 from ctxrace.core.limits import spend
 from ctxrace.machine.layout import Layout, Member
 
-__all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "reading"]
+__all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "elf_of", "reading"]
 
 PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
 READING = "reading debug information"
@@ -57,6 +58,15 @@ class _Variable(NamedTuple):
     die: DIE  # the entry that has its type
 
 
+def elf_of(data: bytes) -> ELFFile:
+    """Return the reader of the ELF file whose bytes are `data`."""
+    return ELFFile(BytesIO(data))
+
+
+_OF_THE_LIBRARY = ("_elf", "_layouts", "_units", "_variables")
+"""What `DebugInformation` keeps that pyelftools made, and that cannot be pickled."""
+
+
 class DebugInformation:
     """Answer questions from the DWARF sections of one ELF file; without them, every answer is None.
 
@@ -67,6 +77,10 @@ class DebugInformation:
         self._path = path
         self._open = elf
         self._code = code
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs: what the library read there is read again where it is asked for."""
+        return {name: value for name, value in self.__dict__.items() if name not in _OF_THE_LIBRARY}
 
     def line_at(self, address: int) -> Line | None:
         """Return where the instruction at `address` comes from; raise `ImageError` where DWARF is damaged."""

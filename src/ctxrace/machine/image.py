@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from io import BytesIO
+from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +20,7 @@ from ctxrace.core.interleaving import Source
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.discovery import Discovery
-from ctxrace.machine.dwarf import DebugInformation, Line, reading
+from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
 from ctxrace.machine.findings.store import keep, key_of, recall
 from ctxrace.machine.inputs import MOST_IMAGE, contents
@@ -96,13 +96,13 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         case {"image": dict(known), "debug": dict(debug)}:
             return _recalled(path, arch, tuple(headers), data, known, debug)
     with reading(path, "its sections or symbols"):
-        elf = ELFFile(BytesIO(data))
+        elf = elf_of(data)
         linked = tuple(loaded_sections(elf, path))
         code = [(section.address, len(section.data)) for section in linked if section.executable]
         bias = load_bias(linked, arch)
         sections = relocated(elf, linked, arch, bias, path)
         symbols = tuple(_sized(_symbols(elf, bias), sections))
-        information = DebugInformation(path, lambda: elf, code)
+        information = DebugInformation(path, partial(elf_of, data), code)
         image = Image(arch, path, sections, symbols, information, tuple(headers), dict(_notes(elf)), bias)
         image.files = _files(elf)
     if key is not None:
@@ -129,7 +129,7 @@ def _recalled(
     """Return the image of which `_facts` and `all_of` have said `known` and `debug`."""
     sections = tuple(Section(name, at, bytes.fromhex(held), *may) for name, at, held, *may in known["sections"])
     symbols = tuple(Symbol(*row) for row in known["symbols"])
-    information = KnownDebugInformation(path, lambda: ELFFile(BytesIO(data)), known["code"], debug)
+    information = KnownDebugInformation(path, partial(elf_of, data), known["code"], debug)
     notes = {name: bytes.fromhex(held) for name, held in known["notes"].items()}
     image = Image(arch, path, sections, symbols, information, headers, notes, known["bias"])
     image.files = known["files"]
