@@ -22,7 +22,7 @@ from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
-from ctxrace.machine.findings.store import keep, key_of, recall
+from ctxrace.machine.findings.store import directory, keep, key_of, recall
 from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
@@ -91,7 +91,7 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
     """
     data = contents(path, MOST_IMAGE, ImageError)
     check_header(data, path, arch, linked=True)
-    key = key_of("image", arch.name, data) if len(data) <= MOST_KNOWN else None
+    key = key_of("image", arch.name, data) if len(data) <= MOST_KNOWN and directory() is not None else None
     match recall(key) if key is not None else None:
         case {"image": dict(known), "debug": dict(debug)}:
             return _recalled(path, arch, tuple(headers), data, known, debug)

@@ -31,7 +31,7 @@ def test_options_of_objects(tmp_path: Path) -> None:
     result = ctxrace.check(program, tasks="2:update", properties=[ctxrace.exclusive("body")])
     assert result.outcome is ctxrace.Outcome.HOLDS
     assert result.command == f"ctxrace check {file} --tasks 2:update --exclusive body --stub kfree=0x0 --arg update=2"
-    with pytest.raises(ctxrace.CtxraceError, match="is neither a number of 64 bits nor the name of a variable"):
+    with pytest.raises(ctxrace.CtxraceError, match="is neither a number of 64 bits, nor a range of them"):
         ctxrace.compile(file, arg={"update": ["1.5"]})
 
 
