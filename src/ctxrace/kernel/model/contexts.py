@@ -97,7 +97,7 @@ class Contexts:
             flow, began, run_context = self.frames.values[top]
         memory, mine = self.shared.values[shared], self.task_structs.values[task_struct]
         outcome = self.flows.step(flow, self.groups[group].identity, memory, mine)
-        if outcome.notes or outcome.fault or outcome.finished:
+        if outcome.notes or outcome.fault or outcome.finished:  # as few do
             role, _ = self.flows.numbers.values[flow]
             return self.conclude(role, outcome, memory, mine, began, run_context)
         if outcome.writes:  # what was not written keeps its number
@@ -133,10 +133,6 @@ class Contexts:
         self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
     ) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
-        if not (outcome.notes or outcome.fault or outcome.finished):  # as most do
-            mine, memory = outcome.apply(mine, RegionKind.OWN), outcome.apply(memory, RegionKind.SHARED)
-            after = self.task_structs(mine), self.shared(memory)
-            return Move(outcome.flow, *after, (), (), (), outcome, began, run_context)
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
         witnessed: list[Property] = list(map(runs, enters))
