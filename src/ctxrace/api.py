@@ -178,7 +178,7 @@ def guards(
     wanted = [Preemption(model) for model in preemptions]
     build = _build(arch, cc, optimize, ())
     change = ScenarioChange.of(**changes)
-    return run(cases(names, wanted, change, callers=callers, build=build, limits=limits), jobs)
+    return run(cases(names, wanted, change, callers=callers, build=build, limits=limits), jobs).results
 
 
 def models(
@@ -186,7 +186,7 @@ def models(
 ) -> dict[Case, Result]:
     """Decide BPF's recursion guards under every preemption model and RCU flavour, on one CPU and on two (arm64)."""
     wanted = list(model_cases(names, build=_build(DEFAULT_ARCH, cc, optimize, ()), limits=limits))
-    results = {result.command: result for result in run(wanted, jobs)}
+    results = {result.command: result for result in run(wanted, jobs).results}
     return {case: results[case.command] for case in wanted if case.command in results}
 
 

@@ -10,10 +10,10 @@ from ctxrace.bpf.caller import ALONE, Caller
 from ctxrace.bpf.guards.case import Case
 from ctxrace.bpf.guards.run import run
 from ctxrace.bpf.table import cells
-from ctxrace.core.errors import ScenarioError
+from ctxrace.core.errors import LimitReached, ScenarioError
 from ctxrace.core.facts.reason import SearchEnded
 from ctxrace.core.facts.remark import CompiledWith
-from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import Interrupted, MemoryLimit
 from ctxrace.core.setup import Setup
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Progress
@@ -97,7 +97,7 @@ def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.Monk
     monkeypatch.setattr(Case, "decide", decide)
     guards, callers = ["generic", "arm64-merged", "plain-int"], [Caller("fentry")]
     wanted = cases(guards, [Preemption.FULL], arch="x86-64", callers=callers)
-    results = list(run(wanted, 1))
+    results = list(run(wanted, 1).results)
     assert searched == ["generic", "arm64-merged"]  # __this_cpu_inc_return() is the same xadd
     assert [(result.case, result.command) for result in results] == [(case.label, case.command) for case in wanted]
 
@@ -114,12 +114,23 @@ def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPat
     wanted = cases(["arm64-v1", "arm64-merged"], [Preemption.FULL], callers=[Caller("fentry")])
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
     try:
-        results = run(wanted, 1)
+        results, ended = run(wanted, 1)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert [result.case for result in results] == ["arm64-v1 fentry"]
+    assert ([result.case for result in results], ended) == (["arm64-v1 fentry"], Interrupted())
     column = ("arm64", "fentry")
     assert cells(wanted, results) == {
         (("arm64-v1", ""), column): results,
         (("arm64-merged", ""), column): [None],
     }
+
+
+def test_a_limit_of_a_process_is_told_as_what_came_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def decide(case: Case, program: Program, scenario: Scenario, progress: Progress) -> Result:
+        del case, program, scenario, progress
+        raise LimitReached(MemoryLimit(30 << 20, "lifting"))
+
+    monkeypatch.setattr(Case, "decide", decide)
+    wanted = cases(["arm64-v1", "arm64-merged"], [Preemption.FULL])
+    for jobs in (1, 2):
+        assert run(wanted, jobs) == ([], MemoryLimit(30 << 20, "lifting"))

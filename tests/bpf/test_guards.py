@@ -127,7 +127,7 @@ def test_what_is_bounded_says_so() -> None:
 
 
 def test_reports(golden: Callable[[str, str], None]) -> None:
-    results = list(run(cases(), jobs=2))
+    results = list(run(cases(), jobs=2).results)
     golden("table.txt", render_table(results))
     for result in results:
         if result.setup.preemption == "full" and result.outcome is Outcome.VIOLATED:

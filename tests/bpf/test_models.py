@@ -123,7 +123,7 @@ def by_kind(result: Result) -> Lengths:
 
 @cache
 def decided() -> dict[Case, Result]:
-    return dict(zip(KEYS, run(list(KEYS), 2), strict=True))
+    return dict(zip(KEYS, run(list(KEYS), 2).results, strict=True))
 
 
 def test_every_cell_is_as_specified() -> None:

@@ -61,7 +61,7 @@ def pinned(wanted: Sequence[Case], results: Sequence[Result]) -> str:
 
 def test_one_program(golden: Callable[[str, str], None]) -> None:
     wanted = system_cases()
-    results = list(run(wanted, 2))
+    results = list(run(wanted, 2).results)
     golden("system-table.txt", render_grid(cells(wanted, results), "the system", ("guard", "program")))
     golden("system-one-program.txt", pinned(wanted, results))
 
@@ -72,7 +72,7 @@ def test_one_program(golden: Callable[[str, str], None]) -> None:
 )
 def test_two_programs(name: str, some: bool, golden: Callable[[str, str], None]) -> None:
     wanted = [case for case in system_cases(programs=[2]) if (case.guard in ("arm64-v1", "arm64-merged")) is some]
-    golden(f"system-two-programs-{name}.txt", pinned(wanted, list(run(wanted, 2))))
+    golden(f"system-two-programs-{name}.txt", pinned(wanted, list(run(wanted, 2).results)))
 
 
 @pytest.mark.parametrize("guard", ["arm64-v1", "plain-int"])
@@ -239,7 +239,7 @@ def test_everything_compiles_without_a_word(arch: str, caller: Caller) -> None:
 @pytest.mark.parametrize("optimize", ["-O1", "-O3", "-Os"])
 def test_the_table_is_the_same_at_every_level(optimize: str) -> None:
     plain, other = system_cases(), system_cases(build=Build(optimize=optimize))
-    assert [letters(r) for r in run(other, 2)] == [letters(r) for r in run(plain, 2)]
+    assert [letters(r) for r in run(other, 2).results] == [letters(r) for r in run(plain, 2).results]
 
 
 @pytest.mark.slow

@@ -26,7 +26,8 @@ from ctxrace.claims.parse import parse_claim
 from ctxrace.cli.main import main
 from ctxrace.core.claim import Answer, OutcomeFound
 from ctxrace.core.facts.reason import SearchEnded
-from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import Interrupted, TimeLimit
+from ctxrace.core.limits import Budget, within
 from ctxrace.core.schedule import Schedule
 from ctxrace.core.statement import Decision, Fact, Ruling, Statement, States
 from ctxrace.explore.search import Limits
@@ -164,6 +165,18 @@ def test_what_is_not_decided_contradicts_nothing(verdict: Decision, expected: De
 def test_processes_find_the_same() -> None:
     few = [quotation for quotation in THREAD if quotation.quote.startswith('"At most')]
     assert decide_thread(2, LONG, few) == decide_thread(1, LONG, few)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_limit_that_comes_before_a_search_makes_its_fact_incomplete(jobs: int) -> None:
+    few = [quotation for quotation in THREAD if quotation.quote.startswith('"At most')]
+    with within(Budget(timeout=0)):
+        facts = [fact for statement in decide_thread(jobs, LONG, few) for fact in statement.facts]
+    assert len(facts) == sum(len(quotation.questions) for quotation in few)
+    for fact in facts:
+        assert fact.incomplete
+        assert isinstance(fact.stopped, SearchEnded)
+        assert isinstance(fact.stopped.stop, TimeLimit)
 
 
 @pytest.mark.parametrize("file", sorted(path.name for path in CLAIMS.iterdir()))

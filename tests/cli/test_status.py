@@ -100,6 +100,16 @@ def test_memory_that_is_used_up_is_incomplete(run: Run, good: Path) -> None:
     assert "the limit of 1 MiB of memory is reached" in out + err
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_case_that_a_limit_keeps_from_its_search_says_which(run: Run, jobs: str) -> None:
+    words = ["bpf", "--guard", "arm64-v1", "--jobs", jobs]
+    run(*words)
+    status, out, _ = run(*words, "--max-memory", "2M")
+    assert status == 3
+    assert f"incomplete: the limit of {2 // int(jobs)} MiB of memory is reached " in out
+    assert "interrupted" not in out
+
+
 def test_every_status_is_in_help_and_in_the_readme(run: Run) -> None:
     readme = README.read_text(encoding="utf-8")
     for words in ([], ["check"], ["replay"], ["show"], ["bpf"], ["bpf", "models"], ["bpf", "claims"]):

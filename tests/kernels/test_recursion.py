@@ -112,4 +112,4 @@ def test_the_flagships_table_of_a_kernel_tells_the_right_one_from_the_wrong_one(
         (edits(kernel, "sleepable_"), [Outcome.HOLDS, Outcome.HOLDS, Outcome.VIOLATED, Outcome.VIOLATED]),
     ):
         cases = kernel_cases(Build(kernel=str(kernel), patch=patch or None), ScenarioChange(), Limits())
-        assert [result.outcome for result in run_kernel(cases, 1)] == expected
+        assert [result.outcome for result in run_kernel(cases, 1).results] == expected

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NoReturn
 import typer
 
 from ctxrace.bpf.guards.case import MODELS, Case, cases
-from ctxrace.bpf.guards.run import not_searched, run
+from ctxrace.bpf.guards.run import Checked, not_searched, run
 from ctxrace.bpf.kernel.check import kernel_cases, run_kernel
 from ctxrace.bpf.table import cells, system_cases
 from ctxrace.cli import options as opt
@@ -31,7 +31,7 @@ from ctxrace.cli.status import say
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
 from ctxrace.core.setting import Setting
-from ctxrace.core.verdict import Outcome, Result
+from ctxrace.core.verdict import Outcome
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.program import Build
@@ -108,24 +108,24 @@ def bpf(
         archs = [build.architecture] if source is not None and source.name == "COMMANDLINE" else []
         whole = system_cases(archs, change=change, build=build, limits=limits)
     with searching("exploring cases") as shown:
-        results = list(run([*chosen, *whole], jobs, shown.done if shown else None))
+        results, ended = run([*chosen, *whole], jobs, shown.done if shown else None)
     if output.json:
         deliver(to_json(results), output)
-        say(unfinished(results, len(chosen) + len(whole)))
+        say(unfinished(results, len(chosen) + len(whole), ended))
     elif output.format is not Format.TEXT:
-        deliver(results_as(output.format, results, not_searched([*chosen, *whole], results)), output)
+        deliver(results_as(output.format, results, not_searched([*chosen, *whole], results), ended), output)
     else:
         hint = (
             "below"
             if guard
             else f"below, and with {shlex.join(['ctxrace', *opt.without(context.obj, opt.OUTPUT)])} --guard NAME"
         )
-        write(_report(chosen, whole, results, hint), output)
+        write(_report(chosen, whole, Checked(results, ended), hint), output)
     begun = {result.command for result in results}
     missing = [case.label for case in [*chosen, *whole] if case.command not in begun]
     system = {case.command for case in whole}
     notes = _SYSTEM_REMARKS if whole else ()
-    page = partial(page_of_results, results, missing=missing, brief=system, notes=notes)
+    page = partial(page_of_results, results, missing=missing, ended=ended, brief=system, notes=notes)
     write_pages(output, page, first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
@@ -148,18 +148,20 @@ def _check_kernel(
         raise ScenarioError(Setting("preemption", str(models[1])), " is a second model; a kernel has one at a time")
     wanted = kernel_cases(build, replace(change, preemption=models[0] if models else None), limits)
     with searching("exploring cases") as shown:
-        results = run_kernel(wanted, jobs, shown.done if shown else None)
+        results, ended = run_kernel(wanted, jobs, shown.done if shown else None)
     begun = {result.case for result in results}
     missing = [case.label for case in wanted if case.label not in begun]
     if output.json:
         deliver(to_json(results), output)
+        say(unfinished(results, len(wanted), ended))
     elif output.format is not Format.TEXT:
         deliver(results_as(output.format, results, [f"ctxrace check {case.words}" for case in wanted
-                                                    if case.label in missing]), output)  # fmt: skip
+                                                    if case.label in missing], ended), output)  # fmt: skip
     else:
         table = render_table(results, noun="kernel", hint="below", missing=missing)
         told = [render_result(result, report_width()) for result in results if result.outcome is Outcome.VIOLATED]
-        write("\n".join([table, *told]), output)
+        rest = [unfinished(results, len(wanted), ended)] if missing else []
+        write("\n".join([table, *rest, *told]), output)
     explain(results, output)
     raise typer.Exit(exit_status(results, len(wanted)))
 
@@ -172,7 +174,8 @@ def _no_options_before(context: typer.Context) -> None:
         raise ScenarioError(f"{shlex.join(before)} stands before {verb}; write ctxrace bpf {verb} and options after it")
 
 
-def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Result], hint: str) -> str:
+def _report(chosen: Sequence[Case], whole: Sequence[Case], checked: Checked, hint: str) -> str:
+    results, ended = checked
     expected = len(chosen) + len(whole)
     if len(results) == 1 == expected:
         return render_result(results[0], report_width())
@@ -185,6 +188,6 @@ def _report(chosen: Sequence[Case], whole: Sequence[Case], results: Sequence[Res
     if whole:
         parts.append(render_grid(cells(whole, system), _SYSTEM, ("guard", "program"), _SYSTEM_REMARKS, report_width()))
     if len(results) < expected:
-        parts.append(unfinished(results, expected, [f"{case.label} {case.preemption}" for case in missing]))
+        parts.append(unfinished(results, expected, ended, [f"{case.label} {case.preemption}" for case in missing]))
     parts += [render_result(result, report_width()) for result in narrowed if result.outcome is Outcome.VIOLATED]
     return "\n".join(parts)

@@ -54,16 +54,16 @@ def models(
     """
     keys = model_cases(guard or (), build=build, limits=limits)
     with searching("exploring cases") as shown:
-        results = list(run(list(keys), jobs, shown.done if shown else None))
+        results, ended = run(list(keys), jobs, shown.done if shown else None)
     if output.json:
         deliver(to_json(results), output)
-        say(unfinished(results, len(keys)))
+        say(unfinished(results, len(keys), ended))
     elif output.format is not Format.TEXT:
-        deliver(results_as(output.format, results, not_searched(list(keys), results)), output)
+        deliver(results_as(output.format, results, not_searched(list(keys), results), ended), output)
     else:
         tables = render_models(cells(keys, results), TITLE, CORNER, REMARKS, report_width())
-        write(tables + unfinished(results, len(keys)), output)
+        write(tables + unfinished(results, len(keys), ended), output)
     missing = [case.label for case in keys if case.command not in {result.command for result in results}]
-    write_pages(output, lambda: page_of_results(results, missing=missing), first_run(results))
+    write_pages(output, lambda: page_of_results(results, missing=missing, ended=ended), first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(keys)))

@@ -12,9 +12,8 @@ from typing import NamedTuple
 from rich.console import Console
 
 from ctxrace.cli.status import Status, say, status_of
-from ctxrace.core import limits
 from ctxrace.core.errors import OutputError, ScenarioError
-from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import Interrupted, Stop
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.suite.trial import Trial, not_searched, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
@@ -143,13 +142,18 @@ def first_run(results: Sequence[Result]) -> Interleaving | None:
     return next((verdict.interleaving for verdict in verdicts if verdict.interleaving is not None), None)
 
 
-def results_as(format: Format, results: Sequence[Result], missing: Sequence[str] = ()) -> str:
-    """Return results in a format for machines; missing: what would show those that Ctrl-C came before."""
+def results_as(
+    format: Format, results: Sequence[Result], missing: Sequence[str] = (), ended: Stop | None = None
+) -> str:
+    """Return results in a format for machines.
+
+    missing: what would show those that were not begun. ended: why they were not; None where none is missing.
+    """
     names = [result.case for result in results]
     if len(set(names)) < len(names):  # a guard in several scenarios
         names = [result.command for result in results]
     found = [trial_of(name, result) for name, result in zip(names, results, strict=True)]
-    return tests_as(format, [*found, *map(not_searched, missing)])
+    return tests_as(format, [*found, *(not_searched(name, stop_phrase(ended or Interrupted())) for name in missing)])
 
 
 def tests_as(format: Format, found: Sequence[Trial]) -> str:
@@ -215,15 +219,15 @@ def _answer(text: str) -> str:
     return "".join([first, *rest[:more]])
 
 
-def unfinished(results: Sequence[Result], wanted: int, names: Sequence[str] = ()) -> str:
+def unfinished(results: Sequence[Result], wanted: int, ended: Stop | None, names: Sequence[str] = ()) -> str:
     """Return how many cases of those `wanted` have no result, and what came before; nothing where all have one.
 
-    names: what those are called that no table shows.
+    ended: why they have none. names: what those are called that no table shows.
     """
     missing = wanted - len(results)
     if not missing:
         return ""
-    why = stop_phrase(limits.current().exhausted() or Interrupted())
+    why = stop_phrase(ended or Interrupted())
     text = f"incomplete: {why} before {missing} of {wanted} cases{': ' if names else ''}{', '.join(names)}"
     return "".join(f"{line}\n" for line in wrap(text, WIDTH, "    "))
 

@@ -3,20 +3,33 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
+from typing import NamedTuple
 
 from ctxrace.bpf.caller import ALONE
 from ctxrace.bpf.guards.case import Case
 from ctxrace.core.errors import LimitReached
+from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import Stop as Ended
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.processes import Done, Stop, each
 
-__all__ = ["not_searched", "run"]
+__all__ = ["Checked", "joined", "not_searched", "run"]
 
 
-def run(wanted: Sequence[Case], jobs: int, done: Done | None = None) -> list[Result]:
-    """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
+class Checked(NamedTuple):
+    """What was found of many cases.
 
-    Ctrl-C ends the searches that run, as incomplete, and begins no others: cases without a result were not searched.
+    results: of those that were searched, in their order. ended: why no more were; None where all of them were.
+    """
+
+    results: list[Result]
+    ended: Ended | None = None
+
+
+def run(wanted: Sequence[Case], jobs: int, done: Done | None = None) -> Checked:
+    """Check the cases, `jobs` at a time in processes of their own.
+
+    Ctrl-C ends the searches that run, as incomplete, and begins no others. So does a limit, in its process.
     done: is told now and then how much is done.
     """
     if jobs == 1:
@@ -29,7 +42,13 @@ def run(wanted: Sequence[Case], jobs: int, done: Done | None = None) -> list[Res
         groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
 
     sizes = [len(group) for group in groups]
-    return [result for results in each(_check_all, groups, jobs, done, sizes) for result in results or ()]
+    return joined([found or Checked([], Interrupted()) for found in each(_check_all, groups, jobs, done, sizes)])
+
+
+def joined(parts: Sequence[Checked]) -> Checked:
+    """Return what was found of all the cases; where they ended for several reasons, the first of them."""
+    results = [result for part in parts for result in part.results]
+    return Checked(results, next((part.ended for part in parts if part.ended), None))
 
 
 def not_searched(wanted: Sequence[Case], results: Sequence[Result]) -> list[str]:
@@ -38,7 +57,7 @@ def not_searched(wanted: Sequence[Case], results: Sequence[Result]) -> list[str]
     return [case.command for case in wanted if case.command not in begun]
 
 
-def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
+def _check_all(wanted: Sequence[Case], stop: Stop) -> Checked:
     """Check the cases one after another, up to Ctrl-C or a limit.
 
     Cases that are the same machine code are searched once, where it holds.
@@ -56,6 +75,8 @@ def _check_all(wanted: Sequence[Case], stop: Stop) -> list[Result]:
                 known[key] = result
             results.append(replace(result, setup=replace(result.setup, case=case.label), command=case.command,
                                    replay=case.replay))
-    except (KeyboardInterrupt, LimitReached):
-        pass  # what was found until then is as true as before
-    return results
+    except KeyboardInterrupt:
+        return Checked(results, Interrupted())  # what was found until then is as true as before
+    except LimitReached as reached:
+        return Checked(results, reached.limit)
+    return Checked(results)

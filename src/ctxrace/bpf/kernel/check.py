@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ctxrace.bpf.guards.run import Checked, joined
 from ctxrace.core.errors import LimitReached, ScenarioError
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.verdict import Result
 from ctxrace.explore.processes import Done, Stop, each
 from ctxrace.explore.watch import Limits
@@ -82,17 +84,18 @@ def _cases(kernel: Vmlinux, build: Build, change: ScenarioChange, limits: Limits
         yield KernelCase(f"{label} interrupted", made, everywhere, limits)
 
 
-def run_kernel(cases: list[KernelCase], jobs: int, done: Done | None = None) -> list[Result]:
-    """Return the results of the cases in their order, checking `jobs` at a time in processes of their own.
+def run_kernel(cases: list[KernelCase], jobs: int, done: Done | None = None) -> Checked:
+    """Check the cases, `jobs` at a time in processes of their own.
 
-    Ctrl-C and a limit of the whole command end the searches: what has no result was not searched.
-    done: is told now and then how much is done.
+    Ctrl-C and a limit of the whole command end the searches. done: is told now and then how much is done.
     """
-    return [result for result in each(_check, cases, jobs, done) if result is not None]
+    return joined([found or Checked([], Interrupted()) for found in each(_check, cases, jobs, done)])
 
 
-def _check(case: KernelCase, stop: Stop) -> Result | None:
+def _check(case: KernelCase, stop: Stop) -> Checked:
     try:
-        return case.check(stop)
-    except (KeyboardInterrupt, LimitReached):
-        return None
+        return Checked([case.check(stop)])
+    except KeyboardInterrupt:
+        return Checked([], Interrupted())
+    except LimitReached as reached:
+        return Checked([], reached.limit)

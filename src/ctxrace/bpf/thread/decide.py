@@ -19,6 +19,7 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.claims.syntax import Claim
 from ctxrace.core.claim import Answer, ClaimResult, OutcomeFound
+from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.reason import NotAsked, OutcomeNotSearched, Reason, SearchEnded
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.statement import CodeCompared, Decision, Evidence, Fact, NoPath, Ruling, RunLength, Statement, States
@@ -53,7 +54,7 @@ def decide_thread(
     order = questions if jobs == 1 else sorted(questions, key=_last)  # those that take long begin first
     asked = [(question, limits or Limits()) for question in order]
     found = each(_ask, asked, jobs, done)
-    facts = {question: fact or _not_begun(question) for question, fact in zip(order, found, strict=True)}
+    facts = {question: fact or _undecided(question, NotAsked()) for question, fact in zip(order, found, strict=True)}
     return [Statement(q.quote, q.author, q.conclusion, tuple(map(facts.__getitem__, q.questions))) for q in thread]
 
 
@@ -69,11 +70,15 @@ def ask(question: Question, limits: Limits, progress: Progress | None = None) ->
 
 
 def _ask(asked: tuple[Question, Limits], stop: Stop) -> Fact:
-    return ask(*asked, stop)
+    question, limits = asked
+    try:
+        return ask(question, limits, stop)
+    except LimitReached as reached:  # before its search began
+        return _undecided(question, SearchEnded(reached.limit))
 
 
-def _not_begun(question: Question) -> Fact:
-    return Fact(question.about, _INCOMPLETE, question.expected, None, _command(question), stopped=NotAsked())
+def _undecided(question: Question, why: Reason) -> Fact:
+    return Fact(question.about, _INCOMPLETE, question.expected, None, _command(question), stopped=why)
 
 
 def _command(question: Question) -> str:

@@ -88,9 +88,9 @@ class Trial:
         return not (self.as_expected or self.unlike or self.bad_input)
 
 
-def not_searched(name: str) -> Trial:
-    """Return the trial of what Ctrl-C came before."""
-    return Trial(name, error="interrupted before it was searched")
+def not_searched(name: str, ended: str = "interrupted") -> Trial:
+    """Return the trial of what was not begun. ended: what came before."""
+    return Trial(name, error=f"{ended} before it was searched")
 
 
 def replayed(setup: Setup, run: Interleaving, broken: Sequence[Property], command: str = "") -> Trial:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from ctxrace.core.facts.stop import Interrupted, Stop
 from ctxrace.core.hang import Hang
 from ctxrace.core.interleaving import Interleaving
 from ctxrace.core.property import Property
@@ -11,6 +12,7 @@ from ctxrace.report.heading import scenario_of, verdict_words
 from ctxrace.report.layout import clean
 from ctxrace.report.overview import cell_text, row_labels, table_answer, table_remarks
 from ctxrace.report.page.parts import Cell, Page, Section, Story, Table
+from ctxrace.report.sentences.stop import stop_phrase
 from ctxrace.report.text import answer, in_short, opening, remarks, replay_parts, violations
 
 __all__ = ["page_of_results", "page_of_run", "run_story"]
@@ -21,11 +23,12 @@ _NAMED = 4  # cases that a note is about
 
 
 def page_of_results(
-    results: Sequence[Result], noun: str = "guard", *, missing: Sequence[str] = (), brief: Collection[str] = (),
-    notes: Sequence[str] = (),
+    results: Sequence[Result], noun: str = "guard", *, missing: Sequence[str] = (), ended: Stop | None = None,
+    brief: Collection[str] = (), notes: Sequence[str] = (),
 ) -> Page:  # fmt: skip
-    """Return the page of what `results` say. noun, missing: as `render_table` has them.
+    """Return the page of what `results` say.
 
+    noun, missing: as `render_table` has them. ended: why those that are missing were not begun.
     brief: commands of the results that have a row of the table, and no section. notes: what a reader must know besides.
     """
     if len(results) == 1 and not missing:
@@ -39,7 +42,7 @@ def page_of_results(
     worst = next((word for word in (Outcome.VIOLATED, Outcome.INCOMPLETE) if word in outcomes), Outcome.HOLDS)
     lines = [", ".join(facts)] if facts else []
     said = [line for line in table_remarks(results, _NAMED) if not line.startswith(f"{Outcome.HOLDS}:")]  # in the table
-    said += [f"incomplete: {name}: interrupted" for name in missing]
+    said += [f"incomplete: {name}: {stop_phrase(ended or Interrupted())}" for name in missing]
     if any(result.outcome is Outcome.VIOLATED for result in results):
         said.append("sw, ev: switches and events of the shortest interleaving")
     tables = (_overview(results, labels, told),) if results else ()
