@@ -56,6 +56,7 @@ benchmarks: $(READY)
 	$(BIN)/python benchmarks/run.py
 	$(BIN)/python benchmarks/claims.py
 	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.hangs
 	$(BIN)/python -m benchmarks.spin
 	$(BIN)/python -m benchmarks.agent
 

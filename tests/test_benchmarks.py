@@ -18,7 +18,9 @@ def test_a_benchmark_prints_its_table(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("words", "table"), [(["growth", "--short"], "summaries"), (["spin", "3"], "SPIN")])
+@pytest.mark.parametrize(
+    ("words", "table"), [(["growth", "--short"], "summaries"), (["hangs"], "ratio"), (["spin", "3"], "SPIN")]
+)
 def test_what_is_compared_is_printed(words: list[str], table: str) -> None:
     if table == "SPIN" and not (shutil.which("spin") and shutil.which("cc")):
         pytest.skip("spin is not installed")
