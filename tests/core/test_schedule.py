@@ -63,12 +63,35 @@ def test_what_is_written_can_be_read(stints: list[Stint]) -> None:
         ("1f3a90bc.5d20e1c7:B..A:5", "'B..A:5', word 1 of the schedule, is not a row of tasks: from one to a later"),
         ("1f3a90bc.5d20e1c7:A:1 C..nmi:5", "'C..nmi:5', word 2 of the schedule, is not a row of tasks"),
         ("1f3a90bc.5d20e1c7:A..T99999999:5", "is not a row of tasks"),
+        ("1f3a90bc.5d20e1c7:C..C:5", "from one to a later one, like C..T30:5"),
+        ("1f3a90bc.5d20e1c7:C..T5:5", "is not a row of tasks"),
+        ("1f3a90bc.5d20e1c7:T5..C:5", "is not a row of tasks"),
         ("1f3a90bc.5d20e1c7:A:1*999999 A:1*999999", "word 2 of the schedule, makes it longer than 1,000,000 stints"),
+        ("1f3a90bc.5d20e1c7:A..D:0*250001", "word 1 of the schedule, makes it longer than 1,000,000 stints"),
+        ("1f3a90bc.5d20e1c7:A:1 A:10000000", "'A:10000000', word 2 of the schedule, makes it longer than 10,000,000"),
+        ("1f3a90bc.5d20e1c7:A..D:2500001", "word 1 of the schedule, makes it longer than 10,000,000 steps"),
+        ("1f3a90bc.5d20e1c7:A:2500001*4", "word 1 of the schedule, makes it longer than 10,000,000 steps"),
     ],
 )
 def test_what_cannot_be_read_is_quoted(text: str, told: str) -> None:
     with pytest.raises(ScenarioError, match=told.replace("*", r"\*")):
         Schedule.parse(text)
+
+
+def test_a_long_text_is_quoted_only_from_its_beginning() -> None:
+    for text, quoted in (("x" * 80, repr("x" * 80)), ("x" * 81, repr("x" * 80 + "..."))):
+        with pytest.raises(ScenarioError) as raised:
+            Schedule.parse(text)
+        assert str(raised.value).startswith(f"{quoted} is not a schedule")
+
+
+def test_an_entry_may_be_called_anything() -> None:
+    assert Schedule.parse("1f3a90bc.5d20e1c7:hardirq:f..g:5").stints == (Stint("hardirq:f..g", 5),)
+
+
+@pytest.mark.parametrize(("words", "stints"), [("A..D:0*250000", 1_000_000), ("A..D:2499999 A:4", 5)])
+def test_a_schedule_may_have_its_greatest_length(words: str, stints: int) -> None:
+    assert len(Schedule.parse(f"12345678.12345678:{words}").stints) == stints
 
 
 @pytest.mark.parametrize("words", ["A:999999999", "A:9999999 B:9999999", "A:999999*999999", f"A:{'9' * 5000}"])

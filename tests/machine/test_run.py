@@ -3,17 +3,13 @@
 from pathlib import Path
 
 import pytest
+from tests.machine.alone import alone, image_of, mnemonics, notes
 
 from ctxrace.core.facts.fault import FaultKind
-from ctxrace.machine.arch.arm64 import ARM64
-from ctxrace.machine.flow import EXIT, Flow, Machine
-from ctxrace.machine.image import Image, load_image
-from ctxrace.machine.memory import Fault, Memory, Region, RegionKind
-from ctxrace.machine.toolchain import compile_c, find_compiler
+from ctxrace.machine.flow import Machine
+from ctxrace.machine.image import Image
+from ctxrace.machine.memory import Fault
 
-STACK = range(0x10_0000, 0x10_4000)
-SCRIPT = "SECTIONS {{ . = {text:#x}; .text : {{ *(.text) }} .bss : {{ *(.bss .bss.* COMMON) }} }}"
-HEAD = "\t.bss\n\t.globl shared\nshared: .zero 8\n\t.text\n"
 # Calls itself twice from the same place, and stores between the returns.
 RECURSIVE = """
 	.globl entry
@@ -46,38 +42,14 @@ entry:	adrp	x9, shared
 """
 
 
-def image_of(folder: Path, code: str) -> Image:
-    source = folder / "case.s"
-    source.write_text(HEAD + code, encoding="utf-8")
-    compiler = find_compiler(None, ARM64, cache=folder / "cache")
-    script = SCRIPT.format(text=ARM64.text)
-    build = compile_c(source, arch=ARM64, compiler=compiler, linker_script=script, cache=folder / "cache")
-    return load_image(build.path, ARM64)
-
-
-def memory(image: Image, flow: Flow | None) -> Memory:
-    """The stack as `flow` has it, and eight shared bytes."""
-    content = flow.stack if flow else b""
-    regions = [
-        Region(STACK.start, len(STACK), RegionKind.STACK, 0, "the stack"),
-        Region(image.symbols["shared"].address, 8, RegionKind.SHARED, 0, "shared"),
-    ]
-    return Memory(regions, b"", bytes(8), b"", bytes(len(STACK) - len(content)) + content, frozenset())
-
-
 def events(image: Image, watched: list[str]) -> list[tuple[str, int, list[tuple[str, str]]]]:
     """Each event with the number of watched functions that run before it, and the notes of what follows."""
     machine = Machine(image, ["entry"], watched, "check")
-    first = memory(image, None)
-    flow = machine.begin("entry", first, {}, STACK, masked=False)
-    found = [("begin", 0, first.notes)]
-    while flow.pc != EXIT:
-        here = memory(image, flow)
-        mnemonic, running = machine.code[flow.pc].mnemonic, len(flow.active)
-        flow = machine.proceed(flow, here, {}, STACK)
-        found.append((mnemonic, running, here.notes))
-    assert not flow.active
-    return found
+    taken = alone(machine)
+    assert not taken[-1].flow.active
+    names = ["begin", *mnemonics(machine, taken)]
+    running = [0, *(len(step.flow.active) for step in taken)]
+    return [(name, number, noted) for name, number, noted in zip(names, running, notes(taken), strict=False)]
 
 
 def test_a_recursive_function_ends_once_for_each_call(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ _MOST_MEMORY = 4 << 30  # bytes, of each process
 
 PARTS = {
     "core/limits.py": ("tests/core/test_limits.py",),
+    "core/schedule.py": ("tests/core/test_schedule.py",),
     "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
     "machine/inputs.py": ("tests/machine/test_inputs.py",),

@@ -61,7 +61,8 @@ class Schedule:
             times, names = int(stint[3] or 1), _named(stint[1], word, number)
             if len(stints) + times * len(names) > _MOST:
                 raise ScenarioError(f"{where} makes it longer than {_MOST:,} stints")
-            stints += [Stint(name, int(stint[2])) for name in names for _ in range(times)]
+            for name in names:
+                stints += [Stint(name, int(stint[2]))] * times
             steps += int(stint[2]) * times * len(names)
             if steps > _MOST_STEPS:
                 raise ScenarioError(f"{where} makes it longer than {_MOST_STEPS:,} steps")
@@ -89,7 +90,7 @@ def _tasks_from(stints: Sequence[Stint], at: int) -> int:
     first, _, suffix = _task(stints[at].who)
     if first is None:
         return 0
-    number = 0
+    number = 1
     while at + number < len(stints):
         if stints[at + number] != Stint(task_name(first + number) + suffix, stints[at].steps):
             break
@@ -109,14 +110,14 @@ def _named(who: str, word: str, position: int) -> list[str]:
     """Return whom `who` names, one after the other."""
     if ".." not in who or ":" in who:  # an interrupt is followed by its entry, which may be called anything
         return [who]
-    several = _SEVERAL.fullmatch(who)
-    ends = (task_number(several[1]), task_number(several[2])) if several else (None, None)
-    if several is None or ends[0] is None or ends[1] is None or not ends[0] < ends[1] <= ends[0] + _MOST:
-        raise ScenarioError(
-            f"{_short(word)}, word {position} of the schedule, is not a row of tasks: from one to a later one, "
-            "like C..T30:5"
-        )
-    return [task_name(number) + several[3] for number in range(ends[0], ends[1] + 1)]
+    if several := _SEVERAL.fullmatch(who):
+        first, last = task_number(several[1]), task_number(several[2])
+        if first is not None and last is not None and first < last <= first + _MOST:
+            return [task_name(number) + several[3] for number in range(first, last + 1)]
+    raise ScenarioError(
+        f"{_short(word)}, word {position} of the schedule, is not a row of tasks: from one to a later one, "
+        "like C..T30:5"
+    )
 
 
 def _short(text: str) -> str:
