@@ -1,5 +1,6 @@
 """Nested runs summed up: the plain search is the reference, and brute force is the reference of both."""
 
+import gc
 import random
 from collections.abc import Hashable, Iterable, Mapping
 from heapq import heappop, heappush
@@ -186,3 +187,19 @@ def test_more_is_visited_to_decide_hangs_after_all_that_was_wanted_is_decided() 
         assert (len(found.runs[WRONG]), len(found.runs[ENDS])) == (2, 4)
         assert found.states < found.all_states
         assert not found.exhausted
+
+
+@pytest.mark.parametrize("most", [None, 40])
+def test_no_cycles_are_left(most: int | None) -> None:
+    """All states are freed as the search is over, without the garbage collector, also where a limit ended it."""
+    found = 0
+    for seed in range(20):
+        system = random_handlers(random.Random(seed))
+        gc.collect()
+        gc.disable()
+        try:
+            found += summarized(system, EVERYTHING, Limits(max_states=most)).states
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
+    assert found > 400

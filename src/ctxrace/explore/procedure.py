@@ -55,6 +55,11 @@ class Queue:
             heappush(self._lengths, length)
         level.append(waiting)
 
+    def clear(self) -> None:
+        """Forget all that waits."""
+        self._levels.clear()
+        self._lengths.clear()
+
     def levels(self) -> Iterator[tuple[int, list[Waiting]]]:
         """Return what waits, nearest first: all of one length together, more of which may come meanwhile."""
         while self._lengths:

@@ -36,7 +36,10 @@ def summarized(
     if wanted is None:
         wanted = frozenset(prop for prop in system.properties if prop.expectation is Expectation.ALWAYS)
     running = _Summarizing(system, wanted, limits or Limits(), progress)
-    return running.result(undisturbed(running.run))
+    try:
+        return running.result(undisturbed(running.run))
+    finally:
+        running.queue.clear()  # runs know it, so that what still waits in it would be a cycle
 
 
 class _Summarizing:

@@ -2,7 +2,8 @@
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -10,7 +11,7 @@ from ctxrace.core import limits as budget
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
 
-__all__ = ["Engine", "Limits", "Progress", "Watch", "undisturbed"]
+__all__ = ["Engine", "Limits", "Progress", "Watch", "uncollected", "undisturbed"]
 
 Progress = Callable[[int, float], Stop | None]
 """Called now and then with the states visited and the seconds passed; what it returns ends the search."""
@@ -71,19 +72,30 @@ class Watch:
         return None
 
 
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Run the block without the garbage collector, which would walk all states again and again, for nothing.
+
+    States are tuples without cycles. What else has cycles is freed after the block.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
 def undisturbed(run: Callable[[], Stop | None]) -> Stop | None:
     """Run a search without the garbage collector; return what ended it early, `Interrupted` after Ctrl-C.
 
     The limit is one that `run` returns, or one of the budget in force that a step raised.
     """
-    collecting = gc.isenabled()
-    gc.disable()  # states are tuples without cycles: the collector would walk all of them again and again, for nothing
-    try:
-        return run()
-    except KeyboardInterrupt:
-        return Interrupted()
-    except LimitReached as error:
-        return error.limit
-    finally:
-        if collecting:
-            gc.enable()
+    with uncollected():
+        try:
+            return run()
+        except KeyboardInterrupt:
+            return Interrupted()
+        except LimitReached as error:
+            return error.limit

@@ -39,7 +39,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
-from ctxrace.explore.watch import Engine, Limits, Progress
+from ctxrace.explore.watch import Engine, Limits, Progress, uncollected
 from ctxrace.kernel.counting import Counting, Look, without_growth
 from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast
@@ -79,6 +79,7 @@ MANY_TASKS = 64
 """With more of them, how many states are to be expected is found out first, which takes little of the time."""
 
 
+@uncollected()
 def check(
     program: Program,
     scenario: Scenario | None = None,

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ctxrace.core.source import Branch, Coverage, Line, Source
-from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import INCLUDE
@@ -101,16 +100,25 @@ def no_check_is_executed(system: KernelSystem | SmpSystem) -> bool:
 
 def _executed(system: KernelSystem | SmpSystem) -> Counter[int]:
     """Return the addresses of the instructions executed, each with the number of steps that did."""
-    return Counter(address for outcome in _outcomes(system) for address in {max(way, ~way) for way in outcome.path})
+    found = Counter[int]()
+    for path, steps in _paths(system).items():
+        for address in {max(way, ~way) for way in path}:
+            found[address] += steps
+    return found
 
 
 def _ways(system: KernelSystem | SmpSystem) -> Counter[int]:
     """Return the ways on from the instructions executed (see `Memory.passes`), each with how many steps went it."""
-    return Counter(way for outcome in _outcomes(system) for way in outcome.path)
+    found = Counter[int]()
+    for path, steps in _paths(system).items():
+        for way in path:
+            found[way] += steps
+    return found
 
 
-def _outcomes(system: KernelSystem | SmpSystem) -> Iterator[Outcome]:
-    return (outcome for cpu in system.cpus for _, outcome in cpu.flows.outcomes())
+def _paths(system: KernelSystem | SmpSystem) -> Counter[tuple[int, ...]]:
+    """Return the paths of all steps, each with how many steps took it, which are often many."""
+    return Counter(outcome.path for cpu in system.cpus for _, outcome in cpu.flows.outcomes())
 
 
 def _conditions(system: KernelSystem) -> Iterator[int]:

@@ -23,12 +23,12 @@ from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
-from ctxrace.machine.inputs import MOST_IMAGE, contents
+from ctxrace.machine.inputs import MOST_IMAGE, contents, shortest
 from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
 from ctxrace.machine.sections import Section, loaded_sections
 
-__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image", "shortest"]
+__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
 
 ELF_MAGIC = b"\x7fELF"
 
@@ -184,6 +184,7 @@ class Image:
         self._functions = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "function"])
         self._objects = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "object"])
         self._spelled: dict[tuple[str | Symbol, int, int], str] = {}
+        self._lines: dict[int, Line | None] = {}
         self._texts: dict[Path, list[str]] = {}
         self._in_headers: dict[Path, bool] = {}
 
@@ -307,11 +308,15 @@ class Image:
         return found.path if (found := self._line(address)) else None
 
     def _line(self, address: int) -> Line | None:
-        found = self.debug.line_at(address - self.bias)
+        if address not in self._lines:
+            self._lines[address] = self._find_line(address - self.bias)
+        return self._lines[address]
+
+    def _find_line(self, address: int) -> Line | None:
+        found = self.debug.line_at(address)
         if found is None or not self._in_header(found.path):
             return found
-        calls = self.debug.calls_at(address - self.bias)
-        return next((call for call in calls if not self._in_header(call.path)), found)
+        return next((call for call in self.debug.calls_at(address) if not self._in_header(call.path)), found)
 
     def _in_header(self, path: Path) -> bool:
         if path not in self._in_headers:
@@ -390,11 +395,3 @@ def _sized(symbols: list[Symbol], sections: tuple[Section, ...]) -> Iterator[Sym
         after = bisect_right(starts, symbol.address)
         end = min([section.address + len(section.data), *starts[after : after + 1]])
         yield Symbol(symbol.name, symbol.address, end - symbol.address, symbol.kind)
-
-
-def shortest(file: str) -> str:
-    """Return how a reader knows a file: relative to the working directory when below it, else by its last part."""
-    path, here = Path(file), Path.cwd()
-    if not path.is_absolute():
-        return file
-    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name

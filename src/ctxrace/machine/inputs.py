@@ -1,12 +1,13 @@
-"""Files that a user names: regular ones, and no larger than they need to be."""
+"""Files that a user names: regular ones, and no larger than they need to be; and how a reader knows them."""
 
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 
 from ctxrace.core.errors import CtxraceError
 
-__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents"]
+__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents", "shortest"]
 
 MOST_SOURCE = 16 << 20
 """Bytes of a C or assembler file, and of each file that it includes."""
@@ -52,3 +53,16 @@ def _read(handle: int, most: int) -> bytes:
         parts.append(part)
         most -= len(part)
     return b"".join(parts)
+
+
+def shortest(file: str) -> str:
+    """Return how a reader knows a file: relative to the working directory when below it, else by its last part."""
+    return _seen_from(os.getcwd(), file)  # noqa: PTH109 - a Path costs more than all the rest
+
+
+@lru_cache(1024)
+def _seen_from(directory: str, file: str) -> str:
+    path, here = Path(file), Path(directory)
+    if not path.is_absolute():
+        return file
+    return str(path.relative_to(here)) if path.is_relative_to(here) else path.name

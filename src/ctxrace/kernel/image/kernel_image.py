@@ -11,7 +11,8 @@ from ctxrace.kernel.image.booted_image import BootedImage, after_boot
 from ctxrace.kernel.image.task_struct import MEMBERS, NOT_RESCHEDULED, TaskStruct
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
-from ctxrace.machine.image import Image, Section, Symbol, shortest
+from ctxrace.machine.image import Image, Section, Symbol
+from ctxrace.machine.inputs import shortest
 from ctxrace.machine.large_dwarf import LargeDebugInformation
 
 __all__ = ["KernelImage", "task_struct_of"]

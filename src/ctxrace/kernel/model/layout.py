@@ -74,6 +74,7 @@ class Layout:
         self._per_cpu = per_cpu_ranges(image)
         self.percpu_offset = self._percpu_offset(cpu)
         self._regions: list[Region] = []
+        self._seen: dict[tuple[Level, int], Sequence[Region]] = {}
         constant, shared = bytearray(), bytearray()
         self._place_written(shared)
         for section in image.sections:
@@ -247,7 +248,7 @@ class Layout:
 
     def put_back(self, task_struct: bytes) -> bytes:
         """Return those bytes of a task_struct that every entry and every interrupt leaves as it found them."""
-        return bytes(task_struct[offset] for offset in self.struct.put_back)
+        return bytes(map(task_struct.__getitem__, self.struct.put_back))
 
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
@@ -258,6 +259,11 @@ class Layout:
 
     def regions(self, level: Level, identity: int) -> Sequence[Region]:
         """Return what a context of `level` sees of memory while task `identity` is current."""
+        if (level, identity) not in self._seen:
+            self._seen[level, identity] = self._seen_by(level, identity)
+        return self._seen[level, identity]
+
+    def _seen_by(self, level: Level, identity: int) -> Sequence[Region]:
         stack = self.stack(level, identity)
         mine = f"the {level} stack"
         return (
@@ -299,8 +305,8 @@ class Layout:
 
     def locate(self, address: int, identity: int) -> tuple[RegionKind, int]:
         """Return in which blob, and where in it, `address` is kept while task `identity` is current."""
-        for region in self._own_regions(identity):
-            if region.base <= address < region.base + region.size:
+        for region in self.regions(Level.TASK, identity):
+            if region.kind is RegionKind.OWN and region.base <= address < region.base + region.size:
                 return region.kind, address - region.base + region.start
         return RegionKind.SHARED, self.locate_shared(address)
 

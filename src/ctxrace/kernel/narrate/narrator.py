@@ -236,7 +236,7 @@ class Narrator:
 
     def event(self, state: KernelState, context: str) -> Event:
         """Return the next event of the context that runs in `state`, under the name `context`."""
-        move = self.system.move(state.current, state.top, state.shared)
+        move = self.system.after_event(state).move
         image, outcome = self.system.image, move.outcome
         function = image.function_at(outcome.address)
         return Event(
@@ -250,7 +250,7 @@ class Narrator:
         )
 
     def _event(self, state: KernelState) -> None:
-        move = self.system.move(state.current, state.top, state.shared)
+        move = self.system.after_event(state).move
         if move.outcome.address != EXIT:
             self.rows.append(self.event(state, self._context()))
         if move.flow == REST and not move.outcome.fault:

@@ -1,8 +1,7 @@
 """Machine code that an earlier run has lifted and analysed: instructions, registers, and which of them are read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from json import dumps, loads
 from typing import Any
 
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
@@ -34,16 +33,16 @@ def analysed(image: Image, starts: Sequence[int], *, results: bool) -> tuple[Lif
         return code, Liveness(code, starts, results=results)
     key = key_of("code", *content(image), repr((starts, results)))
     match recall(key):
-        case {"code": dict(rows), "registers": dict(registers), "size": int(size), "live": dict(live), "calls": calls}:
-            code = _KnownLifter(image, rows, registers, size)
+        case {"code": dict(known), "registers": dict(registers), "size": int(size), "live": dict(live), "calls": calls}:
+            code = _KnownLifter(image, known, registers, size)
             return code, Liveness(code, starts, results=results, known=Analysis(_Live(live), *calls))
     code = Lifter(image)
     liveness = Liveness(code, starts, results=results)
     masks = {str(address): _ends(liveness.at(address)) for address in liveness.addresses}
     places = {name: code.register(name) for name in _names(image)}
-    rows = {str(address): _row(code[address]) for address in liveness.addresses}
+    known = _known(code[address] for address in liveness.addresses)
     calls = (liveness.indirect, sorted(liveness.after_calls))
-    keep(key, {"code": rows, "registers": places, "size": code.register_file_size, "live": masks, "calls": calls})
+    keep(key, {"code": known, "registers": places, "size": code.register_file_size, "live": masks, "calls": calls})
     return code, liveness
 
 
@@ -55,10 +54,15 @@ def _names(image: Image) -> set[str]:
 
 
 class _KnownLifter(Lifter):
-    def __init__(self, image: Image, rows: dict[str, str], registers: dict[str, Any], size: int) -> None:
+    """Answer from what `_known` has returned; only what it does not have is lifted."""
+
+    def __init__(self, image: Image, known: dict[str, Any], registers: dict[str, Any], size: int) -> None:
         super().__init__(image)
-        self._rows = rows
+        self._rows = known["rows"]
         self._registers, self._size = {name: Varnode(*place) for name, place in registers.items()}, size
+        self._nodes = [None, *(Varnode(*node) for node in known["nodes"])]
+        self._ops = known["ops"]
+        self._made: list[Op | None] = [None] * len(self._ops)
 
     @property
     def register_file_size(self) -> int:
@@ -69,7 +73,18 @@ class _KnownLifter(Lifter):
 
     def _lift(self, address: int) -> Instruction:
         row = self._rows.get(str(address))
-        return super()._lift(address) if row is None else _instruction(address, row)
+        if row is None:
+            return super()._lift(address)
+        code, mnemonic, operands, numbers = row
+        return Instruction(address, bytes.fromhex(code), mnemonic, operands, tuple(map(self._op, numbers)))
+
+    def _op(self, number: int) -> Op:
+        made = self._made[number]
+        if made is None:
+            opcode, output, inputs, user = self._ops[number]
+            nodes: Any = self._nodes
+            made = self._made[number] = Op(opcode, nodes[output], tuple(nodes[node] for node in inputs), user)
+        return made
 
 
 class _Live(Mapping[int, int]):
@@ -102,15 +117,17 @@ def _ends(mask: int) -> list[int]:
     return ends
 
 
-def _row(instruction: Instruction) -> str:
-    # A text of its own: most are never asked for.
-    return dumps([instruction.code.hex(), instruction.mnemonic, instruction.operands, instruction.ops])
+def _known(code: Iterable[Instruction]) -> dict[str, Any]:
+    """Return instructions as lists: what they have in common, varnodes and operations, each once and by its number."""
+    nodes: dict[Varnode | None, int] = {None: 0}
+    ops: dict[Op, int] = {}
+    rows = {
+        str(address): [data.hex(), mnemonic, operands, [ops.setdefault(op, len(ops)) for op in parts]]
+        for address, data, mnemonic, operands, parts in code
+    }
 
+    def number(node: Varnode | None) -> int:
+        return nodes.setdefault(node, len(nodes))
 
-def _instruction(address: int, row: str) -> Instruction:
-    code, mnemonic, operands, rows = loads(row)
-    ops = tuple(
-        Op(opcode, None if output is None else Varnode(*output), tuple(Varnode(*node) for node in inputs), user)
-        for opcode, output, inputs, user in rows
-    )
-    return Instruction(address, bytes.fromhex(code), mnemonic, operands, ops)
+    spelled = [[opcode, number(output), [*map(number, inputs)], user] for opcode, output, inputs, user in ops]
+    return {"rows": rows, "ops": spelled, "nodes": [*nodes][1:]}
