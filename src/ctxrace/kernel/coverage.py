@@ -18,7 +18,8 @@ __all__ = ["coverage_of", "no_check_is_executed"]
 def coverage_of(system: KernelSystem | SmpSystem, *, complete: bool) -> Coverage:
     """Return which lines and branches the search of `system` has executed; complete: whether it saw all states."""
     first = system.cpus[0]
-    executed, ways = _executed(system), _ways(system)
+    paths = _paths(system)
+    executed, ways = _executed(paths), _ways(paths)
     lines: dict[Source, tuple[str, int]] = {}
     # By the end of its path: what another installation has compiled may come from the cache.
     headers, in_headers = f"/{'/'.join(INCLUDE.parts[-3:])}/", dict[Path, bool]()
@@ -94,23 +95,25 @@ def _traps(instruction: Instruction, arch: Architecture) -> bool:
 def no_check_is_executed(system: KernelSystem | SmpSystem) -> bool:
     """Return whether the entries have ctxrace_check()s, and the search has executed the condition of none."""
     conditions = list(_conditions(system.cpus[0]))
-    executed = _executed(system)
-    return bool(conditions) and not any(executed[address] for address in conditions)
+    if not conditions:
+        return False
+    executed = _executed(_paths(system))
+    return not any(executed[address] for address in conditions)
 
 
-def _executed(system: KernelSystem | SmpSystem) -> Counter[int]:
+def _executed(paths: Mapping[tuple[int, ...], int]) -> Counter[int]:
     """Return the addresses of the instructions executed, each with the number of steps that did."""
     found = Counter[int]()
-    for path, steps in _paths(system).items():
+    for path, steps in paths.items():
         for address in {max(way, ~way) for way in path}:
             found[address] += steps
     return found
 
 
-def _ways(system: KernelSystem | SmpSystem) -> Counter[int]:
+def _ways(paths: Mapping[tuple[int, ...], int]) -> Counter[int]:
     """Return the ways on from the instructions executed (see `Memory.passes`), each with how many steps went it."""
     found = Counter[int]()
-    for path, steps in _paths(system).items():
+    for path, steps in paths.items():
         for way in path:
             found[way] += steps
     return found
@@ -127,6 +130,8 @@ def _conditions(system: KernelSystem) -> Iterator[int]:
     They are the last branch, and those before it that are of the same source line: ``a || b`` is two branches.
     """
     machine = system.flows.machine
+    if not machine.checks:
+        return
     before: dict[int, list[int]] = {}
     for address in machine.liveness.addresses:
         instruction = machine.code[address]

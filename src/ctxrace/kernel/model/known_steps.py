@@ -5,11 +5,10 @@ of what it reads. All but the last two is in the key under which steps are kept;
 are kept with each step. Steps that end in a fault are not kept: what is told of it names files and lines.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import fields
 from itertools import chain
-from json import dumps
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.layout import Layout
@@ -25,6 +24,7 @@ __all__ = ["KnownSteps", "Seen"]
 MOST_STEPS = 20_000
 """More steps of one machine code than this are not kept."""
 
+Value = TypeVar("Value", bound=Hashable)
 _Row = list[Any]
 
 
@@ -51,14 +51,17 @@ class KnownSteps:
 
     def __init__(self, key: str, numbers: Interner[tuple[Role, Flow]]) -> None:
         self._key, self._numbers = key, numbers
-        self._flows: list[_Row] = []
+        flows: list[_Row] = []
+        paths: list[_Row] = []
         self._steps: dict[str, list[_Row]] = {}
         match recall(key):
-            case {"flows": list(flows), "steps": dict(steps)}:
-                self._flows, self._steps = flows, steps
-        self._places: dict[int, int | None] = {}  # of a flow's number: where it stands in `_flows`, if it does
-        self._by_content: dict[str, int] = {}  # the same of its content, filled when it is needed first
-        self._trees: dict[str, Tree[_Row]] = {}
+            case {"flows": list(flows), "paths": list(paths), "steps": dict(steps)}:
+                self._steps = steps
+        self._flows = _Table(flows, _flow, lambda value: _flow_row(*value))
+        self._paths: _Table[tuple[int, ...]] = _Table(paths, tuple, list)
+        self._places: dict[int, int | None] = {}  # of a flow's number: its place in `_flows`, if it has one
+        self._numbered: dict[int, int] = {}  # of such a place: the number
+        self._trees: dict[str, Tree[tuple[tuple[Read, ...], _Row]]] = {}
         self._new: list[tuple[Role | int, int, tuple[Read, ...], Outcome, Seen]] = []
         self._recalled: list[tuple[_Row, int]] = []  # rows with pointers, and with how many the step was compared
 
@@ -86,9 +89,10 @@ class KnownSteps:
         if tree is None:
             tree = self._trees[key] = Tree()
             for row in self._steps.get(key, ()):
-                tree.insert(_reads(row[0]), row)
+                reads = _reads(row[0])
+                tree.insert(reads, (reads, row))
         found = tree.find(shared, own)
-        return None if found is None else self._outcome(found)
+        return None if found is None else self._known(*found)
 
     def add(self, what: Role | int, identity: int, reads: tuple[Read, ...], outcome: Outcome, seen: Seen) -> None:
         """Take in a step that was evaluated."""
@@ -100,7 +104,6 @@ class KnownSteps:
         compared = any(len(row[-1]) > number for row, number in self._recalled)
         if not self._new and not compared or sum(map(len, self._steps.values())) + len(self._new) > MOST_STEPS:
             return
-        self._index()
         for what, identity, reads, outcome, seen in self._new:
             start = _role(what) if isinstance(what, Role) else str(self._place(what))
             row = [
@@ -112,43 +115,36 @@ class KnownSteps:
                 outcome.address,
                 outcome.touches,
                 outcome.notes,
-                outcome.path,
+                self._paths.put(outcome.path),
                 seen.holds,
                 seen.touches,
                 seen.compared,
             ]
             self._steps.setdefault(f"{start} {identity}", []).append(row)
         self._new, self._recalled = [], []
-        keep(self._key, {"flows": self._flows, "steps": self._steps})
+        keep(self._key, {"flows": self._flows.rows, "paths": self._paths.rows, "steps": self._steps})
 
     def _start(self, what: Role | int) -> str | None:
         if isinstance(what, Role):
             return _role(what)
         if what not in self._places:
-            self._index()
-            self._places[what] = self._by_content.get(dumps(_flow_row(*self._numbers.values[what])))
+            self._places[what] = self._flows.place(self._numbers.values[what])
         place = self._places[what]
         return None if place is None else str(place)
 
     def _place(self, number: int) -> int:
-        """Return where flow `number` stands in `_flows`; put it there where it does not."""
+        """Return the place of flow `number` in `_flows`; put it there where it has none."""
         place = self._places.get(number)
         if place is None:
-            row = _flow_row(*self._numbers.values[number])
-            place = self._by_content.setdefault(dumps(row), len(self._flows))
-            self._places[number] = place
-            if place == len(self._flows):
-                self._flows.append(row)
+            place = self._places[number] = self._flows.put(self._numbers.values[number])
         return place
 
-    def _index(self) -> None:
-        if not self._by_content:
-            self._by_content = {dumps(row): place for place, row in enumerate(self._flows)}
-
-    def _outcome(self, row: _Row) -> _Known:
-        reads, place, finished, masked, writes, address, touches, notes, path, holds, touched, compared = row
-        number = self._numbers(_flow(self._flows[place]))
-        self._places[number] = place
+    def _known(self, reads: tuple[Read, ...], row: _Row) -> _Known:
+        _, place, finished, masked, writes, address, touches, notes, path, holds, touched, compared = row
+        number = self._numbered.get(place)
+        if number is None:
+            number = self._numbered[place] = self._numbers(self._flows[place])
+            self._places[number] = place
         if holds or touched:
             self._recalled.append((row, len(compared)))
         outcome = Outcome(
@@ -160,9 +156,42 @@ class KnownSteps:
             tuple(Touch(*touch) for touch in touches),
             tuple((kind, text) for kind, text in notes),
             None,
-            tuple(path),
+            self._paths[path],
         )
-        return _Known(_reads(reads), outcome, Seen(holds, touched, compared))
+        return _Known(reads, outcome, Seen(holds, touched, compared))
+
+
+class _Table(Generic[Value]):
+    """Values that many steps have in common, each once: in the rows of steps stand their places.
+
+    rows: what is kept of them; read: makes a value of such a row, and spell makes a row of a value.
+    """
+
+    def __init__(self, rows: list[_Row], read: Callable[[_Row], Value], spell: Callable[[Value], _Row]) -> None:
+        self.rows, self._read, self._spell = rows, read, spell
+        self._values: dict[int, Value] = {}
+        self._places: dict[Value, int] | None = None  # filled when it is needed first
+
+    def __getitem__(self, place: int) -> Value:
+        value = self._values.get(place)
+        if value is None:
+            value = self._values[place] = self._read(self.rows[place])
+        return value
+
+    def place(self, value: Value) -> int | None:
+        """Return the place of `value`, if it has one."""
+        if self._places is None:
+            self._places = {self[place]: place for place in range(len(self.rows))}
+        return self._places.get(value)
+
+    def put(self, value: Value) -> int:
+        """Return the place of `value`, which gets one where it has none."""
+        place = self.place(value)
+        if place is None:
+            assert self._places is not None
+            place = self._places[value] = len(self.rows)
+            self.rows.append(self._spell(value))
+        return place
 
 
 _KINDS = {int(kind): kind for kind in RegionKind}

@@ -108,12 +108,27 @@ def _hit(manifest: Path) -> tuple[Path, str] | None:
             return None
     try:
         fresh = path.name == f"{digest(contents(path, MOST_IMAGE, ToolchainError))}.elf" and all(
-            digest(contents(Path(dependency), MOST_SOURCE, ToolchainError)) == known
-            for dependency, known in dependencies
+            _digest_of(dependency) == known for dependency, known in dependencies
         )
-    except (ToolchainError, TypeError, ValueError):  # damaged, or a header is gone: build again
+    except (ToolchainError, OSError, TypeError, ValueError):  # damaged, or a header is gone: build again
         return None
     return (path, messages) if fresh else None
+
+
+def _digest_of(file: str) -> str:
+    """Return the digest of what `file` holds; in one process many builds depend on the same headers."""
+    status = os.stat(file)  # noqa: PTH116 - a Path costs more than that
+    what = (file, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    found = _digests.get(what)
+    if found is None:
+        found = digest(contents(Path(file), MOST_SOURCE, ToolchainError))
+        if time.time_ns() - status.st_ctime_ns > _SETTLED:
+            _digests[what] = found
+    return found
+
+
+_digests: dict[tuple[str | int, ...], str] = {}
+_SETTLED = 2_000_000_000  # nanoseconds: what changed since then may change again without a sign (see git's "racy git")
 
 
 def digest(*parts: bytes | str) -> str:

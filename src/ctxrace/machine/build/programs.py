@@ -1,6 +1,7 @@
 """The programs that build: where zig is, and what tells one version of a program from another."""
 
 import sys
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -15,7 +16,12 @@ def zig() -> str:
     The program itself: `python -m ziglang` starts it, too, and takes longer than most links do.
     """
     here = ("", str(Path.cwd()))  # nothing in the working directory may take its place
-    spec = PathFinder.find_spec("ziglang", [path for path in sys.path if path not in here])
+    return _zig_in(tuple(path for path in sys.path if path not in here))
+
+
+@cache
+def _zig_in(directories: tuple[str, ...]) -> str:
+    spec = PathFinder.find_spec("ziglang", directories)
     if spec is None or not spec.submodule_search_locations:
         raise ToolchainError(
             "the Python package ziglang is missing, whose linker ctxrace needs; type: pip install ziglang"
