@@ -1,10 +1,13 @@
 """One context alone, from event to event: assembler code, a stack, and a few shared bytes."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ctxrace.machine.arch import ARCHITECTURES
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.arch.arm64 import ARM64
 from ctxrace.machine.flow import EXIT, Flow, Machine
@@ -15,6 +18,9 @@ from ctxrace.machine.toolchain import compile_c, find_compiler
 STACK = range(0x10_0000, 0x10_4000)
 SHARED = 32
 """Bytes of the variable `shared`."""
+
+MOST = 100
+"""Events; no entry here has more."""
 
 _SCRIPT = "SECTIONS {{ . = {text:#x}; .text : {{ *(.text) }} .bss : {{ *(.bss .bss.* COMMON) }} }}"
 _HEAD = f"\t.bss\n\t.globl shared\n\t.balign 16\nshared: .zero {SHARED}\n\t.text\n"
@@ -29,12 +35,20 @@ class Taken(NamedTuple):
 
 
 def image_of(folder: Path, code: str, arch: Architecture = ARM64) -> Image:
-    source = folder / "case.s"
-    source.write_text(_HEAD + code, encoding="utf-8")
-    compiler = find_compiler(None, arch, cache=folder / "cache")
-    script = _SCRIPT.format(text=arch.text)
-    build = compile_c(source, arch=arch, compiler=compiler, linker_script=script, cache=folder / "cache")
-    return load_image(build.path, arch)
+    """Assemble `code`; it also sees the variable `shared`. folder: where the linked file is put."""
+    built = folder / "case"
+    built.write_bytes(_assembled(code, arch.name))
+    return load_image(built, arch)
+
+
+@cache
+def _assembled(code: str, name_of_arch: str) -> bytes:
+    arch = ARCHITECTURES[name_of_arch]
+    with TemporaryDirectory() as name:
+        source = Path(name) / "case.s"
+        source.write_text(_HEAD + code, encoding="utf-8")
+        compiler, script = find_compiler(None, arch, cache=Path(name)), _SCRIPT.format(text=arch.text)
+        return compile_c(source, arch=arch, compiler=compiler, linker_script=script, cache=Path(name)).path.read_bytes()
 
 
 def memory(image: Image, flow: Flow | None, shared: bytes = bytes(SHARED), more: Sequence[Region] = ()) -> Memory:
@@ -65,6 +79,7 @@ def alone(
     flow = machine.begin("entry", here, system, STACK, masked, top=top, way=way, announcing=announcing)
     taken = [Taken(flow, here)]
     while flow.pc != EXIT and not flow.endless:
+        assert len(taken) < MOST, "it does not end"
         here = memory(image, flow, bytes(shared), more)
         flow = machine.proceed(flow, here, system, STACK, announcing=announcing)
         for write in here.writes:

@@ -71,7 +71,7 @@ def found(source: str) -> list[Survivor]:
                 "\n[tool.mutmut]\n"
                 'source_paths = ["src"]\n'
                 f"only_mutate = {json.dumps([f'src/ctxrace/{source}'])}\n"
-                'pytest_add_cli_args = ["-p", "no:xdist", "-m", "not slow"]\n'
+                'pytest_add_cli_args = ["-p", "no:xdist", "-m", "not slow", "--hypothesis-seed=0"]\n'
                 f"pytest_add_cli_args_test_selection = {json.dumps(list(PARTS[source]))}\n"
                 "timeout_constant = 5.0\ntimeout_multiplier = 10.0\n"
             )
