@@ -133,4 +133,4 @@ def test_a_limit_of_a_process_is_told_as_what_came_before(monkeypatch: pytest.Mo
     monkeypatch.setattr(Case, "decide", decide)
     wanted = cases(["arm64-v1", "arm64-merged"], [Preemption.FULL])
     for jobs in (1, 2):
-        assert run(wanted, jobs) == ([], MemoryLimit(30 << 20, "lifting"))
+        assert run(wanted, jobs) == ([], MemoryLimit(30 << 20))

@@ -26,6 +26,7 @@ from ctxrace.core.facts.remark import (
     LinesUnknown,
     NeverArrives,
     NeverBegins,
+    NothingDeclared,
     Remark,
     SequentialMemory,
     SoftirqTasksBounded,
@@ -105,7 +106,7 @@ def check(
     wanted += _broken_ends(explored)
     hang = _assuming(_judge_hang(explored), scenario) if HANG in system.properties else None
     verdicts = tuple(_assuming(_judge(explored, prop), scenario) for prop in wanted)
-    if hang is not None and (hang.outcome is Outcome.VIOLATED or HANG in scenario.properties):
+    if hang is not None and (hang.outcome is Outcome.VIOLATED or HANG in scenario.properties or not verdicts):
         verdicts = (*verdicts, hang)
     if exploration.exhausted and not exploration.runs:
         _refuse_vacuous(scenario, exploration)
@@ -239,7 +240,7 @@ def _explore_many(
 
 def _wanted(system: KernelSystem | SmpSystem, scenario: Scenario) -> tuple[Property, ...]:
     """Return what a search is to decide, besides whether the system hangs."""
-    checked = not scenario.alone and (not scenario.properties or system.cpus[0].contexts.has_checks())
+    checked = not scenario.alone and system.cpus[0].contexts.has_checks()
     return (*scenario.properties, CHECK) if checked else scenario.properties
 
 
@@ -321,7 +322,8 @@ def _why_never_idle(scenario: Scenario, exploration: Exploration) -> NeverReturn
 
 def _notes(explored: _Explored, scenario: Scenario, engine: Engine) -> list[Remark]:
     system, exploration = explored.system.cpus[0], explored.exploration
-    notes: list[Remark] = []
+    nothing = not exploration.runs and not _wanted(explored.system, scenario)
+    notes: list[Remark] = [NothingDeclared()] if nothing else []
     attempts = system.scenario.attempts
     if attempts is not None:
         notes.append(AttemptsBounded(attempts))

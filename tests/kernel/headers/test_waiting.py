@@ -107,7 +107,7 @@ CTXRACE_TASKS(1, sleeps); CTXRACE_TASKS(1, wakes);
 
 @pytest.mark.parametrize("arch", ["arm64", "riscv64", "x86-64"])
 def test_a_task_wakes_another(build: Build, arch: str) -> None:
-    for condition, expected in (("ready", True), ("!woken", False), ("woken", False)):
+    for condition, expected in (("READ_ONCE(ready)", True), ("!READ_ONCE(woken)", False), ("READ_ONCE(woken)", False)):
         program = build(TASK % condition, arch=arch)
         assert (length(check(program, program.scenario)) is None) is expected, condition
 

@@ -8,12 +8,12 @@ from typing import NamedTuple
 from ctxrace.bpf.caller import ALONE
 from ctxrace.bpf.guards.case import Case
 from ctxrace.core.errors import LimitReached
-from ctxrace.core.facts.stop import Interrupted
+from ctxrace.core.facts.stop import Interrupted, StateLimit
 from ctxrace.core.facts.stop import Stop as Ended
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.processes import Done, Stop, each
 
-__all__ = ["Checked", "joined", "not_searched", "run"]
+__all__ = ["Checked", "alone", "joined", "not_searched", "run"]
 
 
 class Checked(NamedTuple):
@@ -78,5 +78,11 @@ def _check_all(wanted: Sequence[Case], stop: Stop) -> Checked:
     except KeyboardInterrupt:
         return Checked(results, Interrupted())  # what was found until then is as true as before
     except LimitReached as reached:
-        return Checked(results, reached.limit)
+        return Checked(results, alone(reached))
     return Checked(results)
+
+
+def alone(reached: LimitReached) -> Ended:
+    """Return the limit without the phase that came to it: that is about another case than those not begun."""
+    limit = reached.limit
+    return limit if isinstance(limit, StateLimit) else replace(limit, doing="")

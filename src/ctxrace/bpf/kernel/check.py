@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ctxrace.bpf.guards.run import Checked, joined
+from ctxrace.bpf.guards.run import Checked, alone, joined
 from ctxrace.core.errors import LimitReached, ScenarioError
 from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.verdict import Result
@@ -98,4 +98,4 @@ def _check(case: KernelCase, stop: Stop) -> Checked:
     except KeyboardInterrupt:
         return Checked([], Interrupted())
     except LimitReached as reached:
-        return Checked([], reached.limit)
+        return Checked([], alone(reached))

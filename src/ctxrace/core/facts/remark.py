@@ -12,6 +12,7 @@ __all__ = [
     "LinesUnknown",
     "NeverArrives",
     "NeverBegins",
+    "NothingDeclared",
     "Remark",
     "SequentialMemory",
     "SoftirqTasksBounded",
@@ -41,6 +42,11 @@ class NeverBegins(Fact):
     """No task ever begins this entry."""
 
     entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class NothingDeclared(Fact):
+    """Neither a declaration nor a check in the machine code says what must hold besides what holds for all code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ Remark = (
     | StatisticsLeftOut
     | StatisticsProved
     | DriftsLeftOut
+    | NothingDeclared
     | TasksToldApart
     | SoftirqTasksBounded
     | SequentialMemory

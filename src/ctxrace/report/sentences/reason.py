@@ -28,6 +28,7 @@ from ctxrace.core.facts.remark import (
     LinesUnknown,
     NeverArrives,
     NeverBegins,
+    NothingDeclared,
     Remark,
     SequentialMemory,
     SoftirqTasksBounded,
@@ -133,6 +134,11 @@ def _remark(remark: Remark) -> str:
             return f"left out, as no step depends on it (proved): {', '.join(names)}"
         case DriftsLeftOut(names, multiple):
             return _drifts(names, multiple)
+        case NothingDeclared():
+            return (
+                "no property is declared, and no ctxrace_check() is in the machine code: only hangs, faults and "
+                "sleeping in atomic context are looked for"
+            )
         case TasksToldApart():
             return "tasks are told apart: one's own address or pid reaches what others see"
         case SoftirqTasksBounded(tasks):
