@@ -119,8 +119,8 @@ REMARKS = [
                                "(proved)"),
     (DriftsLeftOut(("head", "tail"), 4), "states count as one where head, tail have all grown by a multiple of 4: "
                                          "every step is then the same (proved)"),
-    (NothingDeclared(), "no property is declared, and no ctxrace_check() is in the machine code: only hangs, faults "
-                        "and sleeping in atomic context are looked for"),
+    (NothingDeclared(), "no property is declared, and no ctxrace_check() is in the machine code: only hangs, faults, "
+                        "sleeping in atomic context and a preempt count that is left changed are looked for"),
     (TasksToldApart(), "tasks are told apart: one's own address or pid reaches what others see"),
     (SoftirqTasksBounded(2), "of each softirq, 2 tasks of a CPU are in the handler at once, not more"),
     (SequentialMemory(), "between CPUs, memory is taken to be sequentially consistent"),

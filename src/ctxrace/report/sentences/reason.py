@@ -136,8 +136,8 @@ def _remark(remark: Remark) -> str:
             return _drifts(names, multiple)
         case NothingDeclared():
             return (
-                "no property is declared, and no ctxrace_check() is in the machine code: only hangs, faults and "
-                "sleeping in atomic context are looked for"
+                "no property is declared, and no ctxrace_check() is in the machine code: only hangs, faults, "
+                "sleeping in atomic context and a preempt count that is left changed are looked for"
             )
         case TasksToldApart():
             return "tasks are told apart: one's own address or pid reaches what others see"
