@@ -11,6 +11,7 @@ from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.build import contexts_of
 from ctxrace.kernel.model.flows import CurrentSeen, IdentityEscapes
 from ctxrace.kernel.model.monitor import Monitor
+from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.state import REST, Taken
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import load
@@ -138,9 +139,9 @@ def random_configuration(seed: int) -> str:
 class Uncounted(KernelSystem):
     """Count nothing for an access to bpf_ctx, which is an event where interrupts can tell whom they cut in on."""
 
-    def _take(self, current: int, top: int, shared: int) -> Taken:
-        taken = super()._take(current, top, shared)
-        places = [self.layout.locate(touch.address, self.identity(current)) for touch in taken.move.outcome.touches]
+    def _take(self, current: int, top: int, outcome: Outcome) -> Taken:
+        taken = super()._take(current, top, outcome)
+        places = [self.layout.locate(touch.address, self.identity(current)) for touch in outcome.touches]
         if places and all(kind is RegionKind.OWN and at in self.layout.struct.run_context for kind, at in places):
             return taken._replace(events=0)
         return taken

@@ -14,7 +14,7 @@ from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.model.outcome import Outcome, Role
-from ctxrace.kernel.model.state import CRASHED, NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
+from ctxrace.kernel.model.state import NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
@@ -86,25 +86,34 @@ class Contexts:
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._starts: dict[tuple[int, Role], Move] = {}
+        self._next: dict[tuple[int, int], tuple[int, int, bytes]] = {}
         self._roles = [self.roles(Level.TASK, group.entry) if group.entry else [] for group in self.groups]
         self._finishes = {entry: finishes(entry) for entry in scenario.entries}
 
-    def move(self, current: int, top: int, shared: int) -> Move:
-        """Return what the next event does of the interrupt frame `top`, or of the task `current` if there is none."""
+    def outcome(self, current: int, top: int, shared: int) -> Outcome:
+        """Return the next event of the interrupt frame `top`, or of the task `current` if there is none."""
+        known = self._next.get((current, top))
+        if known is None:
+            group, flow, task_struct = self.tasks.values[current][:3]
+            flow = flow if top == NO_FRAME else self.frames.values[top].flow
+            known = self._next[current, top] = flow, self.groups[group].identity, self.task_structs.values[task_struct]
+        flow, identity, mine = known
+        return self.flows.step(flow, identity, self.shared.values[shared], mine)
+
+    def move(self, current: int, top: int, outcome: Outcome) -> Move:
+        """Return what `outcome`, the next event of `top` or `current`, does to what that can reach."""
         group, flow, task_struct = self.tasks.values[current][:3]
         began, run_context = self.tasks.values[self.fresh[group]].task_struct, 0
         if top != NO_FRAME:
             flow, began, run_context = self.frames.values[top]
-        memory, mine = self.shared.values[shared], self.task_structs.values[task_struct]
-        outcome = self.flows.step(flow, self.groups[group].identity, memory, mine)
-        if outcome.notes or outcome.fault or outcome.finished:  # as few do
-            role, _ = self.flows.numbers.values[flow]
-            return self.conclude(role, outcome, memory, mine, began, run_context)
-        if outcome.writes:  # what was not written keeps its number
-            changed, changed_mine = outcome.apply(memory, RegionKind.SHARED), outcome.apply(mine, RegionKind.OWN)
-            shared = shared if changed is memory else self.shared(changed)
-            task_struct = task_struct if changed_mine is mine else self.task_structs(changed_mine)
-        return Move(outcome.flow, task_struct, shared, (), (), (), outcome, began, run_context)
+        role, _ = self.flows.numbers.values[flow]
+        return self.conclude(role, outcome, self.task_structs.values[task_struct], began, run_context)
+
+    def written(self, shared: int, outcome: Outcome) -> int:
+        """Return the number of shared memory's content `shared` after `outcome`."""
+        before = self.shared.values[shared]
+        after = outcome.apply(before, RegionKind.SHARED)
+        return shared if after is before else self.shared(after)
 
     def first_move(self, task: int, role: Role) -> Move:
         """Return what beginning the role's entry does, up to its first event, while `task` is current."""
@@ -117,7 +126,7 @@ class Contexts:
                 mine, run_context = self._interrupted(mine, role)
             outcome = self.flows.start(role, self.identity(task), self.layout.shared, mine)
             began = self.task_structs(mine)
-            move = self._starts[key] = self.conclude(role, outcome, self.layout.shared, mine, began, run_context)
+            move = self._starts[key] = self.conclude(role, outcome, mine, began, run_context)
         return move
 
     def _interrupted(self, mine: bytes, role: Role) -> tuple[bytes, int]:
@@ -129,9 +138,7 @@ class Contexts:
         self.flows.hide(run_context)
         return self.layout.with_run_context(accounted, HIDDEN), run_context
 
-    def conclude(
-        self, role: Role, outcome: Outcome, memory: bytes, mine: bytes, began: int, run_context: int
-    ) -> Move:
+    def conclude(self, role: Role, outcome: Outcome, mine: bytes, began: int, run_context: int) -> Move:
         """Return the move that `outcome` is, the accounting undone where it is an interrupt's last step."""
         broken: list[Property] = [CHECK for kind, _ in outcome.notes if kind == "check"][:1]
         enters = tuple(name for kind, name in outcome.notes if kind == "enters")
@@ -151,10 +158,9 @@ class Contexts:
             if role.level is not Level.TASK:
                 mine = layout.with_preempt_count(mine, layout.preempt_count(first) - role.accounting)
                 mine = layout.with_run_context(mine, run_context) if self.blind else mine
-        shared = CRASHED if ENDS.intersection(broken) else self.shared(outcome.apply(memory, RegionKind.SHARED))
         flow = REST if outcome.finished else outcome.flow
         did = (enters, tuple(broken), tuple(witnessed), outcome)
-        return Move(flow, self.task_structs(mine), shared, *did, began, run_context)
+        return Move(flow, self.task_structs(mine), not ENDS.isdisjoint(broken), *did, began, run_context)
 
     def contents(
         self, state: KernelState, touches: Sequence[Touch]

@@ -41,5 +41,5 @@ def _runs_undisturbed(cpu: Contexts, task: int, role: Role, shared: int, body: s
         mine = cpu.task_structs.values[move.task_struct]
         outcome = cpu.flows.step(move.flow, cpu.identity(task), memory, mine)
         memory = outcome.apply(memory, RegionKind.SHARED)
-        move = cpu.conclude(role, outcome, memory, mine, move.began, move.run_context)
+        move = cpu.conclude(role, outcome, mine, move.began, move.run_context)
     return True

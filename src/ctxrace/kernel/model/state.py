@@ -119,14 +119,15 @@ class Group(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What somebody's next step does to what it can reach. `flow` is the number of the state after it, or `REST`.
+    """What somebody's next step does, but for what `outcome` writes to shared memory.
 
+    flow: the number of the state after it, or `REST`. crashes: whether nothing is known of shared memory after it.
     began, run_context: as in `Frame`.
     """
 
     flow: int
     task_struct: int
-    shared: int
+    crashes: bool
     enters: tuple[str, ...]
     broken: tuple[Property, ...]
     witnessed: tuple[Property, ...]

@@ -9,7 +9,7 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.contexts import Contexts
 from ctxrace.kernel.model.monitor import Monitor
-from ctxrace.kernel.model.outcome import Role
+from ctxrace.kernel.model.outcome import Outcome, Role
 from ctxrace.kernel.model.state import (
     CRASHED,
     EVENT,
@@ -52,7 +52,7 @@ class KernelSystem:
         self.handlers, self.fresh, self.idle = contexts.handlers, contexts.fresh, contexts.idle
         self.shared, self.task_structs = contexts.shared, contexts.task_structs
         self.tasks, self.frames = contexts.tasks, contexts.frames
-        self.move, self.first_move, self.identity = contexts.move, contexts.first_move, contexts.identity
+        self.first_move, self.identity = contexts.first_move, contexts.identity
         self._taken: dict[tuple[int, int, int], Taken] = {}
         self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
         self._left: dict[int, int | None] = {}
@@ -113,13 +113,17 @@ class KernelSystem:
     # What the steps are.
 
     def _event(self, state: KernelState) -> Step:
-        _, since_idle, _, others, interrupts, arrivals = state
+        shared, since_idle, _, others, interrupts, arrivals = state
         move, current, over, ended, events = self.after_event(state)
+        if move.crashes:
+            shared = CRASHED
+        elif move.outcome.writes:
+            shared = self.contexts.written(shared, move.outcome)
         if interrupts:
             interrupts = interrupts[:-1] + over
         elif ended:
             current, others = self._retire(current, others)
-        after = KernelState(move.shared, since_idle, current, others, interrupts, arrivals)
+        after = KernelState(shared, since_idle, current, others, interrupts, arrivals)
         if ended or move.enters or move.broken:
             return self._step(EVENT, after, move, ended=ended, events=events)
         return Step(EVENT, after, 0, events)
@@ -127,14 +131,15 @@ class KernelSystem:
     def after_event(self, state: KernelState) -> Taken:
         """Return what the running context's next event does, and the task and the frame after it."""
         top = state.interrupts[-1] if state.interrupts else NO_FRAME
-        key = (state.current, top, state.shared)
+        outcome = self.contexts.outcome(state.current, top, state.shared)
+        key = (state.current, top, id(outcome))  # which is kept, so that no other one gets its id
         taken = self._taken.get(key)
         if taken is None:
-            taken = self._taken[key] = self._take(*key)
+            taken = self._taken[key] = self._take(state.current, top, outcome)
         return taken
 
-    def _take(self, current: int, top: int, shared: int) -> Taken:
-        move = self.move(current, top, shared)
+    def _take(self, current: int, top: int, outcome: Outcome) -> Taken:
+        move = self.contexts.move(current, top, outcome)
         ended = move.flow == REST
         over: tuple[int, ...] = ()
         group, _, task_struct, _, attempts, cpu, elsewhere = task = self.tasks.values[current]
@@ -157,7 +162,7 @@ class KernelSystem:
         since_idle = self.monitor.attempt(since_idle, self.handlers[label.handler].entry)
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
-        memory = CRASHED if move.shared == CRASHED else shared
+        memory = CRASHED if move.crashes else shared
         after = KernelState(memory, since_idle, current, others, interrupts, arrivals)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
@@ -229,7 +234,7 @@ class KernelSystem:
         model, fifo = self.scenario.preemption, self.groups[group].fifo
         for role in self.contexts.roles_of_task(group):
             move = self.first_move(task, role)
-            if move.flow == REST or move.shared == CRASHED:
+            if move.flow == REST or move.crashes:
                 continue
             calls = self.contexts.calls_to_sleep(move.flow)
             if may_be_preempted(model, interrupts_on=True, preempt_count=0, calls=calls, fifo=fifo):
@@ -251,7 +256,7 @@ class KernelSystem:
         started = self.tasks(Task(group, move.flow, move.task_struct, begun, left, cpu))
         if move.flow == REST:
             started, others = self._retire(started, others)
-        memory = CRASHED if move.shared == CRASHED else state.shared
+        memory = CRASHED if move.crashes else state.shared
         since_idle = self.monitor.attempt(state.since_idle, self.groups[group].entry)
         after = KernelState(memory, since_idle, started, others, (), state.arrivals)
         return self._step(Start(task, role.way), after, move, ended=move.flow == REST, switches=int(preempts), events=0)

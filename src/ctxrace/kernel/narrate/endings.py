@@ -76,7 +76,7 @@ def _ending(
 
 def _sleeps(system: KernelSystem, run: Sequence[tuple[Any, Step]]) -> SleepsWrongly:
     state, _ = run[-1]
-    move = system.move(state.current, state.top, state.shared)
+    move = system.after_event(state).move
     called = next(name for kind, name in move.outcome.notes if kind == "sleeps")
     mine = system.task_structs.values[move.task_struct]
     count, halves = system.layout.preempt_count(mine), system.layout.softirq_disable_count(mine)
