@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
-from ctxrace.core.nested import Return
+from ctxrace.core.nested import Begin, Return
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Step
 
@@ -125,12 +125,13 @@ class Handlers(Toy):
     def _activations(self, state: HandlersState) -> int:
         return sum(self._active(*context) for context in state.stack)
 
-    def called(self, state: HandlersState, step: Step) -> HandlersState | None:
+    def called(self, state: HandlersState, step: Step) -> Begin | None:
         after: HandlersState = step.state
         if len(after.stack) <= len(state.stack):
             return None
-        higher = tuple(0 if n < after.stack[-1][0] else left for n, left in enumerate(after.left))
-        return HandlersState(after.shared, higher, after.stack[-1:])
+        level = after.stack[-1][0]
+        higher = tuple(0 if n < level else left for n, left in enumerate(after.left))
+        return Begin(HandlersState(after.shared, higher, after.stack[-1:]), (level, after.left, after.stack[:-1]))
 
     def outside(self, state: HandlersState, prop: Property) -> Property | None:
         if prop is not ENTERED:
@@ -142,10 +143,11 @@ class Handlers(Toy):
     def ended(self, state: HandlersState) -> bool:
         return not state.stack
 
-    def returned(self, step: Step, end: HandlersState) -> Return:
-        began: HandlersState = step.state
-        level, stack = began.stack[-1][0], began.stack[:-1]
-        left = (*began.left[:level], *end.left[level:])
+    def returned(
+        self, below: tuple[int, tuple[int, ...], tuple[tuple[int, int], ...]], end: HandlersState
+    ) -> Return:
+        level, before, stack = below
+        left = (*before[:level], *end.left[level:])
         broken = (RESTS,) if stack == AT_REST and end.shared != 0 else ()
         witnessed = (ENDS,) if stack == AT_REST else ()
         return Return(HandlersState(end.shared, left, stack), broken, witnessed)

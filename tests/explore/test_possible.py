@@ -10,8 +10,8 @@ from tests.explore.toys import Edge, Graph
 
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, Step
+from ctxrace.explore.backwards import Backwards, edge
 from ctxrace.explore.possible import reaches_goal, region, trap, way_to
-from ctxrace.explore.reaching import reaching
 from ctxrace.explore.search import Limits, search
 
 
@@ -210,7 +210,7 @@ def test_steps_of_graphs_carry_what_they_witness() -> None:
     assert step == Step("s to s #0", "s", 0, 1, (), (HOME,))
 
 
-def test_each_edge_has_two_ends() -> None:
-    assert list(reaching(3, [0, 1], [1, 0], [1])) == [1, 1, 0]
-    with pytest.raises(ValueError, match="argument 2 is longer"):
-        reaching(3, [0], [1, 0], [1])
+def test_edges_are_followed_backwards() -> None:
+    both = Backwards(3, [edge(0, 1), edge(1, 0)])
+    assert list(both.reaching([1])) == [1, 1, 0]
+    assert list(both.before(0)) == [1]

@@ -5,12 +5,22 @@ still: an interrupt handler, a procedure. What it can do then depends on a small
 knows this part names it, and an engine explores the nested run once for all states that have it in common.
 """
 
-from typing import Any, NamedTuple, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol
 
 from ctxrace.core.property import Property
 from ctxrace.core.system import State, Step, System
 
-__all__ = ["NestedSystem", "Return", "is_nested"]
+__all__ = ["Begin", "NestedSystem", "Return"]
+
+
+class Begin(NamedTuple):
+    """A nested run begins.
+
+    start: its first state. below: what `returned` has to know of the run that stands still; it can be hashed.
+    """
+
+    start: Any
+    below: Any
 
 
 class Return(NamedTuple):
@@ -26,7 +36,7 @@ class Return(NamedTuple):
 
 
 class NestedSystem(System[State], Protocol[State]):
-    """A system some of whose steps begin nested runs. Every such run is explored alone, from the state `called`.
+    """A system some of whose steps begin nested runs. Every such run is explored alone, from its first state.
 
     `steps` takes the states of a nested run, too. In a nested run the same steps are possible in the same order, with
     the same labels, lengths, `broken` and `witnessed`, as over every run that it cuts in on; but for what is only known
@@ -34,8 +44,8 @@ class NestedSystem(System[State], Protocol[State]):
     run is called within itself.
     """
 
-    def called(self, state: State, step: Step) -> State | None:
-        """Return where the nested run starts that `step`, taken in `state`, begins; None where it begins none."""
+    def called(self, state: State, step: Step) -> Begin | None:
+        """Return the nested run that `step`, taken in `state`, begins; None where it begins none."""
         ...
 
     def ended(self, state: State) -> bool:
@@ -49,11 +59,6 @@ class NestedSystem(System[State], Protocol[State]):
         """
         ...
 
-    def returned(self, step: Step, end: State) -> Return:
-        """Return what comes after the nested run that `step` began has come to `end`."""
+    def returned(self, below: Any, end: State) -> Return:  # noqa: ANN401 - what the system has named so itself
+        """Return what comes after a nested run that has come to `end`, over what stands still (see `Begin`)."""
         ...
-
-
-def is_nested(system: System[Any]) -> TypeGuard[NestedSystem[Any]]:
-    """Return whether `system` names its nested runs."""
-    return hasattr(system, "called")

@@ -1,13 +1,12 @@
 """From which states can a goal no longer be reached? (The states where AG EF goal fails.) And what happens there."""
 
-from array import array
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Any
 
 from ctxrace.core.property import Property
 from ctxrace.core.system import Run, Step, System
+from ctxrace.explore.backwards import Backwards
 from ctxrace.explore.expand import expand
-from ctxrace.explore.reaching import reaching
 from ctxrace.explore.walk import Walk
 
 __all__ = ["nearest_hopeless", "reaches_goal", "region", "trap", "way_to"]
@@ -20,18 +19,10 @@ def nearest_hopeless(walk: Walk, goals: Iterable[int]) -> list[int]:
     returned is hopeless for certain, also where the walk has not come to its end; only then it may not be the nearest.
     """
     assert walk.edges is not None
-    origins = array("I")
-    for index, number in enumerate(walk.visited):
-        end = walk.first_edge[index + 1] if index + 1 < len(walk.visited) else len(walk.edges)
-        origins.extend(array("I", [number]) * (end - walk.first_edge[index]))
-    visited = walk.visited[: walk.complete]
-    waits = bytearray(b"\x01") * len(walk.found)
-    for number in visited:
-        waits[number] = 0
-    ends = (number for number, whether in enumerate(waits) if whether)
-    hopeful = reaching(len(walk.found), origins, walk.edges, [*goals, *ends])
-    hopeless = [number for number in visited if not hopeful[number]]
-    return [number for number in hopeless if walk.lengths[number] == walk.lengths[hopeless[0]]]
+    hopeful = Backwards(len(walk.found), walk.edges).reaching([*goals, *walk.unvisited()])
+    hopeless = [number for number, whether in enumerate(hopeful) if not whether]
+    nearest = min((walk.lengths[number] for number in hopeless), default=0)
+    return [number for number in hopeless if walk.lengths[number] == nearest]
 
 
 def trap(system: System[Any], start: Hashable, max_states: int) -> list[Any] | None:

@@ -12,13 +12,16 @@ from typing import NamedTuple
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 
-__all__ = ["EVENT", "SWITCH", "Violations", "Way", "Ways", "cost", "first_run"]
+__all__ = ["EVENT", "ONE_STEP", "SWITCH", "Violations", "Way", "Ways", "cost", "first_run"]
 
 SWITCH = 1 << 44
 """The length of a switch, which outweighs four million events."""
 
 EVENT = 1 << 22
 """The length of an event, which outweighs four million steps; that of a step is 1."""
+
+ONE_STEP = -1
+"""In the place of what a nested run comes to: a step that begins none."""
 
 _NONE = -1
 """In the place of the state to which the last step of a run leads, and of a way where there are no more."""
@@ -32,63 +35,65 @@ def cost(step: Step) -> int:
 class Way(NamedTuple):
     """The last step of a run: step number `rank` of state number `origin`.
 
-    inside: where that step begins a nested run, what this run comes to; None where it is a single step.
+    inside: where that step begins a nested run, what this run comes to: the number of its end, or whatever else the
+    engine names; `ONE_STEP` where it begins none.
     """
 
     origin: int
     rank: int
-    inside: Hashable = None
+    inside: Hashable = ONE_STEP
 
 
 class Ways:
-    """Of each state, by number, the last steps of the shortest runs to it. State number 0 is where runs begin."""
+    """Of each state, by number, the last steps of the shortest runs to it."""
 
     def __init__(self) -> None:
         # A linked list for each state, in arrays: with many states, tuples would need the memory.
-        self._newest, self._older = array("i", [_NONE]), array("i")
-        self._origin, self._rank = array("I"), array("I")
-        self._inside: dict[int, Hashable] = {}
+        self._newest, self._older = array("i"), array("i")
+        self._origin, self._rank, self._inside = array("I"), array("I"), array("i")
 
-    def add(self, origin: int, rank: int, inside: Hashable = None) -> None:
+    def begin(self) -> None:
+        """Take note that runs begin in the next state."""
+        self._newest.append(_NONE)
+
+    def add(self, origin: int, rank: int, inside: int = ONE_STEP) -> None:
         """Take note of the only way to the next state."""
-        at = len(self._origin)
-        self._newest.append(at)
+        self._newest.append(len(self._origin))
         self._older.append(_NONE)
         self._origin.append(origin)
         self._rank.append(rank)
-        if inside is not None:
-            self._inside[at] = inside
+        self._inside.append(inside)
 
-    def replace(self, number: int, origin: int, rank: int, inside: Hashable = None) -> None:
+    def replace(self, number: int, origin: int, rank: int, inside: int = ONE_STEP) -> None:
         """Take note of a way to a state that is shorter than those before."""
         self._newest[number] = _NONE
         self.also(number, origin, rank, inside)
 
-    def also(self, number: int, origin: int, rank: int, inside: Hashable = None) -> None:
+    def also(self, number: int, origin: int, rank: int, inside: int = ONE_STEP) -> None:
         """Take note of a way to a state that is as short as those before."""
-        at = len(self._origin)
         self._older.append(self._newest[number])
-        self._newest[number] = at
+        self._newest[number] = len(self._origin)
         self._origin.append(origin)
         self._rank.append(rank)
-        if inside is not None:
-            self._inside[at] = inside
+        self._inside.append(inside)
 
     def __getitem__(self, number: int) -> Iterator[Way]:
         at = self._newest[number]
         while at != _NONE:
-            yield Way(self._origin[at], self._rank[at], self._inside.get(at))
+            yield Way(self._origin[at], self._rank[at], self._inside[at])
             at = self._older[at]
 
 
 class Violations:
     """Of each property found broken the shortest length of a violation, and the last steps of all runs as short."""
 
+    __slots__ = ("lengths", "ways")
+
     def __init__(self) -> None:
         self.lengths: dict[Property, int] = {}
         self.ways: dict[Property, list[Way]] = {}
 
-    def note(self, prop: Property, length: int, origin: int, rank: int, inside: Hashable = None) -> bool:
+    def note(self, prop: Property, length: int, origin: int, rank: int, inside: Hashable = ONE_STEP) -> bool:
         """Take note that `prop` is broken after `length`, by step number `rank` of state `origin` or `inside` of it.
 
         Returns whether all violations of it were longer before.
@@ -106,8 +111,10 @@ class Violations:
         return frozenset(prop for prop, known in self.lengths.items() if known <= length)
 
 
-def first_run(ways: Ways, last: Iterable[Way], inside: Callable[[Way], Iterable[int]] = lambda _: ()) -> list[Way]:
-    """Return the steps of the run to show, of all shortest ones that end with one of `last`.
+def first_run(
+    ways: Ways, start: int, last: Iterable[Way], inside: Callable[[Way], Iterable[int]] = lambda _: ()
+) -> list[Way]:
+    """Return the steps of the run to show, of all shortest ones from state `start` that end with one of `last`.
 
     inside: the ranks of the steps within the nested run that a way begins.
     """
@@ -126,7 +133,7 @@ def first_run(ways: Ways, last: Iterable[Way], inside: Callable[[Way], Iterable[
     def ranks(way: Way, to: int) -> Iterator[int]:
         while True:
             yield way.rank
-            if way.inside is not None:
+            if way.inside != ONE_STEP:
                 yield from inside(way)
             if to == _NONE:
                 return
@@ -145,7 +152,7 @@ def first_run(ways: Ways, last: Iterable[Way], inside: Callable[[Way], Iterable[
             if not undecided[before.origin]:
                 ready.append(before.origin)
     run: list[Way] = []
-    at = 0
+    at = start
     while choice and at != _NONE:
         way, at = choice[at]
         run.append(way)

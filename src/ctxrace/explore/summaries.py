@@ -14,10 +14,11 @@ from ctxrace.core.nested import NestedSystem
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, Step
 from ctxrace.explore.expand import expand, follow
-from ctxrace.explore.hopeless import Hopeless, Nearest
-from ctxrace.explore.procedure import Call, Opened, Procedure, Queue
+from ctxrace.explore.hopeless import Hopeless, Nearest, Runs
+from ctxrace.explore.procedure import Calls, Opened, Procedure
 from ctxrace.explore.search import MORE, Exploration, breaking
-from ctxrace.explore.shortest import EVENT, SWITCH, Way, first_run
+from ctxrace.explore.shortest import EVENT, ONE_STEP, SWITCH, Way, first_run
+from ctxrace.explore.walk import Walk
 from ctxrace.explore.watch import Limits, Progress, Watch, undisturbed
 
 __all__ = ["summarized"]
@@ -36,29 +37,41 @@ def summarized(
     if wanted is None:
         wanted = frozenset(prop for prop in system.properties if prop.expectation is Expectation.ALWAYS)
     running = _Summarizing(system, wanted, limits or Limits(), progress)
-    try:
-        return running.result(undisturbed(running.run))
-    finally:
-        running.queue.clear()  # runs know it, so that what still waits in it would be a cycle
+    return running.result(undisturbed(running.run))
 
 
-class _Summarizing:
+class _Summarizing(Walk):
+    """Visit the states of all runs in one walk. Calls wait among them: call number n as ~n, which is below 0.
+
+    run_of: of each state, by number, the run to which it belongs. waited: how many states and calls have waited so far.
+    """
+
+    system: NestedSystem[Any]
+
     def __init__(
         self, system: NestedSystem[Any], wanted: frozenset[Property], limits: Limits, progress: Progress | None
     ) -> None:
-        self.system, self.wanted = system, wanted
+        self.requested = wanted
         self.possible = [prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE]
-        self.queue = Queue()
         self.nested: dict[Hashable, Procedure] = {}
-        self.outermost = self.procedure(system.initial(), 0)
-        self.outermost.witness(self.possible, 0)
-        self.length = self.states = 0
-        self.exhausted = self.interrupted = False
+        self.calls = Calls()
+        self.length = self.waited = 0
+        self.interrupted = False
         self.enough: Exploration | None = None  # what was known when all that was wanted was decided
+        super().__init__(system, keep_edges=bool(self.possible))
+        self.outermost = Procedure(self.found[0])
+        self.outermost.first, self.outermost.numbers, self.outermost.broken = 0, self.numbers, self.broken
+        self.run_of = [self.outermost]
         self.watch = Watch(limits, progress)
 
-    def procedure(self, start: Hashable, offset: int) -> Procedure:
-        return Procedure(self.system, start, offset, self.queue, keep_edges=bool(self.possible))
+    def wait(self, number: int, key: int) -> None:
+        """Let a state or a call wait."""
+        self.waited += 1
+        super().wait(number, key)
+
+    def wanted(self, number: int, key: int) -> bool:
+        """Return whether that is a call, or a state to which no shorter way was found meanwhile."""
+        return number < 0 or self.lengths[number] == key
 
     def run(self) -> Stop | None:
         """Visit the states of all runs by their length, and return the limit that ended it.
@@ -66,125 +79,152 @@ class _Summarizing:
         A nested run is explored no further than its nearest caller needs it: what it comes to goes to all its callers
         as it is found.
         """
-        for length, waiting in self.queue.levels():
-            self.length = length
-            if self.wanted and self.enough is None and self.wanted <= self.outermost.broken.until(self.length):
+        while self.nearest is not None:
+            self.length = self.nearest
+            if self.requested and self.enough is None and self.requested <= self.broken.until(self.length):
                 self.enough = self.so_far(None)
             if self.enough is not None and (not self.possible or self.states >= self.enough.states + MORE):
                 return None
-            for one in waiting:
+            while (number := self.following()) is not None:
+                if number >= 0 and (stopped := self.watch.limit(self.states, self.waited)):
+                    return None if self.enough is not None else stopped
                 self.interrupted = True
-                if isinstance(one, Call):
-                    self.call(one)
-                elif one[0].offset + one[0].lengths[one[1]] == length:  # no shorter way was found meanwhile
-                    if stopped := self.watch.limit(self.states, self.queue.taken):
-                        self.interrupted = False
-                        return None if self.enough is not None else stopped
-                    self.visit(*one)
+                if number < 0:
+                    self.call(~number)
+                else:
+                    self.visit(number)
                 self.interrupted = False
-        self.exhausted = True
         return None
 
-    def visit(self, run: Procedure, number: int) -> None:
+    def visit(self, number: int) -> None:
         """Take every step of a state, or hand it to the callers of its run, where it is an end of that."""
-        system, reach, called, state = self.system, run.reach, self.system.called, run.found[number]
+        system, state, run = self.system, self.found[number], self.run_of[number]
         if run is not self.outermost and system.ended(state):
-            run.ends[state] = run.lengths[number]
-            for call in run.callers:
-                self.come_back(call, state, run.lengths[number])
+            self.end(run, number)
             return
-        self.states += 1
-        length = run.begin(number)
+        length, numbers, reach, called = self.visiting(number), run.numbers, self.reach, system.called
         steps = expand(system, state)
-        run.transitions += len(steps)
+        self.transitions += len(steps)
         for rank, step in enumerate(steps):
             _, there, switches, events, broken, witnessed = step
             after = length + switches * SWITCH + events * EVENT + 1
             for prop in broken:
                 self.violate(run, prop, after, number, rank)
-            start = called(state, step)
-            if start is not None:
-                run.waiting_calls[number] += 1
-                self.queue.put(run.offset + after, Call(run, number, rank, step, after, start))
+            begin = called(state, step)
+            if begin is not None:
+                call = self.calls.add(number, rank, after, self.nested_run(begin.start), begin.below, witnessed)
+                self.wait(~call, after)
                 continue
-            to = reach(there, after, number, rank)
+            to = reach(numbers, there, after, number, rank)
+            if to == len(self.run_of):
+                self.run_of.append(run)
             if witnessed:
-                run.witness(witnessed, to)
-        run.complete = len(run.visited)
+                self.witness(witnessed, to)
+        self.complete = len(self.visited)
 
-    def call(self, call: Call) -> None:
-        """Hand to a new caller of a nested run what that is known to come to."""
-        run = self.nested.get(call.start)
+    def nested_run(self, start: Hashable) -> Procedure:
+        """Return the nested run that begins with `start`."""
+        run = self.nested.get(start)
         if run is None:
-            run = self.nested[call.start] = self.procedure(call.start, self.length)
-        run.callers.append(call)
-        call.caller.waiting_calls[call.number] -= 1
-        if call.step.witnessed:
-            run.witness(call.step.witnessed, 0)
-        for prop, inside in tuple(run.broken.lengths.items()):
-            self.violate_outside(call, prop, inside)
-        for end, inside in tuple(run.ends.items()):
-            self.come_back(call, end, inside)
+            run = self.nested[start] = Procedure(start)
+        return run
 
-    def come_back(self, call: Call, end: Hashable, inside: int) -> None:
-        """Let a caller go on after its nested run has come to `end`, `inside` long."""
-        there, broken, witnessed = self.system.returned(call.step, end)
-        caller, length = call.caller, call.length + inside
-        caller.transitions += 1
+    def call(self, call: int) -> None:
+        """Hand to a new caller of a nested run what that is known to come to."""
+        run = self.calls.run[call]
+        if run.first is None:
+            run.first = self.begin(run.numbers, run.start, self.length)
+            self.run_of.append(run)
+        run.callers.append(call)
+        if witnessed := self.calls.witnessed[call]:
+            self.witness(witnessed, run.first)
+        for prop, length in tuple(run.broken.lengths.items()):
+            self.violate_outside(call, prop, length)
+        for end in tuple(run.ends):
+            self.come_back(call, end)
+
+    def end(self, run: Procedure, number: int) -> None:
+        """Hand an end of a nested run to all its callers."""
+        if self.edges is not None:
+            self.visited.append(number)
+        run.ends.append(number)
+        for call in run.callers:
+            self.come_back(call, number)
+        self.complete = len(self.visited)
+
+    def come_back(self, call: int, end: int) -> None:
+        """Let a caller go on after its nested run has come to state number `end`."""
+        calls, length = self.calls, self.after(call, self.lengths[end])
+        origin, rank = calls.origin[call], calls.rank[call]
+        there, broken, witnessed = self.system.returned(calls.below[call], self.found[end])
+        caller = self.run_of[origin]
+        self.transitions += 1
         for prop in broken:
-            self.violate(caller, prop, length, call.number, call.rank, end)
-        to = caller.reach(there, length, call.number, call.rank, end)
+            self.violate(caller, prop, length, origin, rank, end)
+        to = self.reach(caller.numbers, there, length, origin, rank, end)
+        if to == len(self.run_of):
+            self.run_of.append(caller)
         if witnessed:
-            caller.witness(witnessed, to)
+            self.witness(witnessed, to)
+
+    def after(self, call: int, length: int) -> int:
+        """Return how far the caller is where the nested run of `call` is at `length`."""
+        first = self.calls.run[call].first
+        assert first is not None
+        return self.calls.lengths[call] + length - self.lengths[first]
 
     def violate(
-        self, run: Procedure, prop: Property, length: int, number: int, rank: int, inside: Hashable = None
+        self, run: Procedure, prop: Property, length: int, number: int, rank: int, inside: Hashable = ONE_STEP
     ) -> None:
         """Take note of a violation in `run`, and in all runs that called it."""
         if run.broken.note(prop, length, number, rank, inside):
             for call in run.callers:
                 self.violate_outside(call, prop, length)
 
-    def violate_outside(self, call: Call, inside: Property, length: int) -> None:
-        """Take note of what it is to a caller that its nested run breaks `inside`, after `length` of its own."""
-        caller = call.caller
-        prop = self.system.outside(caller.found[call.number], inside)
+    def violate_outside(self, call: int, inside: Property, length: int) -> None:
+        """Take note of what it is to a caller that its nested run breaks `inside`, which is at `length` then."""
+        origin = self.calls.origin[call]
+        prop = self.system.outside(self.found[origin], inside)
         if prop is not None:
-            self.violate(caller, prop, call.length + length, call.number, call.rank, inside)
+            caller = self.run_of[origin]
+            self.violate(caller, prop, self.after(call, length), origin, self.calls.rank[call], inside)
 
     def so_far(self, stopped: Stop | None) -> Exploration:
         """Return what is known of the invariants. stopped: the limit that ended the search, if one did."""
-        found, (states, transitions) = self.outermost.broken, self.size()
-        runs = {prop: self.trace(last) for prop, last in found.ways.items()}
-        shortest = frozenset(runs) if self.exhausted else found.until(self.length)
-        return Exploration(states, transitions, self.watch.seconds(), self.exhausted, stopped, runs, shortest)
-
-    def size(self) -> tuple[int, int]:
-        """Return how many states were visited, and how many steps were taken from them."""
-        return self.states, sum(walk.transitions for walk in (self.outermost, *self.nested.values()))
+        runs = {prop: self.trace(last) for prop, last in self.broken.ways.items()}
+        exhausted = self.nearest is None
+        shortest = frozenset(runs) if exhausted else self.broken.until(self.length)
+        return Exploration(self.states, self.transitions, self.watch.seconds(), exhausted, stopped, runs, shortest)
 
     def result(self, stopped: Stop | None) -> Exploration:
         """Return what was found. stopped: the limit that ended the search, if one did."""
         found = self.so_far(stopped) if self.enough is None else self.enough
         runs, shortest, possible = dict(found.runs), set(found.shortest), set()
         for prop in () if self.interrupted else self.possible:
-            nearest = Hopeless(self.system, self.outermost, self.nested, prop).nearest()
+            nearest = Hopeless(self.system, self.known(), self.goals[prop]).nearest()
             if nearest is not None:
                 runs[prop] = breaking(self.trace(nearest.ways), prop)
-                shortest |= {prop} if self.exhausted else set()
-            elif self.exhausted:
+                shortest |= {prop} if self.nearest is None else set()
+            elif self.nearest is None:
                 possible.add(prop)
-        states, transitions = self.size()
         return replace(
             found,
             runs=runs,
             shortest=frozenset(shortest),
-            witnessed=frozenset().union(*(walk.witnessed for walk in (self.outermost, *self.nested.values()))),
+            witnessed=frozenset(self.witnessed),
             possible=frozenset(possible),
-            all_states=states,
-            all_transitions=transitions,
+            all_states=self.states,
+            all_transitions=self.transitions,
             summed_up=True,
         )
+
+    def known(self) -> Runs:
+        """Return what was found, to ask of which states no goal can be reached."""
+        assert self.edges is not None
+        asked = {call for run in self.nested.values() for call in run.callers}
+        waiting = (origin for call, origin in enumerate(self.calls.origin) if call not in asked)
+        found = (self.calls, self.found, self.lengths, self.ways, self.run_of, self.edges)
+        return Runs(self.outermost, self.nested, *found, frozenset([*self.unvisited(), *waiting]))
 
     def trace(self, last: Iterable[Way]) -> Run:
         """Return the run to show of all the shortest ones that end with one of `last`, its nested runs opened."""
@@ -194,29 +234,32 @@ class _Summarizing:
         """Return the steps of the run to show within `run`, and in the nested runs that it calls."""
 
         def taken(way: Way) -> tuple[Hashable, Step]:
-            state = run.found[way.origin]
+            state = self.found[way.origin]
             return state, expand(self.system, state)[way.rank]
 
         def inside(way: Way) -> Opened:
-            nested = self.nested[self.system.called(*taken(way))]
+            begin = self.system.called(*taken(way))
+            assert begin is not None
+            nested = self.nested[begin.start]
             opened = nested.shown.get(way.inside)
             if opened is None:
-                opened = nested.shown[way.inside] = self.opened(nested, _last(nested, way.inside))
+                opened = nested.shown[way.inside] = self.opened(nested, self.last(nested, way.inside))
             return opened
 
+        assert run.first is not None
         steps: list[tuple[int, Hashable]] = []
-        for way in first_run(run.ways, last, lambda way: (rank for rank, _ in inside(way))):
+        for way in first_run(self.ways, run.first, last, lambda way: (rank for rank, _ in inside(way))):
             steps.append((way.rank, taken(way)[1].label))
-            steps.extend(inside(way) if way.inside is not None else ())
+            steps.extend(inside(way) if way.inside != ONE_STEP else ())
         return tuple(steps)
 
-
-def _last(run: Procedure, inside: Hashable) -> Iterable[Way]:
-    """Return the last steps of the shortest runs to what a nested run comes to."""
-    match inside:
-        case Nearest():
-            return inside.ways
-        case Property() if inside in run.broken.ways:
-            return run.broken.ways[inside]
-        case _:
-            return run.ways[run.numbers[inside]]
+    def last(self, run: Procedure, inside: Hashable) -> Iterable[Way]:
+        """Return the last steps of the shortest runs to what a nested run comes to."""
+        match inside:
+            case int():
+                return self.ways[inside]
+            case Property():
+                return run.broken.ways[inside]
+            case Nearest():
+                return inside.ways
+        raise AssertionError(inside)

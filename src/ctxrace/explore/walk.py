@@ -11,8 +11,9 @@ from typing import Any
 
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, System
+from ctxrace.explore.backwards import edge
 from ctxrace.explore.expand import expand
-from ctxrace.explore.shortest import Violations, Way, Ways, cost, first_run
+from ctxrace.explore.shortest import ONE_STEP, Violations, Way, Ways, cost, first_run
 
 __all__ = ["Walk"]
 
@@ -21,35 +22,29 @@ class Walk:
     """Visit the states of `system`, nearest first, as Dijkstra's algorithm does.
 
     states, transitions: states visited, and steps taken from them. found: all states by number; lengths, ways: how far
-    each is, and the shortest ways to it.
+    each is, and the shortest ways to it. numbers: of the states found.
     broken: of each invariant the shortest violations seen.
     witnessed: the properties of which a step was a witness; goals: of those that must always be possible, the goals.
-    complete: how many of `visited` have taken all their steps, which the last one has not where it was interrupted.
-    edges: the numbers of the states to which each visited state leads, in the order of `visited`; None: not kept.
-    origins: from where each edge leads, where they come in another order; None: not kept.
+    visited: the numbers of the states visited; complete: how many of those have taken all their steps, which the last
+    one has not where it was interrupted. edges: the steps from one state to another, as `edge` writes them. Both are
+    kept where it is asked which states lead to goals.
     """
 
     def __init__(self, system: System[Any], *, keep_edges: bool = False) -> None:
-        self._begin(system, system.initial(), keep_edges)
-        for goals in self.goals.values():
-            goals.add(0)
-
-    def _begin(self, system: System[Any], start: Hashable, keep_edges: bool) -> None:
         self.system = system
         self.states = self.transitions = self.complete = 0
         self.broken = Violations()
         self.witnessed: set[Property] = set()
         possible = (prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE)
-        self.goals: dict[Property, set[int]] = {prop: set() for prop in possible}
-        self.numbers: dict[Hashable, int] = {start: 0}
-        self.found: list[Any] = [start]
-        self.lengths, self.ways = array("q", [0]), Ways()
-        self.visited, self.first_edge, self.edges = array("I"), array("Q"), array("I") if keep_edges else None
-        self.origins: array[int] | None = None
+        self.goals: dict[Property, set[int]] = {prop: {0} for prop in possible}
+        self.found: list[Any] = []
+        self.lengths, self.ways = array("q"), Ways()
+        self.visited, self.edges = array("I"), array("Q") if keep_edges else None
         self._waiting: dict[int, list[int]] = {}
         self._next: dict[int, Iterator[int]] = {}
         self._keys: list[int] = []  # of `_waiting`, as a heap: states of one key wait in a list, in the order found
-        self.wait(0, self.key(0))
+        self.numbers: dict[Hashable, int] = {}
+        self.begin(self.numbers, system.initial(), 0)
 
     # What engines decide.
 
@@ -90,32 +85,52 @@ class Walk:
         del self._waiting[heappop(self._keys)], self._next[key]
         return None
 
+    def unvisited(self) -> Iterator[int]:
+        """Return the states found of which not all steps have been taken."""
+        waits = bytearray(b"\x01") * len(self.found)
+        for number in self.visited[: self.complete]:
+            waits[number] = 0
+        return (number for number, whether in enumerate(waits) if whether)
+
     def visit(self, number: int) -> None:
         """Take every step of a state."""
-        length = self.begin(number)
+        length = self.visiting(number)
         for rank, step in enumerate(expand(self.system, self.found[number])):
             self.transitions += 1
             after = length + cost(step)
-            known = self.reach(step.state, after, number, rank)
+            known = self.reach(self.numbers, step.state, after, number, rank)
             for prop in step.broken:
                 self.broken.note(prop, after, number, rank)
             if step.witnessed:
                 self.witness(step.witnessed, known)
         self.complete = len(self.visited)
 
-    def begin(self, number: int) -> int:
+    def visiting(self, number: int) -> int:
         """Take note that a state is visited, and return how far it is."""
         self.states += 1
         if self.edges is not None:
             self.visited.append(number)
-            self.first_edge.append(len(self.edges))
         return self.lengths[number]
 
-    def reach(self, state: Hashable, length: int, origin: int, rank: int, inside: Hashable = None) -> int:
-        """Take note of a way to `state` (see `Way`), which gets a number when it is found, and return that."""
-        known = self.numbers.get(state)
+    def begin(self, numbers: dict[Hashable, int], state: Hashable, length: int) -> int:
+        """Take in a state in which runs begin, `length` from the beginning, and return its number."""
+        number = numbers[state] = len(self.found)
+        self.found.append(state)
+        self.lengths.append(length)
+        self.ways.begin()
+        self.wait(number, self.key(number))
+        return number
+
+    def reach(
+        self, numbers: dict[Hashable, int], state: Hashable, length: int, origin: int, rank: int, inside: int = ONE_STEP
+    ) -> int:
+        """Take note of a way to `state` (see `Way`), which gets a number when it is found, and return that.
+
+        numbers: of the states found of its run.
+        """
+        known = numbers.get(state)
         if known is None:
-            known = self.numbers[state] = len(self.found)
+            known = numbers[state] = len(self.found)
             self.found.append(state)
             self.lengths.append(length)
             self.ways.add(origin, rank, inside)
@@ -128,9 +143,7 @@ class Walk:
             else:
                 self.ways.also(known, origin, rank, inside)
         if self.edges is not None:
-            self.edges.append(known)
-            if self.origins is not None:
-                self.origins.append(origin)
+            self.edges.append(edge(origin, known))
         return known
 
     def witness(self, witnessed: Iterable[Property], number: int) -> None:
@@ -145,7 +158,7 @@ class Walk:
     def trace(self, last: Iterable[Way]) -> Run:
         """Return the run to show of all the shortest ones that end with one of `last`."""
         run: Run = []
-        for way in first_run(self.ways, last):
+        for way in first_run(self.ways, 0, last):
             state = self.found[way.origin]
             run.append((state, expand(self.system, state)[way.rank]))
         return run

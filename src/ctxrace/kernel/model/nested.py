@@ -6,12 +6,13 @@ left out. Whether a body that it enters is active below it, too, is asked outsid
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from ctxrace.core.nested import Return
+from ctxrace.core.nested import Begin, Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.outcome import Role
-from ctxrace.kernel.model.state import CRASHED, UNLIMITED, Arrive, KernelState, Task
+from ctxrace.kernel.model.state import CRASHED, UNLIMITED, KernelState, Others, Task
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.coverage import runs
 from ctxrace.kernel.properties.demands import Exclusive
@@ -19,7 +20,18 @@ from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.flow import Flow
 
-__all__ = ["NestedInterrupts"]
+__all__ = ["Below", "NestedInterrupts"]
+
+
+class Below(NamedTuple):
+    """What stands still while a handler of `level` runs: see `KernelState`. level: where arrivals are bounded."""
+
+    since_idle: int
+    current: int
+    others: Others
+    interrupts: tuple[int, ...]
+    arrivals: tuple[int, ...]
+    level: Level
 
 
 class NestedInterrupts:
@@ -33,6 +45,7 @@ class NestedInterrupts:
         self._still = system.flows.numbers((Role(Level.TASK, ""), Flow(-1, (), b"")))
         self._active: dict[tuple[object, ...], bool] = {}
         self._standing: dict[tuple[int, int], int] = {}
+        self._back: dict[tuple[int, int], int] = {}
         groups = {group.identity: number for number, group in reversed(list(enumerate(system.groups)))}
         self._group = [groups[group.identity] for group in system.groups]
         self._steps = system.steps
@@ -58,44 +71,42 @@ class NestedInterrupts:
             return [self._entered(step) if step.witnessed else step for step in steps]
         return steps
 
-    def called(self, state: KernelState, step: Step) -> KernelState | None:
-        """Return where a handler's run starts that arrives with `step`, and is not over at once."""
+    def called(self, state: KernelState, step: Step) -> Begin | None:
+        """Return the run of a handler that arrives with `step`, and is not over at once."""
         after: KernelState = step.state
-        if len(after.interrupts) <= len(state.interrupts):
+        shared, since_idle, current, others, interrupts, arrivals = after
+        if len(interrupts) <= len(state.interrupts):
             return None
-        arrivals = after.arrivals
+        level, inside = Level.TASK, arrivals
         if arrivals:
-            lowest = self.system.handlers[step.label.handler].level  # type: ignore[attr-defined]
-            arrivals = tuple(
-                left if handler.level > lowest else 0
-                for handler, left in zip(self.system.handlers, arrivals, strict=True)
-            )
-        current = self._stand_still(after.current)
-        return KernelState(after.shared, 0, current, (), after.interrupts[-1:], arrivals)
+            level = self.system.handlers[step.label.handler].level  # type: ignore[attr-defined]
+            inside = self._within_it(level, arrivals, (0,) * len(arrivals))
+        start = KernelState(shared, 0, self._stand_still(current), (), interrupts[-1:], inside)
+        return Begin(start, Below(since_idle, current, others, interrupts[:-1], arrivals, level))
 
     def ended(self, state: KernelState) -> bool:
         """Return whether the handler has returned. After a fault nobody does."""
         return not state.interrupts and state.shared != CRASHED
 
-    def returned(self, step: Step, end: KernelState) -> Return:
-        """Return how the context goes on that the handler of `step` cut in on, and what is broken at that moment."""
-        system, label = self.system, step.label
-        began: KernelState = step.state
-        assert isinstance(label, Arrive)
-        task_struct = system.tasks.values[end.current].task_struct
-        current = system.tasks(system.tasks.values[began.current]._replace(task_struct=task_struct))
-        arrivals = began.arrivals
+    def returned(self, below: Below, end: KernelState) -> Return:
+        """Return how the context goes on that a handler has cut in on, and what is broken at that moment."""
+        since_idle, current, others, interrupts, arrivals, level = below
+        system, key = self.system, (current, end.current)
+        back = self._back.get(key)
+        if back is None:
+            task_struct = system.tasks.values[end.current].task_struct
+            back = self._back[key] = system.tasks(system.tasks.values[current]._replace(task_struct=task_struct))
         if arrivals:
-            lowest = system.handlers[label.handler].level
-            arrivals = tuple(
-                inside if handler.level > lowest else left
-                for handler, left, inside in zip(system.handlers, arrivals, end.arrivals, strict=True)
-            )
-        since_idle = began.since_idle | end.since_idle
-        after = KernelState(end.shared, since_idle, current, began.others, began.interrupts[:-1], arrivals)
-        if system.is_idle(after):
+            arrivals = self._within_it(level, end.arrivals, arrivals)
+        after = KernelState(end.shared, since_idle | end.since_idle, back, others, interrupts, arrivals)
+        if not interrupts and system.is_idle(after):
             return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after), (HANG,))
         return Return(after)
+
+    def _within_it(self, level: Level, inside: tuple[int, ...], outside: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the arrivals `inside` of handlers that may cut in on one of `level`, `outside` of the others."""
+        both = zip(self.system.handlers, inside, outside, strict=True)
+        return tuple(within if handler.level > level else without for handler, within, without in both)
 
     def outside(self, state: KernelState, prop: Property) -> Property | None:
         """Return what is broken where the handler that arrives in `state` breaks `prop`."""

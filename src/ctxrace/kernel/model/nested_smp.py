@@ -9,10 +9,10 @@ property as early (partial-order reduction). That is watched while the search ru
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ctxrace.core.nested import Return
+from ctxrace.core.nested import Begin, Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.nested import NestedInterrupts
+from ctxrace.kernel.model.nested import Below, NestedInterrupts
 from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.smp import SmpState, SmpSystem
 from ctxrace.kernel.model.state import EVENT, KernelState, On
@@ -31,6 +31,14 @@ class Alone(NamedTuple):
 
     cpu: int
     state: KernelState
+
+
+class BelowOnCpu(NamedTuple):
+    """What stands still on CPU number `cpu` while a handler runs. others: the other CPUs, None in a nested run."""
+
+    cpu: int
+    below: Below
+    others: SmpState | None
 
 
 class NestedSmp:
@@ -66,27 +74,29 @@ class NestedSmp:
             self._watch(number, inner, Level.SOFTIRQ)
         return [step._replace(label=On(number, step.label), state=Alone(number, step.state)) for step in steps]
 
-    def called(self, state: SmpState | Alone, step: Step) -> Alone | None:
-        """Return where a handler's run starts that arrives with `step`, and is not over at once."""
+    def called(self, state: SmpState | Alone, step: Step) -> Begin | None:
+        """Return the run of a handler that arrives with `step`, and is not over at once."""
         number, label = _taken_on(step)
         if label == EVENT:
             return None
         before, after = self._seen(state, number), self._seen(step.state, number)
-        start = self._cpus[number].called(before, Step(label, after))
-        return None if start is None else Alone(number, start)
+        begin = self._cpus[number].called(before, Step(label, after))
+        if begin is None:
+            return None
+        others = step.state._replace(shared=0, since_idle=0) if isinstance(step.state, SmpState) else None
+        return Begin(Alone(number, begin.start), BelowOnCpu(number, begin.below, others))
 
     def ended(self, state: Alone) -> bool:
         """Return whether the handler has returned."""
         return self._cpus[state.cpu].ended(state.state)
 
-    def returned(self, step: Step, end: Alone) -> Return:
-        """Return how the context goes on that the handler of `step` cut in on, and what is broken if all are idle."""
-        number, label = _taken_on(step)
-        began = self._seen(step.state, number)
-        there, *breaches = self._cpus[number].returned(Step(label, began), end.state)
-        if isinstance(step.state, Alone):
+    def returned(self, below: BelowOnCpu, end: Alone) -> Return:
+        """Return how the context goes on that a handler has cut in on, and what is broken if all are idle."""
+        number, inner, others = below
+        there, *breaches = self._cpus[number].returned(inner, end.state)
+        if others is None:
             return Return(Alone(number, there), *breaches)
-        return Return(self.system.embed(step.state, number, began, Step(label, there)).state, *breaches)
+        return Return(self.system.embed(others, number, there, Step(None, there)).state, *breaches)
 
     def outside(self, state: SmpState | Alone, prop: Property) -> Property | None:
         """Return what is broken where the handler that arrives in `state` breaks `prop`."""
