@@ -80,7 +80,8 @@ TASK = Task(0, 11, 22, True, 4, 0)
 
 def called(system: System, task: Task, *interrupts: int, handler: int = HARDIRQ, arrivals: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
     before = state(system, task, *interrupts, arrivals=arrivals)
-    return nested(system).called(before, arrival(before, handler, 40))
+    begin = nested(system).called(before, arrival(before, handler, 40))
+    return begin and begin.start
 
 
 def test_what_a_handler_can_tell_of_what_it_cut_in_on() -> None:
@@ -129,7 +130,10 @@ def test_a_nested_run_ends_where_its_handler_has_returned() -> None:
 
 def came_back(system: System, handler: int, end: KernelState, *interrupts: int, arrivals: tuple[int, ...] = ()) -> Any:  # noqa: ANN401
     before = state(system, TASK, *interrupts, arrivals=arrivals)
-    return nested(system).returned(arrival(before, handler, 40), end)
+    run = nested(system)
+    begin = run.called(before, arrival(before, handler, 40))
+    assert begin is not None
+    return run.returned(begin.below, end)
 
 
 def ending(system: System, *, shared: int = 4, task_struct: int = 22, arrivals: tuple[int, ...] = ()) -> KernelState:
@@ -188,8 +192,9 @@ def test_a_body_that_a_handler_over_a_handler_enters_is_asked_for_outside_of_bot
     run = nested(system)
     body, _ = run.within
     before = state(system, TASK)
-    inside = run.called(before, arrival(before, SOFTIRQ, 40))
-    assert inside is not None
+    begin = run.called(before, arrival(before, SOFTIRQ, 40))
+    assert begin is not None
+    inside = begin.start
     assert run.outside(inside, body) == body
     system.active = {(inside._replace(interrupts=(41,)), "body"): 1}
     assert run.outside(inside._replace(interrupts=(41,)), body) == BODY
@@ -200,8 +205,9 @@ def test_only_a_nested_run_tells_which_bodies_it_enters() -> None:
     run = nested(system)
     body, other = run.within
     before = state(system, TASK)
-    inside = run.called(before, arrival(before, HARDIRQ, 40))
-    assert inside is not None
+    begin = run.called(before, arrival(before, HARDIRQ, 40))
+    assert begin is not None
+    inside = begin.start
     enters = Step("enters", before, 0, 1, (BALANCED,), (runs("body"), runs("other"), arrives("hardirq", "h")))
     plain, seen = Step("plain", before, 0, 1), Step("seen", before, 0, 1, (), (arrives("hardirq", "h"),))
     system.following = [enters, plain, seen]
