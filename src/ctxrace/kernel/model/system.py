@@ -115,10 +115,8 @@ class KernelSystem:
     def _event(self, state: KernelState) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
         move, current, over, ended, events = self.after_event(state)
-        if move.crashes:
-            shared = CRASHED
-        elif move.outcome.writes:
-            shared = self.contexts.written(shared, move.outcome)
+        if move.outcome.writes or move.crashes:
+            shared = CRASHED if move.crashes else self.contexts.written(shared, move.outcome)
         if interrupts:
             interrupts = interrupts[:-1] + over
         elif ended:
