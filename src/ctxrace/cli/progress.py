@@ -8,13 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
-
-from rich.console import Console
-from rich.status import Status
+from typing import TYPE_CHECKING
 
 from ctxrace.core.facts.forecast import Forecast
 from ctxrace.explore.processes import Amount
 from ctxrace.report.sentences.stop import forecast_phrase
+
+if TYPE_CHECKING:
+    from rich.status import Status
 
 __all__ = ["Display", "searching"]
 
@@ -24,7 +25,7 @@ _ENOUGH = 0.25  # of the things, to say what the others may take
 class Display:
     """What a terminal shows of a search: states, rate, memory, and how many states are to be expected; or of many."""
 
-    def __init__(self, what: str, status: Status) -> None:
+    def __init__(self, what: str, status: "Status") -> None:
         self._what, self._status, self._expected = what, status, ""
         self._begun = self._look = monotonic()
         self._megabytes = 0
@@ -67,6 +68,8 @@ def searching(what: str) -> Iterator[Display | None]:
     if not on_a_terminal():
         yield None
         return
+    from rich.console import Console  # takes a while, and in a pipe it is not needed
+
     with Console(stderr=True).status(f"{what} ...") as status:
         yield Display(what, status)
 

@@ -5,6 +5,7 @@ then, and the budget ends it by `LimitReached`. So no function hands a deadline 
 results depends on it: they return the same, or nothing.
 """
 
+import gc
 import os
 import sys
 import time
@@ -17,7 +18,8 @@ from pathlib import Path
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.stop import MemoryLimit, TimeLimit
 
-__all__ = ["DEFAULT_MAX_STATES", "Budget", "current", "default_memory", "put_in_force", "spend", "within"]
+__all__ = ["DEFAULT_MAX_STATES", "Budget", "current", "default_memory", "put_in_force", "spend", "uncollected",
+           "within"]  # fmt: skip
 
 DEFAULT_MAX_STATES = 3_000_000
 """The states that a search visits unless more are asked for: about 2 GB."""
@@ -87,6 +89,21 @@ def current() -> Budget:
 def spend(doing: str = "") -> None:
     """Raise `LimitReached` where a limit of the budget in force is reached."""
     _in_force.get().spend(doing)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Run the block without the garbage collector, which would walk all that it makes again and again, for nothing.
+
+    States are tuples without cycles. What has cycles is freed after the block.
+    """
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 @contextmanager

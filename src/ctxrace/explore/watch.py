@@ -1,9 +1,7 @@
 """Where a search stops: at its limits, or where the user ends it."""
 
-import gc
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -11,7 +9,7 @@ from ctxrace.core import limits as budget
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
 
-__all__ = ["Engine", "Limits", "Progress", "Watch", "uncollected", "undisturbed"]
+__all__ = ["Engine", "Limits", "Progress", "Watch", "undisturbed"]
 
 Progress = Callable[[int, float], Stop | None]
 """Called now and then with the states visited and the seconds passed; what it returns ends the search."""
@@ -72,27 +70,12 @@ class Watch:
         return None
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Run the block without the garbage collector, which would walk all states again and again, for nothing.
-
-    States are tuples without cycles. What else has cycles is freed after the block.
-    """
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
-
-
 def undisturbed(run: Callable[[], Stop | None]) -> Stop | None:
     """Run a search without the garbage collector; return what ended it early, `Interrupted` after Ctrl-C.
 
     The limit is one that `run` returns, or one of the budget in force that a step raised.
     """
-    with uncollected():
+    with budget.uncollected():
         try:
             return run()
         except KeyboardInterrupt:

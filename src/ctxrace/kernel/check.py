@@ -36,11 +36,12 @@ from ctxrace.core.facts.remark import (
     TasksToldApart,
 )
 from ctxrace.core.facts.stop import CountersGrow, Interrupted
+from ctxrace.core.limits import uncollected
 from ctxrace.core.property import Property
 from ctxrace.core.verdict import Outcome, Result, Verdict
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.summaries import summarized
-from ctxrace.explore.watch import Engine, Limits, Progress, uncollected
+from ctxrace.explore.watch import Engine, Limits, Progress
 from ctxrace.kernel.counting import Counting, Look, without_growth
 from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast

@@ -11,19 +11,17 @@ from functools import cached_property
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
-
-from elftools.construct import Container
-from elftools.dwarf.compileunit import CompileUnit
-from elftools.dwarf.die import DIE
-from elftools.dwarf.dwarf_expr import DWARFExprParser
-from elftools.dwarf.dwarfinfo import DWARFInfo
-from elftools.dwarf.ranges import BaseAddressEntry
-from elftools.elf.elffile import ELFFile
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctxrace.core.errors import ImageError, LimitReached
 from ctxrace.core.limits import spend
 from ctxrace.machine.layout import Layout, Member
+
+if TYPE_CHECKING:
+    from elftools.dwarf.compileunit import CompileUnit
+    from elftools.dwarf.die import DIE
+    from elftools.dwarf.dwarfinfo import DWARFInfo
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "elf_of", "reading"]
 
@@ -55,11 +53,12 @@ class Signature(NamedTuple):
 
 class _Variable(NamedTuple):
     name: str
-    die: DIE  # the entry that has its type
+    die: "DIE"  # the entry that has its type
 
 
-def elf_of(data: bytes) -> ELFFile:
+def elf_of(data: bytes) -> "ELFFile":
     """Return the reader of the ELF file whose bytes are `data`."""
+    from elftools.elf.elffile import ELFFile  # takes a while, and what was read of most files is known
     return ELFFile(BytesIO(data))
 
 
@@ -73,7 +72,7 @@ class DebugInformation:
     path: for messages; elf: opens the file; code: address and size of each executable section.
     """
 
-    def __init__(self, path: Path, elf: Callable[[], ELFFile], code: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, path: Path, elf: "Callable[[], ELFFile]", code: Sequence[tuple[int, int]]) -> None:
         self._path = path
         self._open = elf
         self._code = code
@@ -137,7 +136,7 @@ class DebugInformation:
         return self._variables
 
     @cached_property
-    def _elf(self) -> ELFFile:
+    def _elf(self) -> "ELFFile":
         return self._open()
 
     @cached_property
@@ -145,7 +144,7 @@ class DebugInformation:
         return _Layouts(self._elf.elfclass // 8, self._elf.little_endian)
 
     @cached_property
-    def _units(self) -> tuple[DWARFInfo, list[CompileUnit]]:
+    def _units(self) -> "tuple[DWARFInfo, list[CompileUnit]]":
         with reading(self._path, DAMAGED):
             if not self._elf.has_dwarf_info(strict=True):
                 return None, []
@@ -213,13 +212,13 @@ class _Layouts:
         self._little_endian = little_endian
         self._known: dict[int, Layout | None] = {}
 
-    def of(self, die: DIE) -> Layout:
+    def of(self, die: "DIE") -> Layout:
         """Return the layout of the type of `die`; an entry without a type is void."""
         if "DW_AT_type" not in die.attributes:
             return Layout(0)
         return self.of_type(die.get_DIE_from_attribute("DW_AT_type"))
 
-    def of_type(self, kind: DIE) -> Layout:
+    def of_type(self, kind: "DIE") -> Layout:
         """Return the layout of the type that the entry `kind` describes."""
         if kind.offset not in self._known:
             self._known[kind.offset] = None
@@ -229,7 +228,7 @@ class _Layouts:
             raise ValueError("a type contains itself")
         return layout
 
-    def _layout(self, die: DIE) -> Layout:
+    def _layout(self, die: "DIE") -> Layout:
         tag = str(die.tag).removeprefix("DW_TAG_")
         if tag in PEELED:
             return self.of(die)
@@ -247,7 +246,7 @@ class _Layouts:
         signed = _number(die, "DW_AT_encoding") in _SIGNED
         return Layout(_number(die, "DW_AT_byte_size") or (self._word if tag == "pointer_type" else 0), signed=signed)
 
-    def _members(self, die: DIE) -> Iterator[Member]:
+    def _members(self, die: "DIE") -> Iterator[Member]:
         layout, name = self.of(die), _text(die, "DW_AT_name")
         offset = _number(die, "DW_AT_data_member_location") or 0
         bits = _number(die, "DW_AT_bit_size")
@@ -266,17 +265,17 @@ class _Layouts:
                 yield Member(member.name, offset + member.offset, member.layout, member.bits)
 
 
-def _text(die: DIE, attribute: str) -> str:
+def _text(die: "DIE", attribute: str) -> str:
     value = die.attributes[attribute].value if attribute in die.attributes else b""
     return value.decode(errors="replace") if isinstance(value, bytes) else ""
 
 
-def _number(die: DIE, attribute: str) -> int | None:
+def _number(die: "DIE", attribute: str) -> int | None:
     value = die.attributes[attribute].value if attribute in die.attributes else None
     return value if isinstance(value, int) else None  # an expression: computed at run time
 
 
-def _unit_lines(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
+def _unit_lines(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     program = dwarf.line_program_for_CU(unit)
     if program is None:
         return
@@ -296,7 +295,7 @@ def _unit_lines(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
             row = Line(state.address, state.address, file, base / file, state.line)
 
 
-def _file_names(header: Container) -> dict[int, str]:
+def _file_names(header: Mapping[str, Any]) -> dict[int, str]:
     first = 0 if header["version"] >= 5 else 1  # what the first file is called; directory 0 is where it was compiled
     directories = [b"", *header["include_directory"][1 - first :]]
     return {
@@ -305,7 +304,7 @@ def _file_names(header: Container) -> dict[int, str]:
     }
 
 
-def _unit_calls(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
+def _unit_calls(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     """Yield the calls of inline functions, an outer one before those inside of it."""
     names: dict[int, str] | None = None
     base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
@@ -323,7 +322,7 @@ def _unit_calls(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[Line]:
                 yield Line(start, end, file, base / file, line)
 
 
-def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int, int]]:
+def _ranges(dwarf: "DWARFInfo", unit: "CompileUnit", die: "DIE") -> Iterator[tuple[int, int]]:
     """Yield the addresses that an entry covers: one range, or several where the compiler moved a part away."""
     low, high = _number(die, "DW_AT_low_pc"), _number(die, "DW_AT_high_pc")
     offset = _number(die, "DW_AT_ranges")
@@ -332,6 +331,7 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
             absolute = die.attributes["DW_AT_high_pc"].form.startswith("DW_FORM_addr")
             yield low, high if absolute else low + high
         return
+    from elftools.dwarf.ranges import BaseAddressEntry
     base = _number(unit.get_top_DIE(), "DW_AT_low_pc") or 0
     for entry in dwarf.range_lists().get_range_list_at_offset(offset, unit):
         if isinstance(entry, BaseAddressEntry):
@@ -341,12 +341,12 @@ def _ranges(dwarf: DWARFInfo, unit: CompileUnit, die: DIE) -> Iterator[tuple[int
             yield start + entry.begin_offset, start + entry.end_offset
 
 
-def addresses(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, int]]:
+def addresses(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[tuple[int, int]]:
     """Yield the addresses of the code of `unit`, each from a start up to an end."""
     return _ranges(dwarf, unit, unit.get_top_DIE())
 
 
-def _unit_structs(unit: CompileUnit, name: str) -> Iterator[DIE]:
+def _unit_structs(unit: "CompileUnit", name: str) -> "Iterator[DIE]":
     """Yield the definitions of ``struct name`` at file scope."""
     for die in unit.get_top_DIE().iter_children():
         spend(READING)
@@ -355,7 +355,7 @@ def _unit_structs(unit: CompileUnit, name: str) -> Iterator[DIE]:
             yield die
 
 
-def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> Iterator[tuple[int, Signature]]:
+def _unit_signatures(dwarf: "DWARFInfo", unit: "CompileUnit", layouts: _Layouts) -> Iterator[tuple[int, Signature]]:
     """Yield where each function begins, with what it takes and returns."""
     for die in unit.iter_DIEs():
         spend(READING)
@@ -370,7 +370,8 @@ def _unit_signatures(dwarf: DWARFInfo, unit: CompileUnit, layouts: _Layouts) -> 
             yield start, Signature(parameters, layouts.of(die).size)
 
 
-def _unit_variables(dwarf: DWARFInfo, unit: CompileUnit) -> Iterator[tuple[int, _Variable]]:
+def _unit_variables(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[tuple[int, _Variable]]:
+    from elftools.dwarf.dwarf_expr import DWARFExprParser
     parser = DWARFExprParser(unit.structs)
     for die in unit.iter_DIEs():
         spend(READING)

@@ -10,15 +10,12 @@ from functools import partial
 from itertools import accumulate
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
-
-from elftools.elf.elffile import ELFFile
-from elftools.elf.enums import ENUM_E_MACHINE
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
-from ctxrace.core.limits import spend
-from ctxrace.machine.arch.architecture import Architecture
+from ctxrace.core.limits import spend, uncollected
+from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
 from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
@@ -27,6 +24,9 @@ from ctxrace.machine.inputs import MOST_IMAGE, contents, shortest
 from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
 from ctxrace.machine.sections import Section, loaded_sections
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
 
@@ -68,8 +68,10 @@ def check_header(data: bytes, path: Path, arch: Architecture, *, linked: bool) -
             "or name its own architecture"
         )
     kind, number = struct.unpack_from("<HH" if arch.little_endian else ">HH", data, 16)
-    machine = next((name for name, value in ENUM_E_MACHINE.items() if value == number), f"machine {number}")
-    if machine != arch.elf_machine:
+    if ELF_MACHINES.get(number) != arch.elf_machine:
+        from elftools.elf.enums import ENUM_E_MACHINE
+
+        machine = next((name for name, value in ENUM_E_MACHINE.items() if value == number), f"machine {number}")
         raise ImageError(
             f"{path} is code for {machine}, not for {arch.name} ({arch.elf_machine}); "
             "build it for that, or name its own architecture"
@@ -106,7 +108,7 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         image = Image(arch, path, sections, symbols, information, tuple(headers), dict(_notes(elf)), bias)
         image.files = _files(elf)
     if key is not None:
-        with suppress(ImageError, RecursionError):  # damaged debug information is told of where it is needed
+        with uncollected(), suppress(ImageError, RecursionError):  # damage is told of where it is met
             keep(key, {"image": _facts(image, symbols, code), "debug": all_of(information)})
     return image
 
@@ -358,18 +360,18 @@ def _section_at(sections: tuple[Section, ...], address: int) -> Section | None:
     return next((s for s in sections if s.address <= address < s.address + len(s.data)), None)
 
 
-def _notes(elf: ELFFile) -> Iterator[tuple[str, bytes]]:
+def _notes(elf: "ELFFile") -> Iterator[tuple[str, bytes]]:
     for section in elf.iter_sections():
         if section["sh_type"] == "SHT_PROGBITS" and not section["sh_flags"] & 2 and section.name[:6] != ".debug":
             yield section.name, bytes(section.data())
 
 
-def _files(elf: ELFFile) -> int:
+def _files(elf: "ELFFile") -> int:
     tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
     return sum(symbol["st_info"]["type"] == "STT_FILE" for table in tables for symbol in table.iter_symbols())
 
 
-def _symbols(elf: ELFFile, bias: int) -> list[Symbol]:
+def _symbols(elf: "ELFFile", bias: int) -> list[Symbol]:
     tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
     loaded = {index: section["sh_flags"] for index, section in enumerate(elf.iter_sections())}
     found: list[tuple[bool, Symbol]] = []

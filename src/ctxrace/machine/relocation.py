@@ -6,15 +6,16 @@ Kernels are such executables where their addresses are randomised, and compilers
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
-
-from elftools.elf.elffile import ELFFile
-from elftools.elf.relocation import RelocationSection, RelrRelocationSection
+from typing import TYPE_CHECKING, NamedTuple
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.sections import Section
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
+    from elftools.elf.relocation import RelocationSection
 
 __all__ = ["load_bias", "relocated"]
 
@@ -33,7 +34,7 @@ def load_bias(sections: Sequence[Section], arch: Architecture) -> int:
 
 
 def relocated(
-    elf: ELFFile, sections: Sequence[Section], arch: Architecture, bias: int, path: Path
+    elf: "ELFFile", sections: Sequence[Section], arch: Architecture, bias: int, path: Path
 ) -> tuple[Section, ...]:
     """Return `sections`, which are where they were linked to, as they are when moved by `bias` bytes.
 
@@ -56,7 +57,9 @@ def relocated(
     )
 
 
-def _fixups(elf: ELFFile, arch: Architecture, bias: int, path: Path) -> Iterator[_Fixup]:
+def _fixups(elf: "ELFFile", arch: Architecture, bias: int, path: Path) -> Iterator[_Fixup]:
+    from elftools.elf.relocation import RelocationSection, RelrRelocationSection
+
     for section in elf.iter_sections():
         if not section["sh_flags"] & 2:  # SHF_ALLOC: others were for the linker, which has applied them
             continue
@@ -69,7 +72,7 @@ def _fixups(elf: ELFFile, arch: Architecture, bias: int, path: Path) -> Iterator
 
 
 def _with_addends(
-    elf: ELFFile, section: RelocationSection, arch: Architecture, bias: int, path: Path
+    elf: "ELFFile", section: "RelocationSection", arch: Architecture, bias: int, path: Path
 ) -> Iterator[_Fixup]:
     symbols = elf.get_section(section["sh_link"])
     for relocation in section.iter_relocations():

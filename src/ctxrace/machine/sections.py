@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from elftools.elf.elffile import ELFFile
+from typing import TYPE_CHECKING
 
 from ctxrace.core.errors import ImageError
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["Section", "loaded_sections"]
 
@@ -31,7 +33,7 @@ class Section:
     undefined: bool = False
 
 
-def loaded_sections(elf: ELFFile, path: Path) -> Iterator[Section]:
+def loaded_sections(elf: "ELFFile", path: Path) -> Iterator[Section]:
     """Yield the sections of `elf` that are loaded, in file order; raise `ImageError` where one is damaged."""
     total = 0
     for section in elf.iter_sections():

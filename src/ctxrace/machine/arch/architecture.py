@@ -6,7 +6,10 @@ from typing import Literal
 
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Architecture"]
+__all__ = ["ELF_MACHINES", "Architecture"]
+
+ELF_MACHINES = {62: "EM_X86_64", 183: "EM_AARCH64", 243: "EM_RISCV"}
+"""pyelftools' names of `e_machine`, by their numbers."""
 
 
 def _unknown(_address: int, _code: bytes) -> Instruction | None:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
-
-from elftools.elf.elffile import ELFFile
+from typing import TYPE_CHECKING, Any
 
 from ctxrace.machine.dwarf import DebugInformation, Line, Signature
 from ctxrace.machine.layout import Layout, Member
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["KnownDebugInformation", "all_of"]
 
@@ -41,7 +42,7 @@ class KnownDebugInformation(DebugInformation):
     """
 
     def __init__(
-        self, path: Path, elf: Callable[[], ELFFile], code: Sequence[tuple[int, int]], known: dict[str, Any]
+        self, path: Path, elf: "Callable[[], ELFFile]", code: Sequence[tuple[int, int]], known: dict[str, Any]
     ) -> None:
         super().__init__(path, elf, code)
         files = [(file, Path(where)) for file, where in known["files"]]

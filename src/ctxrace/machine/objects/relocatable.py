@@ -4,19 +4,20 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
-
-from elftools.elf.elffile import ELFFile
+from typing import TYPE_CHECKING
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch import ARCHITECTURES
-from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.dwarf import DebugInformation, reading
+from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
+from ctxrace.machine.dwarf import DebugInformation, elf_of, reading
 from ctxrace.machine.image import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import Layout
+
+if TYPE_CHECKING:
+    from elftools.elf.elffile import ELFFile
 
 __all__ = ["ObjectFile", "architecture_of", "read_object"]
 
@@ -32,7 +33,7 @@ def architecture_of(path: Path) -> Architecture | None:
         return None
     little = head[5] == 1
     (number,) = struct.unpack_from("<H" if little else ">H", head, 18)
-    found = {62: "EM_X86_64", 183: "EM_AARCH64", 243: "EM_RISCV"}.get(number)
+    found = ELF_MACHINES.get(number)
     known = (arch for arch in ARCHITECTURES.values() if (arch.elf_machine, arch.little_endian) == (found, little))
     return next(known, None)
 
@@ -55,8 +56,8 @@ class ObjectFile:
     _data: bytes = field(repr=False)
 
     @cached_property
-    def _elf(self) -> ELFFile:
-        return ELFFile(BytesIO(self._data))
+    def _elf(self) -> "ELFFile":
+        return elf_of(self._data)
 
     def section(self, name: str) -> bytes:
         """Return the bytes of the section called `name`, none where there is no such section."""
@@ -84,7 +85,7 @@ def read_object(path: Path, arch: Architecture) -> ObjectFile:
     check_header(data, path, arch, linked=False)
     defined, weak, local, undefined, files = set[str](), set[str](), list[str](), set[str](), 0
     with reading(path, "its symbols"):
-        elf = ELFFile(BytesIO(data))
+        elf = elf_of(data)
         for table in (section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"):
             for symbol in table.iter_symbols():
                 spend("reading symbols")

@@ -4,7 +4,6 @@ vmlinux-to-elf does that (https://github.com/marin-m/vmlinux-to-elf). It is unde
 process of its own.
 """
 
-import importlib.metadata
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +103,8 @@ def with_symbols(path: Path, form: Form, cache: Path) -> Path:
 
 def installed_version() -> str | None:
     """Return the version of vmlinux-to-elf beside this Python, None where there is none."""
+    import importlib.metadata  # takes a while, and most files are none of that kind
+
     try:
         return importlib.metadata.version("vmlinux-to-elf")
     except importlib.metadata.PackageNotFoundError:
