@@ -36,7 +36,11 @@ PARTS = {
     "explore/expand.py": ("tests/explore/test_expand.py",),
     "explore/product.py": ("tests/explore/test_product.py",),
     "explore/reaching.py": ("tests/explore/test_possible.py",),
+    "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
+    "kernel/model/groups.py": ("tests/kernel/model/test_groups.py",),
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
+    "kernel/model/nested.py": ("tests/kernel/model/test_nested.py",),
+    "kernel/model/outcome.py": ("tests/kernel/model/test_outcome.py",),
     "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
 }
 """The files of src/ctxrace that are changed, each with the tests that must notice."""

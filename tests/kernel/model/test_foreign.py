@@ -15,6 +15,7 @@ from ctxrace.machine.sections import Section
 UNDEFINED = range(0x1000, 0x1020)
 DEFINED = range(0x2000, 0x2020)
 PER_CPU = -0x800  # where this CPU's copies are, from where they are linked
+ELSEWHERE = 0x3000
 BELOW = 0xFFFF_FFFF_FFFF_FFFF  # where the copy of 0x7FF lies
 
 
@@ -23,7 +24,7 @@ def section(name: str, addresses: range, *, undefined: bool) -> Section:
 
 
 def layout(foreign: str = "", size: int = 64) -> Any:  # noqa: ANN401 - a part of Layout
-    """Of an image in which nothing defines `first` and `second`; every address is what `foreign` says."""
+    """Of an image in which nothing defines `first` and `second`; what lies at `ELSEWHERE` is what `foreign` says."""
     symbols = [Symbol(name, address, 8, "object") for name, address in (("first", 0x1000), ("second", 0x1010))]
     return SimpleNamespace(
         image=SimpleNamespace(
@@ -32,7 +33,7 @@ def layout(foreign: str = "", size: int = 64) -> Any:  # noqa: ANN401 - a part o
             all_symbols=[*symbols, Symbol("other", 0x2000, 8, "object")],
         ),
         offsets=[0, PER_CPU & 0xFFFF_FFFF_FFFF_FFFF],
-        foreign=lambda _: foreign,
+        foreign=lambda address: foreign if address in (ELSEWHERE, 0x1000) else "",
         struct=SimpleNamespace(size=size),
     )
 
@@ -72,7 +73,7 @@ def test_what_lies_beside_it_is_no_memory(address: int) -> None:
 
 def test_a_stack_that_is_reached_is_not_private() -> None:
     with pytest.raises(StackEscapes):
-        reached(layout("stack"), "entry", "task", access(0x3000))
+        reached(layout("stack"), "entry", "task", access(ELSEWHERE))
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_stack_that_is_reached_is_not_private() -> None:
 )
 def test_a_task_struct_that_is_reached_is_refused(size: int, told: str) -> None:
     with pytest.raises(ExecutionError) as raised:
-        reached(layout("task_struct", size), "entry", "softirq", access(0x3000))
+        reached(layout("task_struct", size), "entry", "softirq", access(ELSEWHERE))
     assert str(raised.value) == told
 
 

@@ -10,11 +10,13 @@ from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.nested import NestedInterrupts
+from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import CRASHED, EVENT, UNLIMITED, Arrive, Group, KernelState, Task
 from ctxrace.kernel.properties.coverage import arrives, runs
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.kernel.scenario import Handler, balanced, exclusive
+from ctxrace.machine.flow import Flow
 
 BODY, OTHER, BALANCED = exclusive("body"), exclusive("other"), balanced("x")
 SOFTIRQ, HARDIRQ, NMI = range(3)
@@ -91,7 +93,7 @@ def test_what_a_handler_can_tell_of_what_it_cut_in_on() -> None:
     assert found._replace(current=0) == KernelState(3, 0, 0, (), (40,), ())
     task = system.tasks.values[found.current]
     assert task._replace(flow=0) == Task(0, 0, 22, True, UNLIMITED)
-    assert task.flow not in (TASK.flow, 0)
+    assert system.flows.numbers.values[task.flow] == (Role(Level.TASK, ""), Flow(-1, (), b""))  # that of no entry
     assert called(system, TASK, 30, 31) == found
     assert called(system, TASK._replace(flow=12, begun=False, attempts=1)) == found
     assert called(system, TASK._replace(task_struct=23)) != found
@@ -176,7 +178,8 @@ def test_a_body_that_a_handler_enters_is_active_twice_where_it_is_below_it() -> 
     system = System()
     run = nested(system)
     body, other = run.within
-    assert (body.subjects, other.subjects) == (("body", "0"), ("other", "0"))
+    assert body == Property("entered", ("body", "0"), "body is not entered")
+    assert other == Property("entered", ("other", "0"), "other is not entered")
     over, idle = state(system, TASK, 30), state(system, TASK)
     elsewhere, others = over._replace(current=system.tasks(TASK._replace(flow=9))), over._replace(others=())
     system.active = {(over, "body"): 1, (elsewhere, "other"): 2}
