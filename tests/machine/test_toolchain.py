@@ -457,3 +457,18 @@ def test_several_files_are_linked_together(build: Callable[..., Build], project:
         build(text, more=[other])
     with pytest.raises(ToolchainError, match=r"no file .*missing\.S"):
         build(text, more=[project / "missing.S"])
+
+
+def test_what_several_programs_are_linked_with_is_compiled_once(
+    project: Path, build: Callable[..., Build], started: list[list[str]], tmp_path: Path
+) -> None:
+    other = project / "other.S"
+    other.write_text(".globl g\ng: ret\n")
+    cache = tmp_path / "cache"
+    paths = {build(f"int a = {n}; void g(void); void f(void) {{ g(); }}", more=[other], cache=cache).path
+             for n in range(3)}  # fmt: skip
+    assert len(paths) == 3
+    assert sum(command[-1] == str(other) for command in started) == 1
+    other.write_text(".globl g\ng: nop\n ret\n")
+    build("int a = 0; void g(void); void f(void) { g(); }", more=[other], cache=cache)
+    assert sum(command[-1] == str(other) for command in started) == 2

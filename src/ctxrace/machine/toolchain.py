@@ -16,7 +16,7 @@ from typing import Any
 from ctxrace.core.errors import ToolchainError
 from ctxrace.core.setting import Setting
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.build.cache import Built, default_cache, digest, load, opened, remembered, store
+from ctxrace.machine.build.cache import Built, Remembered, default_cache, digest, load, opened, remembered, store
 from ctxrace.machine.build.flags import names_files
 from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.build.programs import stamp, zig
@@ -149,24 +149,33 @@ def compile_c(
     effective = [flag for flag in options if flag.startswith("-O")][-1]
     # The path and the working directory are in the debug information, so they are part of what is built.
     around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
-    machine = (arch.name, linker_script, stamp(zig()))
-    key = digest(*texts, *around, compiler.identity, *compiler.command, *options, *machine)
+    known = (*around, compiler.identity, *compiler.command, *options, arch.name, stamp(zig()))
+    reported = not compiler.configured and not names_files([*compiler.flags, *flags])
+
+    def built(messages: str, read: list[Path]) -> Built:
+        return Built(messages, read, reported and not any(map(_reads_more, read)))
+
+    def alone(path: Path) -> Remembered:
+        """Compile one file for all that it is linked with."""
+
+        def build(work: Path, processes: Processes) -> Built:
+            printed, read = compile_object(processes, path, work / "linked", compiler, options)
+            return built(printed, [path, *read])
+
+        return remembered(digest("object", _source(path), _spelled(path), *known), cache, build)
 
     def build(work: Path, processes: Processes) -> Built:
-        messages = ""
-        dependencies: list[Path] = []
-        targets: list[Path] = []
-        for number, path in enumerate(sources):
-            target = work / (f"{number}-{_object_name(path)}" if number else _object_name(path))
-            printed, read = compile_object(processes, path, target, compiler, options)
-            messages += printed
-            dependencies += [path, *read]
-            targets.append(target)
+        target = work / _object_name(source)
+        messages, read = compile_object(processes, source, target, compiler, options)
+        dependencies, targets = [source, *read], [target]
+        for number, path in enumerate(more, 1):
+            found = alone(path)
+            targets.append(shutil.copyfile(found.path, work / f"{number}-{_object_name(path)}"))
+            messages, dependencies = messages + found.messages, dependencies + found.dependencies
         messages += _link(processes, targets, work, arch, linker_script, str(source))
-        reported = not compiler.configured and not names_files([*compiler.flags, *flags])
-        return Built(messages, dependencies, reported and not any(map(_reads_more, dependencies)))
+        return built(messages, dependencies)
 
-    path, messages = remembered(key, cache, build)
+    path, messages, _ = remembered(digest(*texts, linker_script, *known), cache, build)
     return Build(path, messages, compiler, effective)
 
 
@@ -185,7 +194,7 @@ def link_object(path: Path, arch: Architecture, linker_script: str, cache: Path 
         target.write_bytes(data)
         return Built(_link(processes, [target], work, arch, linker_script, "the file that it is compiled from"), [])
 
-    linked, messages = remembered(key, cache or default_cache(), build)
+    linked, messages, _ = remembered(key, cache or default_cache(), build)
     return Build(linked, messages, None, "")
 
 

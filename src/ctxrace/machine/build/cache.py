@@ -23,7 +23,7 @@ from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.build.process import Processes
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
-__all__ = ["Built", "default_cache", "digest", "load", "opened", "remembered", "store"]
+__all__ = ["Built", "Remembered", "default_cache", "digest", "load", "opened", "remembered", "store"]
 
 FORMAT = "2"  # of what the cache holds; a new number makes every old entry a miss
 
@@ -40,6 +40,14 @@ class Built(NamedTuple):
     again: bool = True
 
 
+class Remembered(NamedTuple):
+    """What was built, now or before. path: the executable; messages, dependencies: as in `Built`."""
+
+    path: Path
+    messages: str
+    dependencies: list[Path]
+
+
 def default_cache() -> Path:
     """Return the directory for what is remembered: ctxrace in $XDG_CACHE_HOME, else in ~/.cache."""
     base = os.environ.get("XDG_CACHE_HOME", "")
@@ -51,8 +59,8 @@ def default_cache() -> Path:
         raise ToolchainError("no home directory to keep builds in; set XDG_CACHE_HOME to a directory") from None
 
 
-def remembered(key: str, cache: Path, build: Callable[[Path, Processes], Built]) -> tuple[Path, str]:
-    """Return the executable called `key` and its messages, from the cache or by building it.
+def remembered(key: str, cache: Path, build: Callable[[Path, Processes], Built]) -> Remembered:
+    """Return the executable called `key`, with its messages and dependencies, from the cache or by building it.
 
     key: a digest of everything known before the build; cache: the directory.
     build: gets an empty directory, and what runs processes that do not outlive it.
@@ -75,7 +83,7 @@ def remembered(key: str, cache: Path, build: Callable[[Path, Processes], Built])
         record = {"executable": path.name, "messages": built.messages, "dependencies": digests}
         if settled and built.again:  # a file written meanwhile may have been read half
             store(manifest, json.dumps(record).encode(), work)
-    return path, built.messages
+    return Remembered(path, built.messages, built.dependencies)
 
 
 def opened(cache: Path) -> None:
@@ -100,7 +108,7 @@ def _directory(path: Path) -> Iterator[None]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _hit(manifest: Path) -> tuple[Path, str] | None:
+def _hit(manifest: Path) -> Remembered | None:
     match load(manifest):
         case {"executable": str(name), "messages": str(messages), "dependencies": list(dependencies)}:
             path = manifest.parent / name
@@ -112,7 +120,7 @@ def _hit(manifest: Path) -> tuple[Path, str] | None:
         )
     except (ToolchainError, OSError, TypeError, ValueError):  # damaged, or a header is gone: build again
         return None
-    return (path, messages) if fresh else None
+    return Remembered(path, messages, [Path(file) for file, _ in dependencies]) if fresh else None
 
 
 def _digest_of(file: str) -> str:

@@ -37,7 +37,7 @@ def compiled(
         messages, read = compile_object(processes, path, work / "linked", compiler, options, directory)
         return Built(messages, [path, *(place / one for one in read)])
 
-    found, messages = remembered(key, cache or default_cache(), build)
+    found, messages, _ = remembered(key, cache or default_cache(), build)
     return Build(found, messages, compiler, "")
 
 
@@ -62,5 +62,5 @@ def joined(
             raise ToolchainError(f"{objects[0]} does not link (exit status {status})", messages)
         return Built(messages, [])
 
-    found, messages = remembered(key, cache or default_cache(), build)
+    found, messages, _ = remembered(key, cache or default_cache(), build)
     return Build(found, messages, None, "")
