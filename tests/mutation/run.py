@@ -41,7 +41,10 @@ PARTS = {
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
     "kernel/model/nested.py": ("tests/kernel/model/test_nested.py",),
     "kernel/model/outcome.py": ("tests/kernel/model/test_outcome.py",),
+    "kernel/properties/demands.py": ("tests/kernel/properties/test_demands.py",),
     "kernel/rules/contexts.py": ("tests/kernel/rules/test_contexts.py",),
+    "kernel/rules/preemption.py": ("tests/kernel/rules/test_preemption.py",),
+    "kernel/rules/sleeping.py": ("tests/kernel/rules/test_sleeping.py",),
 }
 """The files of src/ctxrace that are changed, each with the tests that must notice."""
 
