@@ -362,7 +362,7 @@ def test_progress_may_interrupt() -> None:
     def press(*_: float) -> None:
         raise KeyboardInterrupt
 
-    assert search(Endless(), progress=press).stopped == Interrupted()
+    assert search(Endless(), limits=Limits(max_states=20_000), progress=press).stopped == Interrupted()
 
 
 # Against a reference
