@@ -93,8 +93,8 @@ class Calls(Texts):
             notes = system.first_move(step.label.task, system.contexts.roles_of_task(group)[0]).outcome.notes
         elif isinstance(step.label, Arrive):
             who = CONTEXTS.index("nmi")
-            moves = system.arrivals(at.state.current, at.state.top)
-            notes = next(move for label, _, _, move in moves if label == step.label).outcome.notes
+            arrivals = system.arrivals(at.state.current, at.state.top)
+            notes = next(each.move for each in arrivals if each.label == step.label).outcome.notes
         elif step.label == EVENT:
             who = CONTEXTS.index(self.running(at.state))
             taken = system.after_event(at.state)

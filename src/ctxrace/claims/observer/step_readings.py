@@ -126,8 +126,8 @@ class StepReadings:
         handler = self._handler(step)
         actor = self.bindings.contexts.index(str(handler.level))
         below = self.bindings.running(state, memory.where)
-        moves = self.system.arrivals(state.current, state.top)
-        move = next(move for label, _, _, move in moves if label == step.label)
+        arrivals = self.system.arrivals(state.current, state.top)
+        move = next(each.move for each in arrivals if each.label == step.label)
         reading = self._begin(actor, memory, move.outcome.notes, ("arrive",), over=below)
         if move.flow != REST:
             return reading

@@ -113,8 +113,8 @@ class WholeInterrupts:
     def entered(self, state: KernelState, step: Step) -> frozenset[str]:
         """Return the functions that `step` is noted to enter."""
         if isinstance(step.label, Arrive):
-            moves = self.system.arrivals(state.current, state.top)
-            outcome = next(move for label, _, _, move in moves if label == step.label).outcome
+            arrivals = self.system.arrivals(state.current, state.top)
+            outcome = next(each.move for each in arrivals if each.label == step.label).outcome
         else:
             outcome = self.system.after_event(state).move.outcome
         return frozenset(what for kind, what in outcome.notes if kind == "enters")

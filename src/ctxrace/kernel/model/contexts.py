@@ -13,8 +13,8 @@ from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import HIDDEN, Layout
-from ctxrace.kernel.model.outcome import Outcome, Role
-from ctxrace.kernel.model.state import NO_FRAME, REST, UNLIMITED, KernelState, Move, Numbers, Task
+from ctxrace.kernel.model.outcome import Outcome, Role, after
+from ctxrace.kernel.model.state import NO_FRAME, REST, UNLIMITED, Arrival, KernelState, Move, Numbers, Taken, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
@@ -24,9 +24,9 @@ from ctxrace.kernel.rules.sleeping import BLOCKS, may_sleep
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.drift.memory import Counters
 from ctxrace.machine.flow import Machine
-from ctxrace.machine.memory import RegionKind, Touch
+from ctxrace.machine.memory import RegionKind, Touch, Write
 
-__all__ = ["NOTHING", "Announced", "Contexts"]
+__all__ = ["NOTHING", "Announced", "Contexts", "Running"]
 
 class Announced(NamedTuple):
     """Functions whose calls are noted, and in contexts of `levels` also their returns, with what they return."""
@@ -37,6 +37,30 @@ class Announced(NamedTuple):
 
 
 NOTHING = Announced()
+
+
+class Running:
+    """What runs: a context before an event of `flow`, with current's task_struct `mine`; or the idle task, at `REST`.
+
+    All that is known of it without shared memory is in one place, because a search asks for it in every state.
+    takes_steps: whether it has an event. taken: what each outcome of that does, by the outcome's id: `flows` keeps all
+    outcomes, so that no other one gets it. arrivals: the interrupts that may cut in, None where nobody has asked.
+    """
+
+    __slots__ = ("_flow", "_flows", "_identity", "_known", "_mine", "arrivals", "rests", "taken", "takes_steps")
+
+    def __init__(self, flows: Flows, flow: int, identity: int, mine: bytes) -> None:
+        self._flows, self._flow, self._identity, self._mine = flows, flow, identity, mine
+        self._known = flows.outcomes_of(flow, identity)
+        self.rests = flow == REST
+        self.takes_steps = not self.rests and not flows.is_endless(flow)
+        self.taken: dict[int, Taken] = {}
+        self.arrivals: list[Arrival] | None = None
+
+    def event(self, shared: bytes) -> Outcome:
+        """Return the next event where shared memory holds `shared`."""
+        outcome = self._known.find(shared, self._mine)
+        return self._flows.step(self._flow, self._identity, shared, self._mine) if outcome is None else outcome
 
 
 class Contexts:
@@ -86,19 +110,15 @@ class Contexts:
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._starts: dict[tuple[int, Role], Move] = {}
-        self._next: dict[tuple[int, int], tuple[int, int, bytes]] = {}
         self._roles = [self.roles(Level.TASK, group.entry) if group.entry else [] for group in self.groups]
         self._finishes = {entry: finishes(entry) for entry in scenario.entries}
 
-    def outcome(self, current: int, top: int, shared: int) -> Outcome:
-        """Return the next event of the interrupt frame `top`, or of the task `current` if there is none."""
-        known = self._next.get((current, top))
-        if known is None:
-            group, flow, task_struct = self.tasks.values[current][:3]
-            flow = flow if top == NO_FRAME else self.frames.values[top].flow
-            known = self._next[current, top] = flow, self.groups[group].identity, self.task_structs.values[task_struct]
-        flow, identity, mine = known
-        return self.flows.step(flow, identity, self.shared.values[shared], mine)
+    def running(self, current: int, top: int) -> Running:
+        """Return the context that runs: the interrupt frame `top`, or the task `current` if there is none."""
+        group, flow, task_struct = self.tasks.values[current][:3]
+        flow = flow if top == NO_FRAME else self.frames.values[top].flow
+        identity, mine = self.groups[group].identity, self.task_structs.values[task_struct]
+        return Running(self.flows, flow, identity, mine)
 
     def move(self, current: int, top: int, outcome: Outcome) -> Move:
         """Return what `outcome`, the next event of `top` or `current`, does to what that can reach."""
@@ -109,11 +129,9 @@ class Contexts:
         role, _ = self.flows.numbers.values[flow]
         return self.conclude(role, outcome, self.task_structs.values[task_struct], began, run_context)
 
-    def written(self, shared: int, outcome: Outcome) -> int:
-        """Return the number of shared memory's content `shared` after `outcome`."""
-        before = self.shared.values[shared]
-        after = outcome.apply(before, RegionKind.SHARED)
-        return shared if after is before else self.shared(after)
+    def written(self, shared: int, writes: Sequence[Write]) -> int:
+        """Return the number of shared memory's content `shared` after `writes`, which are all to it."""
+        return self.shared(after(writes, self.shared.values[shared]))
 
     def first_move(self, task: int, role: Role) -> Move:
         """Return what beginning the role's entry does, up to its first event, while `task` is current."""

@@ -83,6 +83,13 @@ class Flows:
         """Take the event before which flow number `flow` stands."""
         return self._look_up(flow, identity, shared, task_struct)
 
+    def outcomes_of(self, what: Role | int, identity: int) -> Tree[Outcome]:
+        """Return what is known of how a role begins, or of a flow's next event, while task `identity` is current."""
+        tree = self._trees.get((what, identity))
+        if tree is None:
+            tree = self._trees[what, identity] = Tree()
+        return tree
+
     def is_endless(self, flow: int) -> bool:
         """Return whether a flow is in a loop without an event, so that it takes no step any more."""
         return self.numbers.values[flow][1].endless
@@ -122,10 +129,7 @@ class Flows:
             self._known.keep()
 
     def _look_up(self, what: Role | int, identity: int, shared: bytes, task_struct: bytes) -> Outcome:
-        key = (what, identity)
-        tree = self._trees.get(key)
-        if tree is None:
-            tree = self._trees[key] = Tree()
+        tree = self.outcomes_of(what, identity)
         outcome = tree.find(shared, task_struct)
         if outcome is not None:
             return outcome

@@ -5,6 +5,7 @@ shared memory, current's task_struct, and which handlers may still arrive. That 
 left out. Whether a body that it enters is active below it, too, is asked outside of it.
 """
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,14 +25,14 @@ __all__ = ["Below", "NestedInterrupts"]
 
 
 class Below(NamedTuple):
-    """What stands still while a handler of `level` runs: see `KernelState`. level: where arrivals are bounded."""
+    """What stands still while a handler runs, see `KernelState`. lower: how many handlers cannot arrive meanwhile."""
 
     since_idle: int
     current: int
     others: Others
     interrupts: tuple[int, ...]
     arrivals: tuple[int, ...]
-    level: Level
+    lower: int
 
 
 class NestedInterrupts:
@@ -44,10 +45,12 @@ class NestedInterrupts:
         self._within = {runs(prop.subjects[0]): _within(prop, system.cpu) for prop in exclusive}
         self._still = system.flows.numbers((Role(Level.TASK, ""), Flow(-1, (), b"")))
         self._active: dict[tuple[object, ...], bool] = {}
-        self._standing: dict[tuple[int, int], int] = {}
+        self._standing: dict[int, int] = {}
         self._back: dict[tuple[int, int], int] = {}
         groups = {group.identity: number for number, group in reversed(list(enumerate(system.groups)))}
         self._group = [groups[group.identity] for group in system.groups]
+        levels = [handler.level for handler in system.handlers]  # lowest first
+        self._lower = [bisect_right(levels, level) for level in levels]
         self._steps = system.steps
 
     @property
@@ -67,7 +70,7 @@ class NestedInterrupts:
     def steps(self, state: KernelState) -> Sequence[Step]:
         """Return the system's steps; in a nested run, those that the system has in every state it was called from."""
         steps = self._steps(state)
-        if self._within and state.interrupts and any(step.witnessed for step in steps) and self._is_nested(state):
+        if self._within and state.interrupts and self._is_nested(state):
             return [self._entered(step) if step.witnessed else step for step in steps]
         return steps
 
@@ -77,12 +80,12 @@ class NestedInterrupts:
         shared, since_idle, current, others, interrupts, arrivals = after
         if len(interrupts) <= len(state.interrupts):
             return None
-        level, inside = Level.TASK, arrivals
+        lower, inside = 0, arrivals
         if arrivals:
-            level = self.system.handlers[step.label.handler].level  # type: ignore[attr-defined]
-            inside = self._within_it(level, arrivals, (0,) * len(arrivals))
+            lower = self._lower[step.label.handler]  # type: ignore[attr-defined]
+            inside = (0,) * lower + arrivals[lower:]
         start = KernelState(shared, 0, self._stand_still(current), (), interrupts[-1:], inside)
-        return Begin(start, Below(since_idle, current, others, interrupts[:-1], arrivals, level))
+        return Begin(start, Below(since_idle, current, others, interrupts[:-1], arrivals, lower))
 
     def ended(self, state: KernelState) -> bool:
         """Return whether the handler has returned. After a fault nobody does."""
@@ -90,23 +93,18 @@ class NestedInterrupts:
 
     def returned(self, below: Below, end: KernelState) -> Return:
         """Return how the context goes on that a handler has cut in on, and what is broken at that moment."""
-        since_idle, current, others, interrupts, arrivals, level = below
+        since_idle, current, others, interrupts, arrivals, lower = below
         system, key = self.system, (current, end.current)
         back = self._back.get(key)
         if back is None:
             task_struct = system.tasks.values[end.current].task_struct
             back = self._back[key] = system.tasks(system.tasks.values[current]._replace(task_struct=task_struct))
         if arrivals:
-            arrivals = self._within_it(level, end.arrivals, arrivals)
+            arrivals = arrivals[:lower] + end.arrivals[lower:]
         after = KernelState(end.shared, since_idle | end.since_idle, back, others, interrupts, arrivals)
         if not interrupts and system.is_idle(after):
             return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after), (HANG,))
         return Return(after)
-
-    def _within_it(self, level: Level, inside: tuple[int, ...], outside: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the arrivals `inside` of handlers that may cut in on one of `level`, `outside` of the others."""
-        both = zip(self.system.handlers, inside, outside, strict=True)
-        return tuple(within if handler.level > level else without for handler, within, without in both)
 
     def outside(self, state: KernelState, prop: Property) -> Property | None:
         """Return what is broken where the handler that arrives in `state` breaks `prop`."""
@@ -130,11 +128,11 @@ class NestedInterrupts:
 
     def _stand_still(self, task: int) -> int:
         """Return a task that stands still with the task_struct of `task`."""
-        group, _, task_struct = self.system.tasks.values[task][:3]
-        key = (self._group[group], task_struct)
-        known = self._standing.get(key)
+        known = self._standing.get(task)
         if known is None:
-            known = self._standing[key] = self.system.tasks(Task(key[0], self._still, task_struct, True, UNLIMITED))
+            group, _, task_struct = self.system.tasks.values[task][:3]
+            still = Task(self._group[group], self._still, task_struct, True, UNLIMITED)
+            known = self._standing[task] = self.system.tasks(still)
         return known
 
 

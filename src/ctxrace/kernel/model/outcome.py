@@ -7,7 +7,7 @@ from ctxrace.core.facts.fault import MachineFault
 from ctxrace.kernel.rules.contexts import ACCOUNTING, Level, starts_masked
 from ctxrace.machine.memory import Read, RegionKind, Touch, Write
 
-__all__ = ["NO_FLOW", "Outcome", "Role", "Tree"]
+__all__ = ["NO_FLOW", "Outcome", "Role", "Tree", "after"]
 
 NO_FLOW = -1
 """In the place of a flow's number: a fault has ended it."""
@@ -55,10 +55,18 @@ class Outcome(NamedTuple):
 
     def apply(self, blob: bytes, kind: RegionKind) -> bytes:
         """Return `blob`, which is of `kind`, after the step's writes to it."""
-        for write in self.writes:
-            if write.kind is kind:
-                blob = blob[: write.offset] + write.data + blob[write.offset + len(write.data) :]
-        return blob
+        return after(self.writes_to(kind), blob)
+
+    def writes_to(self, kind: RegionKind) -> tuple[Write, ...]:
+        """Return the step's writes to memory of this kind."""
+        return tuple(write for write in self.writes if write.kind is kind)
+
+
+def after(writes: Sequence[Write], blob: bytes) -> bytes:
+    """Return `blob` after `writes`, which are all to it."""
+    for _, at, data in writes:
+        blob = blob[:at] + data + blob[at + len(data) :]
+    return blob
 
 
 class _Branch(Generic[Leaf]):

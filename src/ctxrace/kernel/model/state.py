@@ -13,6 +13,7 @@ from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.outcome import Outcome, Role
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.flow import Flow
+from ctxrace.machine.memory import Write
 
 __all__ = [
     "CRASHED",
@@ -20,6 +21,7 @@ __all__ = [
     "NO_FRAME",
     "REST",
     "UNLIMITED",
+    "Arrival",
     "Arrive",
     "Frame",
     "Group",
@@ -34,6 +36,8 @@ __all__ = [
     "SwitchThereAndBack",
     "Taken",
     "Task",
+    "with_task",
+    "without_task",
 ]
 
 REST = -1
@@ -51,6 +55,18 @@ CRASHED = -4
 
 Others = tuple[tuple[int, int], ...]
 """Numbers of tasks, each with how many there are."""
+
+
+def with_task(tasks: Others, task: int) -> Others:
+    """Return `tasks` with one more that is in the state of number `task`."""
+    counts = dict(tasks)
+    counts[task] = counts.get(task, 0) + 1
+    return tuple(sorted(counts.items()))
+
+
+def without_task(tasks: Others, task: int) -> Others:
+    """Return `tasks` with one less that is in the state of number `task`."""
+    return tuple((other, number - (other == task)) for other, number in tasks if other != task or number > 1)
 
 
 class KernelState(NamedTuple):
@@ -152,13 +168,31 @@ class Numbers:
 
 
 class Taken(NamedTuple):
-    """The running context's next event as a part of states: the task and the frame after it, and what it counts."""
+    """The running context's next event as a part of states: the task and the frame after it, and what it counts.
+
+    writes: to shared memory.
+    """
 
     move: Move
     current: int
     over: tuple[int, ...]
     ended: bool
     events: int
+    writes: tuple[Write, ...]
+
+
+class Arrival(NamedTuple):
+    """An interrupt that may arrive as a part of states: the current task, and the frame that it cuts in on, then.
+
+    over: its own frame, unless it is over at once. attempted: what the monitor remembers of it. move: its first one.
+    """
+
+    label: "Arrive"
+    current: int
+    interrupted: int
+    over: tuple[int, ...]
+    attempted: int
+    move: Move
 
 
 # Labels are classes of their own, and no tuples: those of different kinds must not be equal.

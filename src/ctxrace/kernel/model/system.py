@@ -7,7 +7,7 @@ from collections.abc import Hashable, Sequence
 
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
-from ctxrace.kernel.model.contexts import Contexts
+from ctxrace.kernel.model.contexts import Contexts, Running
 from ctxrace.kernel.model.monitor import Monitor
 from ctxrace.kernel.model.outcome import Outcome, Role
 from ctxrace.kernel.model.state import (
@@ -16,6 +16,7 @@ from ctxrace.kernel.model.state import (
     NO_FRAME,
     REST,
     UNLIMITED,
+    Arrival,
     Arrive,
     Frame,
     Idle,
@@ -27,6 +28,8 @@ from ctxrace.kernel.model.state import (
     SwitchThereAndBack,
     Taken,
     Task,
+    with_task,
+    without_task,
 )
 from ctxrace.kernel.properties.coverage import arrives, begins, finishes, runs
 from ctxrace.kernel.properties.demands import watched
@@ -35,6 +38,7 @@ from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level, may_arrive
 from ctxrace.kernel.rules.preemption import may_be_preempted
 from ctxrace.machine.flow import EXIT
+from ctxrace.machine.memory import RegionKind
 
 __all__ = ["KernelSystem"]
 
@@ -53,8 +57,7 @@ class KernelSystem:
         self.shared, self.task_structs = contexts.shared, contexts.task_structs
         self.tasks, self.frames = contexts.tasks, contexts.frames
         self.first_move, self.identity = contexts.first_move, contexts.identity
-        self._taken: dict[tuple[int, int, int], Taken] = {}
-        self._arrivals: dict[tuple[int, int], list[tuple[Arrive, int, int, Move]]] = {}
+        self._running: dict[tuple[int, int], Running] = {}
         self._left: dict[int, int | None] = {}
         self._contents: dict[int, tuple[object, ...]] = {}
         self._arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
@@ -86,15 +89,13 @@ class KernelSystem:
             return ()
         current, interrupts = state.current, state.interrupts
         top = interrupts[-1] if interrupts else NO_FRAME
-        flow = self.tasks.values[current].flow if top == NO_FRAME else self.frames.values[top].flow
-        running = flow != REST
-        steps = []
-        if running and not self.flows.is_endless(flow):
-            steps.append(self._event(state))
-        if running or self.may_idle(state):
-            for label, task, interrupted, move in self.arrivals(current, top):
-                if not state.arrivals or state.arrivals[label.handler]:
-                    steps.append(self._arrive(state, label, task, interrupted, move))
+        running = self.running(current, top)
+        steps = [self._event(state, self._next(running, state))] if running.takes_steps else []
+        if not running.rests or self.may_idle(state):
+            for arrival in self.arrivals(current, top) if running.arrivals is None else running.arrivals:
+                if state.arrivals and not state.arrivals[arrival.label.handler]:
+                    continue
+                steps.append(self._arrive(state, arrival))
         if not interrupts:
             left = self.preempted(current)
             if left is not None:
@@ -112,15 +113,23 @@ class KernelSystem:
 
     # What the steps are.
 
-    def _event(self, state: KernelState) -> Step:
+    def running(self, current: int, top: int) -> Running:
+        """Return the context that runs: the interrupt frame `top`, or the task `current` if there is none."""
+        known = self._running.get((current, top))
+        if known is None:
+            known = self._running[current, top] = self.contexts.running(current, top)
+        return known
+
+    def _event(self, state: KernelState, taken: Taken) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
-        move, current, over, ended, events = self.after_event(state)
-        if move.outcome.writes or move.crashes:
-            shared = CRASHED if move.crashes else self.contexts.written(shared, move.outcome)
+        move, current, over, ended, events, writes = taken
+        if writes:
+            shared = self.contexts.written(shared, writes)
         if interrupts:
             interrupts = interrupts[:-1] + over
         elif ended:
             current, others = self._retire(current, others)
+        shared = CRASHED if move.crashes else shared
         after = KernelState(shared, since_idle, current, others, interrupts, arrivals)
         if ended or move.enters or move.broken:
             return self._step(EVENT, after, move, ended=ended, events=events)
@@ -128,12 +137,13 @@ class KernelSystem:
 
     def after_event(self, state: KernelState) -> Taken:
         """Return what the running context's next event does, and the task and the frame after it."""
-        top = state.interrupts[-1] if state.interrupts else NO_FRAME
-        outcome = self.contexts.outcome(state.current, top, state.shared)
-        key = (state.current, top, id(outcome))  # which is kept, so that no other one gets its id
-        taken = self._taken.get(key)
+        return self._next(self.running(state.current, state.top), state)
+
+    def _next(self, running: Running, state: KernelState) -> Taken:
+        outcome = running.event(self.shared.values[state.shared])
+        taken = running.taken.get(id(outcome))
         if taken is None:
-            taken = self._taken[key] = self._take(state.current, top, outcome)
+            taken = running.taken[id(outcome)] = self._take(state.current, state.top, outcome)
         return taken
 
     def _take(self, current: int, top: int, outcome: Outcome) -> Taken:
@@ -149,19 +159,18 @@ class KernelSystem:
         if top != NO_FRAME and not ended:
             _, began, run_context = self.frames.values[top]
             over = (self.frames(Frame(move.flow, began, run_context)),)
-        return Taken(move, current, over, ended, 0 if move.outcome.address == EXIT else 1)
+        events = 0 if outcome.address == EXIT else 1
+        return Taken(move, current, over, ended, events, outcome.writes_to(RegionKind.SHARED))
 
-    def _arrive(self, state: KernelState, label: Arrive, current: int, interrupted: int, move: Move) -> Step:
+    def _arrive(self, state: KernelState, arrival: Arrival) -> Step:
         shared, since_idle, _, others, interrupts, arrivals = state
+        label, current, interrupted, over, attempted, move = arrival
         if interrupts:
-            interrupts = (*interrupts[:-1], interrupted)
-        if move.flow != REST:
-            interrupts = (*interrupts, self.frames(Frame(move.flow, move.began, move.run_context)))
-        since_idle = self.monitor.attempt(since_idle, self.handlers[label.handler].entry)
+            over = (*interrupts[:-1], interrupted, *over)
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
-        memory = CRASHED if move.crashes else shared
-        after = KernelState(memory, since_idle, current, others, interrupts, arrivals)
+        shared = CRASHED if move.crashes else shared
+        after = KernelState(shared, since_idle | attempted, current, others, over, arrivals)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
     def _switches(self, state: KernelState, left: int) -> Sequence[Step]:
@@ -169,7 +178,7 @@ class KernelSystem:
         shared, since_idle, current, others, _, arrivals = state
         tasks, idle_group = self.tasks.values, len(self.groups) - 1
         preempts = left != self.idle and tasks[left].flow != REST
-        waiting = others if left == self.idle else _with(others, left)
+        waiting = others if left == self.idle else with_task(others, left)
         used = [0] * len(self.groups)
         for task, number in waiting:
             used[tasks[task].group] += number
@@ -181,7 +190,7 @@ class KernelSystem:
             same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
             if task == left and (same or number == 1) or tasks[task].group == idle_group:
                 continue  # the task that runs already, or the idle task
-            rest = _without(waiting, task)
+            rest = without_task(waiting, task)
             if tasks[task].flow != REST:
                 if self.may_run_here(task):
                     after = KernelState(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
@@ -275,12 +284,12 @@ class KernelSystem:
             after = after._replace(since_idle=0)
         return Step(label, after, switches, events, broken, witnessed)
 
-    def arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
-        """Return the interrupts that may arrive: label, the current task, the frame cut in on, the first move."""
-        found = self._arrivals.get((current, top))
-        if found is None:
-            found = self._arrivals[current, top] = self._find_arrivals(current, top)
-        return found
+    def arrivals(self, current: int, top: int) -> list[Arrival]:
+        """Return the interrupts that may arrive over the context that runs, see `running`."""
+        running = self.running(current, top)
+        if running.arrivals is None:
+            running.arrivals = self._find_arrivals(current, top)
+        return running.arrivals
 
     def preempted(self, current: int) -> int | None:
         """Return the current task as it is when it is switched away from; None where that need not happen."""
@@ -288,14 +297,14 @@ class KernelSystem:
             self._left[current] = self._leave(current)
         return self._left[current]
 
-    def _find_arrivals(self, current: int, top: int) -> list[tuple[Arrive, int, int, Move]]:
+    def _find_arrivals(self, current: int, top: int) -> list[Arrival]:
         task = self.tasks.values[current]
         task = task._replace(begun=task.begun or self.contexts.tells)
         running = task.flow if top == NO_FRAME else self.frames.values[top].flow
-        over, masked = Level.TASK, False
+        level, masked = Level.TASK, False
         if running != REST:
             role, state = self.flows.numbers.values[running]
-            over, masked = role.level, not self.flows.machine.interrupts_enabled(state)
+            level, masked = role.level, not self.flows.machine.interrupts_enabled(state)
         count = self.layout.preempt_count(self.task_structs.values[task.task_struct])
         interrupted = top
         if top != NO_FRAME:
@@ -304,13 +313,15 @@ class KernelSystem:
             task = task._replace(flow=self.flows.disarm(running))
         found = []
         for number, handler in enumerate(self.handlers):
-            if not may_arrive(handler.level, over, interrupts_on=not masked, preempt_count=count):
+            if not may_arrive(handler.level, level, interrupts_on=not masked, preempt_count=count):
                 continue
             for role in self.contexts.roles(handler.level, handler.entry, handler.window):
                 move = self.first_move(self.tasks(task), role)
                 after = self.tasks(task._replace(task_struct=move.task_struct))
                 move = move._replace(witnessed=(*move.witnessed, self._arrives[number]))
-                found.append((Arrive(number, role.way), after, interrupted, move))
+                over = () if move.flow == REST else (self.frames(Frame(move.flow, move.began, move.run_context)),)
+                attempted = self.monitor.attempt(0, handler.entry)
+                found.append(Arrival(Arrive(number, role.way), after, interrupted, over, attempted, move))
         return found
 
     def _leave(self, current: int) -> int | None:
@@ -337,13 +348,13 @@ class KernelSystem:
 
     def _retire(self, task: int, others: Others) -> tuple[int, Others]:
         """Return the current task and the others after `task` has finished: the idle task takes over."""
-        return self._to_idle(others if task in self.fresh else _with(others, task))
+        return self._to_idle(others if task in self.fresh else with_task(others, task))
 
     def _to_idle(self, others: Others) -> tuple[int, Others]:
         for other, _ in others:
             task = self.tasks.values[other]
             if task.group == len(self.groups) - 1 and task.cpu == self.cpu and not task.elsewhere:
-                return other, _without(others, other)
+                return other, without_task(others, other)
         return self.idle, others
 
     # What others ask.
@@ -387,13 +398,3 @@ class KernelSystem:
     def activations(self, state: KernelState, body: str) -> int:
         """Return how often the function `body` is active on this CPU."""
         return self.monitor.activations(self.contexts, state, body)
-
-
-def _with(tasks: Others, task: int) -> Others:
-    counts = dict(tasks)
-    counts[task] = counts.get(task, 0) + 1
-    return tuple(sorted(counts.items()))
-
-
-def _without(tasks: Others, task: int) -> Others:
-    return tuple((other, number - (other == task)) for other, number in tasks if other != task or number > 1)

@@ -157,7 +157,7 @@ class Narrator:
         handler = self.system.handlers[number]
         name = f"{handler.level}{self.suffix}"
         arrivals = self.system.arrivals(state.current, state.top)
-        move = next(move for label, _, _, move in arrivals if label == arrival)
+        move = next(each.move for each in arrivals if each.label == arrival)
         turn = Turn(
             TurnKind.ARRIVAL,
             name,
