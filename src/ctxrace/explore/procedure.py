@@ -45,6 +45,9 @@ class Calls:
         self.witnessed: list[tuple[Property, ...]] = []
         self._known: dict[Hashable, Hashable] = {}  # what is equal below is kept once
 
+    def __len__(self) -> int:
+        return len(self.origin)
+
     def add(
         self, origin: int, rank: int, length: int, run: Procedure, below: Hashable, witnessed: tuple[Property, ...]
     ) -> int:

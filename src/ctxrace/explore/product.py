@@ -143,12 +143,12 @@ class _Deepening(Walk):
         super().__init__(product)
         self.watch = Watch(limits, progress)
 
-    def key(self, number: int) -> int:
-        """Return what goes by progress first, and then by length."""
+    def wait(self, number: int, key: int) -> None:
+        """Let a state wait by its progress first, and then by its length."""
         progress: int = self.found[number][1].progress
         if progress > self.most:
             self.most, self.furthest, self.nodes = progress, number, []
-        return self.lengths[number] - progress * _PROGRESS
+        super().wait(number, key - progress * _PROGRESS)
 
     def wanted(self, number: int, _key: int) -> bool:
         """Return whether anything new comes of a state, and remember it then."""

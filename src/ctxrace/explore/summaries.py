@@ -43,7 +43,7 @@ def summarized(
 class _Summarizing(Walk):
     """Visit the states of all runs in one walk. Calls wait among them: call number n as ~n, which is below 0.
 
-    run_of: of each state, by number, the run to which it belongs. waited: how many states and calls have waited so far.
+    run_of: of each state, by number, the run to which it belongs.
     """
 
     system: NestedSystem[Any]
@@ -55,7 +55,7 @@ class _Summarizing(Walk):
         self.possible = [prop for prop in system.properties if prop.expectation is Expectation.ALWAYS_POSSIBLE]
         self.nested: dict[Hashable, Procedure] = {}
         self.calls = Calls()
-        self.length = self.waited = 0
+        self.length = 0
         self.interrupted = False
         self.enough: Exploration | None = None  # what was known when all that was wanted was decided
         super().__init__(system, keep_edges=bool(self.possible))
@@ -63,11 +63,6 @@ class _Summarizing(Walk):
         self.outermost.first, self.outermost.numbers, self.outermost.broken = 0, self.numbers, self.broken
         self.run_of = [self.outermost]
         self.watch = Watch(limits, progress)
-
-    def wait(self, number: int, key: int) -> None:
-        """Let a state or a call wait."""
-        self.waited += 1
-        super().wait(number, key)
 
     def wanted(self, number: int, key: int) -> bool:
         """Return whether that is a call, or a state to which no shorter way was found meanwhile."""
@@ -86,7 +81,7 @@ class _Summarizing(Walk):
             if self.enough is not None and (not self.possible or self.states >= self.enough.states + MORE):
                 return None
             while (number := self.following()) is not None:
-                if number >= 0 and (stopped := self.watch.limit(self.states, self.waited)):
+                if number >= 0 and (stopped := self.watch.limit(self.states, len(self.found) + len(self.calls))):
                     return None if self.enough is not None else stopped
                 self.interrupted = True
                 if number < 0:

@@ -48,10 +48,6 @@ class Walk:
 
     # What engines decide.
 
-    def key(self, number: int) -> int:
-        """Return what a state waits by: of those that wait, one with the lowest is visited next."""
-        return self.lengths[number]
-
     def wanted(self, number: int, key: int) -> bool:
         """Return whether a state that has waited by `key` is to be visited: no shorter way was found meanwhile."""
         return self.lengths[number] == key
@@ -60,16 +56,16 @@ class Walk:
         """Return whether a state that is found again by a shorter way waits by that one, and ways as short count."""
         return True
 
-    # How it goes on.
-
     def wait(self, number: int, key: int) -> None:
-        """Let a state wait to be visited."""
+        """Let a state wait to be visited, by how far it is: of those that wait, one with the lowest key comes next."""
         waiting = self._waiting.get(key)
         if waiting is None:
             waiting = self._waiting[key] = []
             self._next[key] = iter(waiting)  # sees what is appended while it is walked
             heappush(self._keys, key)
         waiting.append(number)
+
+    # How it goes on.
 
     @property
     def nearest(self) -> int | None:
@@ -118,7 +114,7 @@ class Walk:
         self.found.append(state)
         self.lengths.append(length)
         self.ways.begin()
-        self.wait(number, self.key(number))
+        self.wait(number, length)
         return number
 
     def reach(
@@ -134,12 +130,12 @@ class Walk:
             self.found.append(state)
             self.lengths.append(length)
             self.ways.add(origin, rank, inside)
-            self.wait(known, self.key(known))
+            self.wait(known, length)
         elif length <= self.lengths[known] and self.shortens():
             if length < self.lengths[known]:
                 self.lengths[known] = length
                 self.ways.replace(known, origin, rank, inside)
-                self.wait(known, self.key(known))
+                self.wait(known, length)
             else:
                 self.ways.also(known, origin, rank, inside)
         if self.edges is not None:
