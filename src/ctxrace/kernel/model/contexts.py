@@ -13,7 +13,7 @@ from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import HIDDEN, Layout
-from ctxrace.kernel.model.outcome import Outcome, Role, after
+from ctxrace.kernel.model.outcome import Outcome, Role, Tree, after
 from ctxrace.kernel.model.state import NO_FRAME, REST, UNLIMITED, Arrival, KernelState, Move, Numbers, Taken, Task
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
@@ -51,9 +51,9 @@ class Running:
 
     def __init__(self, flows: Flows, flow: int, identity: int, mine: bytes) -> None:
         self._flows, self._flow, self._identity, self._mine = flows, flow, identity, mine
-        self._known = flows.outcomes_of(flow, identity)
         self.rests = flow == REST
         self.takes_steps = not self.rests and not flows.is_endless(flow)
+        self._known: Tree[Outcome] = flows.outcomes_of(flow, identity) if self.takes_steps else Tree()
         self.taken: dict[int, Taken] = {}
         self.arrivals: list[Arrival] | None = None
 
