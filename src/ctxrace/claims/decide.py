@@ -17,6 +17,7 @@ from ctxrace.core.why import Why
 from ctxrace.explore.product import REACHED, Product, inner
 from ctxrace.explore.search import Exploration, Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
+from ctxrace.kernel.model.build import kept
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.narrate.tell import narrate
 from ctxrace.kernel.program import Program
@@ -138,7 +139,8 @@ def _with_outcome(
     def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
         system = system_of(program, alone, assumed, everywhere=False)
         explored = WholeInterrupts(system) if interrupts_may_be_whole(alone) else system
-        return system, search(Product(explored, ClaimObserver(system, alone)), None, limits, progress)
+        with kept(system):
+            return system, search(Product(explored, ClaimObserver(system, alone)), None, limits, progress)
 
     system, found = without_wrong_ones(attempt)
     run = found.runs.get(REACHED)

@@ -10,7 +10,7 @@ from ctxrace.core.system import Step
 from ctxrace.explore.product import REACHED, Deepest, Product, deepest
 from ctxrace.explore.search import Limits, Progress, search
 from ctxrace.kernel.model.assumptions import Assumptions
-from ctxrace.kernel.model.build import one_cpu
+from ctxrace.kernel.model.build import kept, one_cpu
 from ctxrace.kernel.model.contexts import Announced
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program
@@ -46,12 +46,13 @@ def execute(
     observer = ClaimObserver(system, resolved)
     explored = WholeInterrupts(system) if interrupts_may_be_whole(resolved) else system
     product = Product(explored, observer, goal)
-    found = deepest(product, limits, progress)
-    if found.progress == 0 or not found.run:
-        return Executed(observer, found, [], shortest=True)
-    few = min(_SHORTENING, limits.max_states or _SHORTENING)
-    nearest = Product(explored, observer, min(found.progress, product.goal))
-    again = search(nearest, None, Limits(few, limits.timeout), progress)
+    with kept(system):
+        found = deepest(product, limits, progress)
+        if found.progress == 0 or not found.run:
+            return Executed(observer, found, [], shortest=True)
+        few = min(_SHORTENING, limits.max_states or _SHORTENING)
+        nearest = Product(explored, observer, min(found.progress, product.goal))
+        again = search(nearest, None, Limits(few, limits.timeout), progress)
     run = again.runs.get(REACHED)
     shortest = REACHED in again.shortest
     return Executed(observer, found, run or found.run, shortest)

@@ -1,8 +1,8 @@
 """Check a program's scenario: search it, judge every property, tell the shortest violations."""
 
 import shlex
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ from ctxrace.kernel.counting import Counting, Look, without_growth
 from ctxrace.kernel.coverage import coverage_of, no_check_is_executed
 from ctxrace.kernel.forecast import forecast
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
-from ctxrace.kernel.model.build import nested, system_for
+from ctxrace.kernel.model.build import kept, nested, system_for
 from ctxrace.kernel.model.drift import UpToDrift
 from ctxrace.kernel.model.groups import tasks_of
 from ctxrace.kernel.model.layout import Layout
@@ -137,20 +137,10 @@ def explore(
 
     def attempt(assumed: Assumptions) -> tuple[KernelSystem | SmpSystem, Exploration]:
         system = system_for(program.image, scenario, assumed)
-        with _kept(system):
+        with kept(system):
             return system, _searched(system, scenario, limits, progress, everything=everything)
 
     return without_wrong_ones(attempt)
-
-
-@contextmanager
-def _kept(system: KernelSystem | SmpSystem) -> Iterator[None]:
-    """Keep the steps that are evaluated in the block for later runs, whatever comes of it."""
-    try:
-        yield
-    finally:
-        for cpu in system.cpus:
-            cpu.flows.keep()
 
 
 def _searched(
@@ -194,7 +184,7 @@ def explore_counting(
         if look is not None:
             look.at(system)
         if counters is None or not counters.drifting:
-            with _kept(system):
+            with kept(system):
                 return system, _searched(system, without, limits, look, everything=everything)
         reduced = UpToDrift(system, counters)
         wanted = frozenset(() if everything else _wanted(system, scenario))

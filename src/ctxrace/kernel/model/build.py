@@ -1,5 +1,8 @@
 """The one place where the CPUs of a system are made."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from ctxrace.kernel.model.assumptions import EVERYTHING, Assumptions
 from ctxrace.kernel.model.contexts import NOTHING, Announced, Contexts
 from ctxrace.kernel.model.monitor import Monitor
@@ -16,7 +19,7 @@ from ctxrace.machine.drift.memory import Counters
 from ctxrace.machine.flow import Machine
 from ctxrace.machine.image import Image
 
-__all__ = ["contexts_of", "nested", "one_cpu", "system_for"]
+__all__ = ["contexts_of", "kept", "nested", "one_cpu", "system_for"]
 
 
 def system_for(
@@ -46,6 +49,16 @@ def one_cpu(
 def nested(system: KernelSystem | SmpSystem) -> NestedInterrupts | NestedSmp:
     """Return `system` as one that tells of its interrupts as nested runs."""
     return NestedInterrupts(system) if isinstance(system, KernelSystem) else NestedSmp(system)
+
+
+@contextmanager
+def kept(system: KernelSystem | SmpSystem) -> Iterator[None]:
+    """Keep the steps that are evaluated in the block for later runs, whatever comes of it."""
+    try:
+        yield
+    finally:
+        for cpu in system.cpus:
+            cpu.flows.keep()
 
 
 def contexts_of(
