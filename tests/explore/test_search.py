@@ -13,7 +13,7 @@ from ctxrace.core.facts.stop import Interrupted, StateLimit, TimeLimit
 from ctxrace.core.limits import Budget, within
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
-from ctxrace.explore.search import Exploration, Limits, search
+from ctxrace.explore.search import Exploration, Limits, ends, search
 
 from .toys import (
     ADDS_UP,
@@ -217,6 +217,27 @@ def test_errors_of_the_system_pass_through() -> None:
 
     with pytest.raises(LookupError, match="0"):
         search(Endless(refuse))
+
+
+# Where a system ends
+
+
+def test_ends_are_found_nearest_first_each_by_a_shortest_way() -> None:
+    """near at (0, 2), far at (1, 1), which is found first at (2, 0); the loop between s and a ends nowhere."""
+    table = {
+        "s": [Edge("far", 2, 0), Edge("a", 1, 0), Edge("b")],
+        "a": [Edge("far"), Edge("s")],
+        "b": [Edge("near"), Edge("a", 1, 1)],
+        "near": [],
+        "far": [],
+    }
+    found = list(ends(Graph(table)))
+    assert [(state, length(run), way(run)) for state, run in found] == [
+        ("near", (0, 2), "s b near"),
+        ("far", (1, 1), "s a far"),
+    ]
+    assert list(ends(Graph({"s": []}))) == [("s", [])]
+    assert list(ends(Graph({"s": [Edge("s")]}))) == []
 
 
 # What is wanted

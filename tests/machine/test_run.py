@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.machine.alone import alone, image_of, mnemonics, notes, stored
+from tests.machine.alone import STACK, alone, image_of, memory, mnemonics, notes, stored
 
 from ctxrace.core.errors import ExecutionError, LimitReached
 from ctxrace.core.facts.fault import FaultKind
@@ -12,9 +12,10 @@ from ctxrace.core.facts.stop import TimeLimit
 from ctxrace.core.limits import Budget, within
 from ctxrace.machine import flow
 from ctxrace.machine.arch.x86_64 import X86_64
-from ctxrace.machine.flow import Machine
-from ctxrace.machine.image import Image
-from ctxrace.machine.memory import Fault
+from ctxrace.machine.drift.number import DriftObserved
+from ctxrace.machine.flow import EXIT, Activation, Flow, Machine
+from ctxrace.machine.image import Image, Start
+from ctxrace.machine.memory import Fault, Memory, Region, RegionKind
 
 # Calls itself twice from the same place, and stores between the returns.
 RECURSIVE = """
@@ -101,6 +102,7 @@ entry:	adrp	x9, shared
 	.type body, %function
 body:	{body}
 	.size	body, . - body
+	.globl after
 after:	{after}
 """
 
@@ -292,3 +294,94 @@ def test_the_time_may_be_read_but_not_used(tmp_path: Path) -> None:
     assert len(events(image_of(tmp_path, code.format(used="%ecx"), X86_64), [])) == 2
     with pytest.raises(ExecutionError, match=r"^'rdtsc ?' at entry\+0x0 \(case\.s:\d+\) reads the time, and what the"):
         events(image_of(tmp_path, code.format(used="%eax"), X86_64), [])
+
+
+CALLS_THROUGH_MEMORY = """
+	.globl entry
+entry:	movl	$2, %ecx
+	leaq	{name}(%rip), %rax
+	movq	%rax, shared(%rip)
+	call	*shared(%rip)
+	ret
+	.globl check
+check:	ret
+	.globl body
+	.type body, @function
+body:	decl	%ecx
+	js	1f
+	jmp	*shared(%rip)
+1:	ret
+	.size	body, . - body
+"""
+
+
+def test_a_function_may_begin_with_an_event(tmp_path: Path) -> None:
+    """A call through shared memory is one, and so is the jump from within, which goes on in the function."""
+    image = image_of(tmp_path, CALLS_THROUGH_MEMORY.format(name="body"), X86_64)
+    assert events(image, ["body"]) == [
+        ("begin", 0, []),
+        ("mov", 0, []),
+        ("call", 0, [("enters", "body")]),
+        ("jmp", 1, []),
+        ("jmp", 1, []),
+        ("ret", 1, [("leaves", "body")]),
+    ]
+    image = image_of(tmp_path, CALLS_THROUGH_MEMORY.format(name="check"), X86_64)
+    call = image.symbols["entry"].address + 19
+    assert events(image, [])[-1] == ("call", 0, [("check", ""), ("check at", f"{call:#x}")])
+
+
+def test_an_entry_may_be_watched_itself(tmp_path: Path) -> None:
+    code = "\t.globl entry\n\t.type entry, %function\nentry:\tnop\n\tret\n"
+    assert events(image_of(tmp_path, code), ["entry"]) == [
+        ("begin", 0, [("enters", "entry")]),
+        ("ret", 1, [("leaves", "entry")]),
+    ]
+
+
+def test_an_entry_may_be_the_failing_check_itself(tmp_path: Path) -> None:
+    """Nobody has called it, and no condition was passed to it."""
+    image = image_of(tmp_path, "\t.globl entry\nentry:\tret\n")
+    assert notes(alone(Machine(image, ["entry"], [], "entry"))) == [[("check", ""), ("check at", "")]]
+
+
+def test_a_function_that_never_returns_is_active_to_the_end(tmp_path: Path) -> None:
+    """It leaves the entry at once, as longjmp() would."""
+    image = image_of(tmp_path, LOOPS.format(code="bl\tbody", body="mov\tx30, x29\n\tret", after="ret"))
+    (step,) = alone(Machine(image, ["entry"], ["body"], "check"))
+    assert step.memory.notes == [("enters", "body")]
+    behind = image.symbols["entry"].address + 20
+    assert step.flow == Flow(EXIT, (), b"", (), (Activation("body", behind, STACK.stop),))
+
+
+def test_what_nobody_asks_for_is_not_announced(tmp_path: Path) -> None:
+    """Nor does a flow begin with another start than the first, or migrate."""
+    code = "str\tx9, [x9]\n\tbl\tbody\n\tmrs\tx0, tpidr_el1\n\tstr\tx0, [x9]"
+    image = image_of(tmp_path, LOOPS.format(code=code, body="mov\tx0, #42\n\tret", after="ret"))
+    first = Start(image.symbols["entry"].address)
+    image.starts["entry"] = (first, Start(image.symbols["after"].address))
+    machine = Machine(image, ["entry"], [], "check", announced=["entry", "body"])
+    bus = memory(image, None)
+    begun = machine.begin("entry", bus, {}, STACK, False)
+    assert (begun.pc, begun.active, bus.notes) == (first.address + 16, (), [("enters", "entry")])
+    bus = memory(image, begun)
+    went_on = machine.proceed(begun, bus, {}, STACK)
+    assert (machine.code[went_on.pc].mnemonic, went_on.active, bus.notes) == ("str", (), [("enters", "body")])
+    told = [("enters", "body"), ("leaves", "body"), ("returns", "42")]
+    assert notes(alone(machine, announcing=True))[1] == told
+
+
+class Observed(Memory):
+    """Memory in which what is loaded depends on a counter's drift."""
+
+    def load(self, address: int, size: int) -> int:  # noqa: ARG002
+        raise DriftObserved(1)
+
+
+def test_where_a_drift_is_observed_is_said(tmp_path: Path) -> None:
+    image = image_of(tmp_path, LOOPS.format(code="nop\n\tldr\tx0, [sp, #-16]!", body="ret", after="ret"))
+    stack = Region(STACK.start, len(STACK), RegionKind.STACK, 0, "the stack")
+    bus = Observed([stack], b"", b"", b"", bytes(len(STACK)), frozenset())
+    with pytest.raises(DriftObserved) as seen:
+        Machine(image, ["entry"], [], "check").begin("entry", bus, {}, STACK, False)
+    assert seen.value.address == image.symbols["entry"].address + 20
