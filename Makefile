@@ -62,6 +62,7 @@ benchmarks: $(READY)
 
 soak: $(READY)
 	$(BIN)/python -m tests.kernel.agreement 3600
+	$(BIN)/python -m tests.claims.agreement 900
 
 # One kind: make fuzz FUZZ_FLAGS='--only claim'; another seed: FUZZ_FLAGS='--seed 11'
 fuzz: $(READY)

@@ -59,7 +59,7 @@ def judge(tmp_path_factory: pytest.TempPathFactory) -> Judge:
         # What another attempt has done is no reason.
         (("1. A: d ? -> -1", "2. A finishes", "3. A starts", "4. A: reads d == 3"), "4",
          "after the steps before, A never does that; what A does there: d is -1, d is 0"),
-        (("1. A: reads d == 3",), "1", "A never does that; what A does there: d is 0, d is -1"),
+        (("1. A: reads d == 3",), "1", "A never does that; what A does there: d is -1, d is 0"),
         (("1. A: reads d == 0", "2. A: half returns 4"), "2",
          "after the steps before, A never does that"),
         (("1. nmi arrives", "2. nmi: calls body"), "2", "after the steps before, nmi never does that"),

@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from ctxrace.claims.execute import Executed, execute, system_of
+from ctxrace.claims.execute import Executed, execute, nearest, system_of
 from ctxrace.claims.explain import always_called, could, memory, reasons
 from ctxrace.claims.narrate import Story, standing
 from ctxrace.claims.observer.observer import ClaimObserver
-from ctxrace.claims.observer.whole_interrupts import WholeInterrupts, interrupts_may_be_whole
+from ctxrace.claims.observer.whole_interrupts import WholeInterrupts
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act, Condition
 from ctxrace.core.claim import Answer, ClaimResult, Finding, FindingKind, How, OutcomeFound
 from ctxrace.core.ending import ClaimedOutcome
 from ctxrace.core.facts.reason import SearchEnded
 from ctxrace.core.why import Why
-from ctxrace.explore.product import REACHED, Product, inner
-from ctxrace.explore.search import Exploration, Limits, Progress, search
+from ctxrace.explore.product import Deepest, inner
+from ctxrace.explore.search import Limits, Progress
 from ctxrace.kernel.model.assumptions import Assumptions, without_wrong_ones
 from ctxrace.kernel.model.build import kept
 from ctxrace.kernel.model.system import KernelSystem
@@ -136,22 +136,20 @@ def _with_outcome(
         return result
     alone = replace(resolved, names={}, claim=replace(resolved.claim, lines=(), tasks=()))
 
-    def attempt(assumed: Assumptions) -> tuple[KernelSystem, Exploration]:
+    def attempt(assumed: Assumptions) -> tuple[KernelSystem, Deepest]:
         system = system_of(program, alone, assumed, everywhere=False)
-        explored = WholeInterrupts(system) if interrupts_may_be_whole(alone) else system
         with kept(system):
-            return system, search(Product(explored, ClaimObserver(system, alone)), None, limits, progress)
+            return system, nearest(ClaimObserver(system, alone), limits, progress)
 
     system, found = without_wrong_ones(attempt)
-    run = found.runs.get(REACHED)
-    shown = None
-    if run is not None:
+    run, shown = found.run, None
+    if run:
         opened = WholeInterrupts(system)
         opened_run = [pair for (state, _), step in run for pair in opened.opened(state, inner(step))]
         shown = narrate(system, opened_run)
         shown = replace(shown, endings=(ClaimedOutcome(result.outcome_text),), schedule="")
     outcome = OutcomeFound.REACHABLE if run else OutcomeFound.UNREACHABLE
-    if run is None and not found.exhausted:
+    if not run and not found.exhausted:
         outcome = OutcomeFound.INCOMPLETE
     return replace(
         result,

@@ -1,23 +1,32 @@
 """Execute a claim's steps as far as they go."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from ctxrace.claims.observer.conditions import MOST_STATES
 from ctxrace.claims.observer.observer import ClaimObserver
 from ctxrace.claims.observer.whole_interrupts import WholeInterrupts, interrupts_may_be_whole
 from ctxrace.claims.resolve import Resolved
+from ctxrace.claims.syntax import Condition
+from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.system import Step
+from ctxrace.explore.nested_product import furthest
 from ctxrace.explore.product import REACHED, Deepest, Product, deepest
 from ctxrace.explore.search import Limits, Progress, search
+from ctxrace.explore.summaries import summarized
+from ctxrace.explore.watch import Engine
 from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.build import kept, one_cpu
 from ctxrace.kernel.model.contexts import Announced
+from ctxrace.kernel.model.nested import NestedInterrupts
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import Program
+from ctxrace.kernel.properties.hang import HANG
 
-__all__ = ["Executed", "execute", "system_of"]
+__all__ = ["Executed", "execute", "nested_of", "system_of"]
 
 _SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
+_SUMMING_UP = 5_000  # states after which interrupts are summed up
 
 
 @dataclass(frozen=True)
@@ -43,19 +52,64 @@ def execute(
     Raises `IdentityEscapes`, `CurrentSeen` or `StackEscapes` where the code is otherwise than `assumed`.
     """
     system = system_of(program, resolved, assumed, everywhere=True)
-    observer = ClaimObserver(system, resolved)
-    explored = WholeInterrupts(system) if interrupts_may_be_whole(resolved) else system
-    product = Product(explored, observer, goal)
     with kept(system):
-        found = deepest(product, limits, progress)
-        if found.progress == 0 or not found.run:
-            return Executed(observer, found, [], shortest=True)
-        few = min(_SHORTENING, limits.max_states or _SHORTENING)
-        nearest = Product(explored, observer, min(found.progress, product.goal))
-        again = search(nearest, None, Limits(few, limits.timeout), progress)
-    run = again.runs.get(REACHED)
-    shortest = REACHED in again.shortest
-    return Executed(observer, found, run or found.run, shortest)
+        return _executed(ClaimObserver(system, resolved), limits, progress, goal)
+
+
+def _executed(observer: ClaimObserver, limits: Limits, progress: Progress | None, goal: int | None) -> Executed:
+    one_step_each = interrupts_may_be_whole(observer.resolved)
+    explored = WholeInterrupts(observer.system) if one_step_each else observer.system
+    product = Product(explored, observer, goal)
+    summed_up = nested_of(observer, limits)
+    few = min(_SUMMING_UP, limits.max_states or _SUMMING_UP)
+    found = deepest(product, limits if summed_up is None else replace(limits, max_states=few), progress)
+    if summed_up is not None and isinstance(found.stopped, StateLimit):
+        whole, shortest = furthest(summed_up, observer, goal, limits, progress)
+        if whole.exhausted or whole.progress >= product.goal:
+            return Executed(observer, whole, whole.run, shortest)
+        large = isinstance(whole.stopped, StateLimit)
+        found = deepest(product, limits, progress) if large else replace(found, stopped=whole.stopped)
+    if found.progress == 0 or not found.run:
+        return Executed(observer, found, [], shortest=True)
+    goal, few = min(found.progress, product.goal), min(_SHORTENING, limits.max_states or _SHORTENING)
+    if summed_up is not None:
+        again, shortest = furthest(summed_up, observer, goal, Limits(few, limits.timeout), progress)
+        if again.progress == goal and shortest:
+            return Executed(observer, found, again.run, shortest=True)
+    plain = search(Product(explored, observer, goal), None, Limits(few, limits.timeout), progress)
+    return Executed(observer, found, plain.runs.get(REACHED) or found.run, REACHED in plain.shortest)
+
+
+def nearest(observer: ClaimObserver, limits: Limits, progress: Progress | None) -> Deepest:
+    """Return the shortest run with which `observer` gets to its goal, if it does, and no limit comes first."""
+    summed_up = nested_of(observer, limits)
+    if summed_up is not None:
+        found, _ = furthest(summed_up, observer, None, limits, progress)
+        return found if found.progress >= observer.goal else replace(found, run=[])
+    system, whole = observer.system, interrupts_may_be_whole(observer.resolved)
+    product = Product(WholeInterrupts(system) if whole else system, observer)
+    plain = search(product, None, limits, progress)
+    run = plain.runs.get(REACHED, [])
+    return Deepest(observer.goal * bool(run), run, (), plain.states, plain.transitions, plain.exhausted, plain.stopped)
+
+
+def nested_of(observer: ClaimObserver, limits: Limits) -> NestedInterrupts | None:
+    """Return the observer's system with interrupts as nested runs; None where they are not to be summed up.
+
+    They are not where the claim counts each as one step, nor where it says that the CPU hangs, and it can: from a part
+    of a state nobody can tell.
+    """
+    system, resolved = observer.system, observer.resolved
+    if not system.handlers or limits.engine is not Engine.SUMMARIES or interrupts_may_be_whole(resolved):
+        return None
+    conditions = [line.says for line in resolved.claim.steps if isinstance(line.says, Condition)]
+    summed_up = NestedInterrupts(system)
+    if any(term.kind == "hangs" for condition in conditions for term in condition.terms):
+        found = summarized(summed_up, frozenset(), replace(limits, max_states=MOST_STATES))
+        if HANG not in found.possible:
+            return None
+        observer.conditions.never_hangs = True
+    return summed_up
 
 
 def system_of(program: Program, resolved: Resolved, assumed: Assumptions, *, everywhere: bool) -> KernelSystem:

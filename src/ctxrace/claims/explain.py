@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 from ctxrace.claims.execute import Executed
@@ -12,7 +11,7 @@ from ctxrace.claims.observer.step_readings import Remembered
 from ctxrace.claims.resolve import Resolved, variable_of
 from ctxrace.claims.syntax import Act, Condition, Line, Term
 from ctxrace.core.claim import Memory
-from ctxrace.core.interleaving import Access, Event
+from ctxrace.core.interleaving import Access, Event, ValueKind
 from ctxrace.core.note import Note, NoteKind
 from ctxrace.core.system import Step
 from ctxrace.core.turn import Turn
@@ -42,7 +41,6 @@ from ctxrace.machine.memory import RegionKind
 
 __all__ = ["always_called", "could", "memory", "reasons"]
 
-_LOOKED_AT = 20_000  # states in which the step is looked for
 _SHOWN = 6
 
 
@@ -96,11 +94,11 @@ def _not_at_once(executed: Executed, says: Act, *, first: bool) -> Iterator[Why]
 
 def _never(executed: Executed, says: Act, *, later: bool) -> Iterator[Why]:
     """Yield that `says` never happens: what its context does instead, or has done, and what it would do next."""
-    effects = tuple(dict.fromkeys(_instead(executed, says)))
+    effects = tuple(sorted(set(_instead(executed, says)), key=_order))
     if effects:
         yield DoesInstead(says.who, later, effects[:_SHOWN], max(len(effects) - _SHOWN, 0))
         return
-    earlier = _earlier(executed, says) if says.kind in ("read", "write") and _all_looked_at(executed) else []
+    earlier = _earlier(executed, says) if says.kind in ("read", "write") else []
     same = [(number, access) for number, access in earlier if _fits(executed, access, says)]
     if same:
         yield DidBefore(says.who, (same[-1],), len(same), same=True)
@@ -176,11 +174,13 @@ def _instead(executed: Executed, says: Act) -> Iterator[Access | Note]:
     observer = executed.observer
     system = observer.system
     actor = observer.contexts.index(says.who)
-    for state, observed in islice(executed.found.nodes, _LOOKED_AT):
-        if not isinstance(observed.memory, Remembered):
+    seen: set[tuple[int, int, int]] = set()
+    for state, observed in executed.found.nodes:
+        key = (state.current, state.top, state.shared)
+        assert isinstance(observed.memory, Remembered)
+        if key in seen or observer.bindings.running(state, observed.memory.where) != actor:
             continue
-        if observer.bindings.running(state, observed.memory.where) != actor:
-            continue
+        seen.add(key)
         if state.shared < 0 or system.after_event(state).events == 0:
             continue
         event = Narrator(system).event(state, says.who)
@@ -192,8 +192,16 @@ def _instead(executed: Executed, says: Act) -> Iterator[Access | Note]:
             yield from (access for access in event.accesses if _about(executed, access, says))
 
 
-def _all_looked_at(executed: Executed) -> bool:
-    return len(executed.found.nodes) <= _LOOKED_AT
+def _order(effect: Access | Note) -> tuple[object, ...]:
+    """Return what to order effects by: the place, what it held, the number, from the lowest."""
+    if isinstance(effect, Note):
+        return effect.subject, int(effect.value)
+
+    def number(value: int | None) -> int:
+        signed = effect.value_kind is ValueKind.SIGNED and value is not None and value >> 8 * effect.size - 1
+        return (value or 0) - (1 << 8 * effect.size if signed else 0)
+
+    return effect.symbol, effect.offset, effect.size, number(effect.before), number(effect.value)
 
 
 def _earlier(executed: Executed, says: Act) -> list[tuple[int, Access]]:
@@ -250,15 +258,14 @@ def _conditions(executed: Executed, condition: Condition, *, later: bool) -> Ite
         idle = any(other.kind == "idle" for other in condition.terms)
         values = sorted(set(_values(observer, nodes, term, idle)))
         if values:
-            more = len(values) > _SHOWN or not _all_looked_at(executed)
-            yield HasValues(term.subject, tuple(values[:_SHOWN]), more, idle, later)
+            yield HasValues(term.subject, tuple(values[:_SHOWN]), len(values) > _SHOWN, idle, later)
     yield NeverHolds(later)
 
 
 def _values(
     observer: ClaimObserver, nodes: Iterable[tuple[Any, ObserverState]], term: Term, idle: bool
 ) -> Iterator[int]:
-    for state, _ in islice(nodes, _LOOKED_AT):
+    for state, _ in nodes:
         if not idle or (state.shared >= 0 and observer.system.is_idle(state)):
             value = observer.conditions.value(state, term.subject)
             if value is not None:

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from ctxrace.claims.observer.step_readings import Remembered
+from ctxrace.claims.observer.task_bindings import NOTHING_BELOW, Below
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.state import CRASHED, KernelState
 from ctxrace.kernel.model.system import KernelSystem
+from ctxrace.kernel.properties.coverage import runs
 
 __all__ = ["Breaches"]
 
@@ -39,10 +41,18 @@ class Breaches:
         )
         self._at_once = sum(bit for prop, bit in self.bits.items() if prop.kind != "exclusive")
 
-    def by(self, step: Step) -> int:
+    def by(self, step: Step, below: Below = NOTHING_BELOW) -> int:
         """Return what `step` violates, whatever calls are still pending."""
-        broken = sum(bit for prop, bit in self.bits.items() if prop in step.broken)
-        return broken if step.state.shared == CRASHED else broken & self._at_once
+        broken = sum(bit for prop, bit in self.bits.items() if prop in step.broken) & self._at_once
+        if step.state.shared == CRASHED:
+            active = zip(self._overlaps, self.active(step.state, below), strict=True)
+            broken |= sum(bit for (bit, body, _), number in active if runs(body) in step.witnessed and number > 1)
+        return broken
+
+    def active(self, state: KernelState, below: Below) -> tuple[int, ...]:
+        """Return how often the body of each property that forbids overlaps is active."""
+        here = [self.system.activations(state, body) for _, body, _ in self._overlaps]
+        return tuple(map(sum, zip(here, below.active, strict=True))) if below.active else tuple(here)
 
     def when_idle(self, step: Step) -> int:
         """Return the idle-time properties that `step` violates."""
@@ -52,13 +62,13 @@ class Breaches:
         """Return what may be remembered in `state`: `memory`, and variants in which pending calls have been made."""
         found = [memory]
         if self._overlaps and state.shared != CRASHED:
-            for bit, body, calls in self._overlaps:
-                found = [after for before in found for after in self._either(state, before, bit, body, calls)]
+            bodies = self.active(state, memory.below)
+            for (bit, _, calls), active in zip(self._overlaps, bodies, strict=True):
+                found = [after for before in found for after in self._either(before, bit, active, calls)]
         return found
 
-    def _either(self, state: KernelState, memory: Remembered, bit: int, body: str, calls: int) -> Iterator[Remembered]:
-        active = 0 if memory.broken & bit else self.system.activations(state, body)
-        if active < 2:
+    def _either(self, memory: Remembered, bit: int, active: int, calls: int) -> Iterator[Remembered]:
+        if active < 2 or memory.broken & bit:
             yield memory
             return
         pending = [

@@ -16,7 +16,7 @@ from ctxrace.kernel.model.state import CRASHED, EVENT, Arrive, KernelState, Othe
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.hang import HANG
 
-__all__ = ["Conditions"]
+__all__ = ["MOST_STATES", "Conditions"]
 
 MOST_STATES = 100_000
 """As many states are looked at to know whether one hangs."""
@@ -29,6 +29,7 @@ class Conditions:
         self.system, self.resolved, self.step_masks, self.breaches = system, resolved, step_masks, breaches
         self._stuck: dict[tuple[int, int, Others, str], bool] = {}
         self._hopeless: dict[KernelState, bool] = {}
+        self.never_hangs = False  # whether that is known of all states
 
     def holds(self, term: Term, state: KernelState, step: Step | None, memory: Remembered) -> bool:
         """Return whether `term` is true after `step`, which has led to `state` (None: nothing has happened yet).
@@ -76,6 +77,8 @@ class Conditions:
 
         As for `ctxrace check`, contexts may begin as often as the scenario allows, also those that the claim names.
         """
+        if self.never_hangs:
+            return False
         if state not in self._hopeless:
             reaches = not self.system.is_idle(state) and reaches_goal(self.system, state, HANG, MOST_STATES)
             if reaches is None:

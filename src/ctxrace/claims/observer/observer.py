@@ -10,7 +10,7 @@ from ctxrace.claims.observer.breaches import Breaches
 from ctxrace.claims.observer.conditions import Conditions
 from ctxrace.claims.observer.step_masks import StepMasks
 from ctxrace.claims.observer.step_readings import Claimable, Remembered, StepReading, StepReadings
-from ctxrace.claims.observer.task_bindings import UNNAMED, TaskBindings
+from ctxrace.claims.observer.task_bindings import UNNAMED, Below, TaskBindings
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Act, Condition
 from ctxrace.core.system import Step
@@ -92,12 +92,30 @@ class ClaimObserver:
         """Return what the claim calls `actor`; empty where it has no name for it."""
         return self.bindings.name(actor)
 
+    def enter_nested(self, state: KernelState, observed: ObserverState) -> ObserverState | None:
+        """Return its state for a nested run that cuts in on `state`; None where it must see all of that meanwhile."""
+        memory = observed.memory
+        assert isinstance(memory, Remembered)
+        if self.system.is_idle(state):
+            return None  # as it is after the run: what a claim says of an idle CPU is about all tasks
+        levels = memory.below.levels | self.bindings.levels(state)
+        below = Below(levels, self.breaches.active(state, memory.below))
+        where = self.bindings.standing_still(memory.where)
+        return observed._replace(memory=memory._replace(where=where, below=below))
+
+    def leave_nested(self, began: ObserverState, ended: ObserverState) -> ObserverState:
+        """Return its state after a nested run that has left it in `ended`; began: its state right before the run."""
+        outside, inside = began.memory, ended.memory
+        assert isinstance(outside, Remembered)
+        assert isinstance(inside, Remembered)
+        return ended._replace(memory=inside._replace(where=outside.where, below=outside.below))
+
     # What is remembered.
 
     def _remember(self, reading: StepReading, step: Step) -> Remembered | None:
         """Return the memory with the calls of this step, and what it breaks; None where one of them must not be."""
         memory, entered = reading.memory, reading.entered
-        if broken := self.breaches.by(step):
+        if broken := self.breaches.by(step, memory.below):
             memory = memory._replace(broken=memory.broken | broken)
         if reading.begins:
             memory = memory._replace(called=memory.called & ~self._own(reading.actor))
@@ -197,7 +215,7 @@ class ClaimObserver:
         if memory.called & bit:
             return None
         actor = self.contexts.index(act.who)
-        if self.bindings.in_flight(after, memory.where, actor):
+        if self.bindings.in_flight(after, memory.where, actor, memory.below):
             return memory._replace(avoiding=memory.avoiding | bit)
         return memory if reading.ended and reading.actor == actor else None
 

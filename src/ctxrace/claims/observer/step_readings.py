@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ctxrace.claims.observer.step_masks import StepMasks
-from ctxrace.claims.observer.task_bindings import UNNAMED, Bindings, TaskBindings
+from ctxrace.claims.observer.task_bindings import NOTHING_BELOW, UNNAMED, Below, Bindings, TaskBindings
 from ctxrace.claims.observer.whole_interrupts import WholeInterrupt
 from ctxrace.claims.resolve import Resolved
 from ctxrace.core.system import Step
@@ -30,6 +30,7 @@ class Remembered(NamedTuple):
     called: which functions each context has called in its attempt; avoiding: which it must not call any more.
     ran: the functions that any context entered since the CPU was idle. begun: which contexts have begun an attempt.
     broken: the properties that have been broken, as bits of `Breaches`.
+    below: what a nested run has cut in on, where that is explored alone.
     """
 
     where: Bindings
@@ -39,6 +40,7 @@ class Remembered(NamedTuple):
     ran: int = 0
     begun: int = 0
     broken: int = 0
+    below: Below = NOTHING_BELOW
 
 
 class StepReading(NamedTuple):
@@ -102,7 +104,7 @@ class StepReadings:
 
     def _event(self, state: KernelState, step: Step, memory: Remembered) -> StepReading:
         inside = self.step_masks.event(state)
-        actor = self.bindings.running(state, memory.where)
+        actor = self.bindings.running(state, memory.where, memory.below)
         silent = step.events == 0
         if actor == UNNAMED:
             return StepReading(actor, memory, (), 0, inside.ended, inside.entered, silent)
@@ -117,7 +119,7 @@ class StepReadings:
             kind = "finish" if actor < len(self.bindings.names) else "leave"
             sequence.append((self._turn(kind, actor), None, 0))
             memory = memory._replace(where=self.bindings.finished(state, memory.where, actor))
-            runner = self.bindings.running(step.state, memory.where)
+            runner = self.bindings.running(step.state, memory.where, memory.below)
             if runner != actor:
                 sequence += self._pending(memory, runner)
         return StepReading(actor, memory, tuple(sequence), late, inside.ended, inside.entered, silent)
@@ -125,7 +127,7 @@ class StepReadings:
     def _arrive(self, state: KernelState, step: Step, memory: Remembered) -> StepReading:
         handler = self._handler(step)
         actor = self.bindings.contexts.index(str(handler.level))
-        below = self.bindings.running(state, memory.where)
+        below = self.bindings.running(state, memory.where, memory.below)
         arrivals = self.system.arrivals(state.current, state.top)
         move = next(each.move for each in arrivals if each.label == step.label)
         reading = self._begin(actor, memory, move.outcome.notes, ("arrive",), over=below)

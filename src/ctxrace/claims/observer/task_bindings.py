@@ -4,21 +4,39 @@ A named task runs, or waits as one of the tasks with a given number, or has not 
 tasks goes on, it may be any of them.
 """
 
+from typing import NamedTuple
+
 from ctxrace.claims.resolve import Resolved
 from ctxrace.kernel.model.state import REST, KernelState
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.rules.contexts import INTERRUPT_NAMES
 
-__all__ = ["RUNS", "UNNAMED", "Bindings", "TaskBindings"]
+__all__ = ["NOTHING_BELOW", "RUNS", "UNNAMED", "Below", "Bindings", "TaskBindings"]
 
 RUNS = -2
 """Stands for a task that runs, or that interrupts run over."""
 _FRESH = -1
+_WAITS = -3
+"""In the place of a task's number: it is in flight, and stands still as long as a nested run goes on."""
 UNNAMED = -1
 """The actor that is a task which the claim does not name."""
 
 Bindings = tuple[int, ...]
 """Of each named task `RUNS`, its number among the others, or that it is as fresh as at the start."""
+
+
+class Below(NamedTuple):
+    """What a nested run has cut in on, as far as its own states do not say it.
+
+    levels: of the interrupts there, as bits. active: how often each body that `Breaches` asks for is active there.
+    """
+
+    levels: int = 0
+    active: tuple[int, ...] = ()
+
+
+NOTHING_BELOW = Below()
+"""States are whole: they say what an interrupt has cut in on."""
 
 
 class TaskBindings:
@@ -41,22 +59,34 @@ class TaskBindings:
         """Return what the claim calls `actor`; empty where it has no name for it."""
         return self.contexts[actor] if actor >= 0 else ""
 
-    def running(self, state: KernelState, where: Bindings) -> int:
+    def running(self, state: KernelState, where: Bindings, below: Below = NOTHING_BELOW) -> int:
         """Return the context that runs in `state`."""
         if state.interrupts:
-            flow = self.system.frames.values[state.interrupts[-1]].flow
-            role, _ = self.system.flows.numbers.values[flow]
-            return len(self.names) + role.level - 1
+            return len(self.names) + self._level(state.interrupts[-1]) - 1
+        if below.levels:
+            return len(self.names) + below.levels.bit_length() - 2  # of a handler only higher levels cut in
         return where.index(RUNS) if RUNS in where else UNNAMED
 
-    def in_flight(self, state: KernelState, where: Bindings, actor: int) -> bool:
+    def levels(self, state: KernelState) -> int:
+        """Return the levels of the interrupts in `state`, as bits."""
+        return sum(1 << self._level(frame) for frame in state.interrupts)
+
+    def _level(self, frame: int) -> int:
+        role, _ = self.system.flows.numbers.values[self.system.frames.values[frame].flow]
+        return role.level
+
+    def in_flight(self, state: KernelState, where: Bindings, actor: int, below: Below = NOTHING_BELOW) -> bool:
         """Return whether `actor` is in an attempt."""
         if actor < len(self.names):
-            return where[actor] == RUNS or (
-                where[actor] != _FRESH and self.system.tasks.values[where[actor]].flow != REST
-            )
-        numbers, frames = self.system.flows.numbers.values, self.system.frames.values
-        return any(numbers[frames[f].flow][0].level == actor - len(self.names) + 1 for f in state.interrupts)
+            return self._in_flight(where[actor])
+        return bool((self.levels(state) | below.levels) >> actor - len(self.names) + 1 & 1)
+
+    def standing_still(self, where: Bindings) -> Bindings:
+        """Return all of `where` that a nested run can depend on, which no task moves in."""
+        return tuple(at if at == RUNS else _WAITS if self._in_flight(at) else _FRESH for at in where)
+
+    def _in_flight(self, at: int) -> bool:
+        return at in (RUNS, _WAITS) or (at != _FRESH and self.system.tasks.values[at].flow != REST)
 
     def candidates(self, state: KernelState, task: int, where: Bindings, *, starts: bool = False) -> list[int]:
         """Return which tasks may go on as number `task`: each named task that is there, or one without a name.
