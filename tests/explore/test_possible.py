@@ -91,6 +91,12 @@ def test_a_search_that_has_decided_everything_else_goes_on_for_a_while() -> None
     assert (found.states, found.all_states, found.possible) == (1, 501, frozenset())
 
 
+def test_all_that_is_broken_is_the_shortest_where_everything_was_visited() -> None:
+    table = {"s": [Edge("dead", broken=(BAD,)), to_home("s")], "dead": [Edge("dead")]}
+    found = search(Graph(table, [BAD, HOME]))
+    assert found.runs.keys() == found.shortest == {BAD, HOME}
+
+
 def test_what_goes_on_finds_no_more_violations() -> None:
     """What was asked is decided; a limit that comes later ends nothing of that."""
     other = Property("other")

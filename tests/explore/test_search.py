@@ -240,6 +240,18 @@ def test_ends_are_found_nearest_first_each_by_a_shortest_way() -> None:
     assert list(ends(Graph({"s": [Edge("s")]}))) == []
 
 
+def test_what_is_found_broken_last_is_the_shortest_too_where_everything_was_visited() -> None:
+    """Its run is longer than the way to any state."""
+    found = search(Graph({"s": [Edge("s", broken=(P,))]}, [P]), EVERYTHING)
+    assert found.exhausted
+    assert found.shortest == {P}
+
+
+def test_what_was_witnessed() -> None:
+    found = search(Graph({"s": [Edge("a", witnessed=(Q,)), Edge("b")], "a": [], "b": []}, [P, Q]))
+    assert found.witnessed == {Q}
+
+
 # What is wanted
 
 SOME = {2: P, 4: Q}  # chain(10, SOME): P breaks at (0, 2), Q at (0, 4)
@@ -301,6 +313,14 @@ def test_limit_of_states(limit: int, stopped: bool) -> None:
 def test_limit_is_spelled_for_people() -> None:
     found = search(Endless(), limits=Limits(max_states=12_345))
     assert (size(found), found.stopped) == ((12_345, 12_345), StateLimit(12_345))
+
+
+def test_states_that_wait_take_memory_too() -> None:
+    """A quarter of those found count: 4 of the 13 that are known before the second one is visited."""
+    wide = Graph({"s": [Edge(str(number)) for number in range(12)], **{str(number): [] for number in range(12)}})
+    assert search(wide, limits=Limits(max_states=3)).stopped == StateLimit(3, 13, 1)
+    found = search(wide, limits=Limits(max_states=4))
+    assert (found.states, found.stopped) == (4, StateLimit(4))
 
 
 def test_limit_leaves_what_was_found() -> None:

@@ -31,6 +31,11 @@ PARTS = {
     "core/schedule.py": ("tests/core/test_schedule.py",),
     "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
+    "machine/flow.py": (
+        "tests/machine/test_events.py",
+        "tests/machine/test_run.py",
+        "tests/machine/test_run_discovery.py",
+    ),
     "machine/inputs.py": ("tests/machine/test_inputs.py",),
     "machine/memory.py": ("tests/machine/test_memory.py",),
     "explore/backwards.py": ("tests/explore/test_possible.py",),

@@ -114,7 +114,7 @@ class _Search(Walk):
             if number is None:
                 continue
             if stopped := self.watch.limit(self.states, len(self.found)):
-                return None if self.enough is not None else stopped
+                return stopped
             self.visit(number)
         return None
 
