@@ -9,10 +9,14 @@ from ctxrace.kernel.model.smp import SmpSystem
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.program import INCLUDE
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.liveness import branches, calls, successors
+from ctxrace.machine.inputs import resolved
+from ctxrace.machine.liveness import calls, successors
 from ctxrace.machine.pcode import Instruction, Op
 
 __all__ = ["coverage_of", "no_check_is_executed"]
+
+_HEADERS = f"/{'/'.join(INCLUDE.parts[-3:])}/"
+"""The end of where they lie: what another installation has compiled may come from the cache."""
 
 
 def coverage_of(system: KernelSystem | SmpSystem, *, complete: bool) -> Coverage:
@@ -21,14 +25,13 @@ def coverage_of(system: KernelSystem | SmpSystem, *, complete: bool) -> Coverage
     paths = _paths(system)
     executed, ways = _executed(paths), _ways(paths)
     lines: dict[Source, tuple[str, int]] = {}
-    # By the end of its path: what another installation has compiled may come from the cache.
-    headers, in_headers = f"/{'/'.join(INCLUDE.parts[-3:])}/", dict[Path, bool]()
+    in_headers = dict[Path, bool]()
     for address in first.flows.machine.liveness.addresses:
         source, path = first.image.source(address), first.image.source_path(address)
         if source is None or path is None or not source.line:
             continue
         if path not in in_headers:
-            in_headers[path] = headers in str(path.resolve())
+            in_headers[path] = _HEADERS in resolved(str(path))
         if not in_headers[path]:
             function = first.image.function_at(address)
             name, steps = lines.get(source, (function.name if function else "", 0))
@@ -47,15 +50,13 @@ def _branches(system: KernelSystem, ways: Counter[int], listed: Mapping[Source, 
     machine, image = system.flows.machine, system.image
     conditions = set(_conditions(system))
     found: dict[tuple[Source, Source], int] = {}
-    for address in machine.liveness.addresses:
-        instruction = machine.code[address]
-        elsewhere = branches(instruction)
-        if elsewhere is None or address in conditions:
+    for address, elsewhere in machine.liveness.branches.items():
+        if address in conditions:
             continue
         source = image.source(address)
         if source is None or source not in listed:
             continue
-        for target, steps in ((elsewhere, ways[~address]), (instruction.following, ways[address])):
+        for target, steps in ((elsewhere, ways[~address]), (machine.code[address].following, ways[address])):
             to = _leads_to(system, target)
             if to is not None and to in listed and not _traps(machine.code[target], machine.arch):
                 found[source, to] = max(found.get((source, to), 0), steps)

@@ -1,6 +1,5 @@
 """A linked ELF executable: its bytes, its symbols, and what its debug information says about both."""
 
-import os
 import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +19,7 @@ from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
-from ctxrace.machine.inputs import MOST_IMAGE, contents, shortest
+from ctxrace.machine.inputs import MOST_IMAGE, contents, resolved, shortest
 from ctxrace.machine.layout import is_signed, part, spell
 from ctxrace.machine.relocation import load_bias, relocated
 from ctxrace.machine.sections import Section, loaded_sections
@@ -322,11 +321,9 @@ class Image:
 
     def _in_header(self, path: Path) -> bool:
         if path not in self._in_headers:
-            try:
-                inside = any(map(Path(os.path.realpath(path)).is_relative_to, map(os.path.realpath, self.headers)))
-            except (OSError, ValueError):  # a damaged path
-                inside = False
-            self._in_headers[path] = inside
+            self._in_headers[path] = any(
+                Path(resolved(str(path))).is_relative_to(resolved(str(directory))) for directory in self.headers
+            )
         return self._in_headers[path]
 
     def _text(self, path: Path) -> list[str]:

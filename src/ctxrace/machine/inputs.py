@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ctxrace.core.errors import CtxraceError
 
-__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents", "shortest"]
+__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents", "resolved", "shortest"]
 
 MOST_SOURCE = 16 << 20
 """Bytes of a C or assembler file, and of each file that it includes."""
@@ -66,3 +66,16 @@ def _seen_from(directory: str, file: str) -> str:
     if not path.is_absolute():
         return file
     return str(path.relative_to(here)) if path.is_relative_to(here) else path.name
+
+
+def resolved(file: str) -> str:
+    """Return where `file` lies, links followed; empty for a damaged name."""
+    return _resolved(os.getcwd(), file)  # noqa: PTH109 - as above
+
+
+@lru_cache(1024)
+def _resolved(_directory: str, file: str) -> str:
+    try:
+        return os.path.realpath(file)
+    except (OSError, ValueError):
+        return ""

@@ -22,9 +22,10 @@ _BETWEEN_LOOKS = 256  # instructions between two looks at the budget in force
 
 
 class Analysis(NamedTuple):
-    """What `Liveness` has found out of some code: see `Liveness.at`, `Liveness.indirect`, `Liveness.after_calls`."""
+    """What `Liveness` has found out of some code, see there: `at`, `branches`, `indirect`, `after_calls`."""
 
     live: Mapping[int, int]
+    branches: Mapping[int, int]
     indirect: bool
     after_calls: Iterable[int]
 
@@ -53,6 +54,7 @@ class Liveness:
         self._live: Mapping[int, int] = {}
         self._masks: dict[int, dict[int, int]] = {}
         self._everything = (1 << lifter.register_file_size) - 1
+        self._known = known
         if known is not None:
             self._live, self.indirect, self.after_calls = known.live, known.indirect, frozenset(known.after_calls)
         else:
@@ -87,6 +89,14 @@ class Liveness:
     def addresses(self) -> list[int]:
         """The addresses of all instructions reachable by direct branches and calls, in order."""
         return sorted(self._live)
+
+    @property
+    def branches(self) -> Mapping[int, int]:
+        """Of each conditional branch among them where it goes if it does not go on to the next instruction."""
+        if self._known is not None:
+            return self._known.branches
+        found = {address: branches(self._lifter[address]) for address in self.addresses}
+        return {address: target for address, target in found.items() if target is not None}
 
     def may_return(self, address: int) -> bool:
         """Return whether a return to `address`, which is not where an entry returns to, was taken into account."""

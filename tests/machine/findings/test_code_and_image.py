@@ -83,7 +83,8 @@ def test_code_that_is_recalled_is_the_same(arch: str, results: bool, tmp_path: P
     assert live.addresses == fresh.addresses
     assert len(live.addresses) > 10
     assert [live.at(address) for address in live.addresses] == [fresh.at(address) for address in live.addresses]
-    assert (live.indirect, live.after_calls) == (fresh.indirect, fresh.after_calls)
+    assert (live.indirect, live.after_calls, live.branches) == (fresh.indirect, fresh.after_calls, fresh.branches)
+    assert live.branches
     assert [known[address] for address in live.addresses] == [code[address] for address in live.addresses]
     width = image.symbols["width"].address
     assert known[width] == code[width]

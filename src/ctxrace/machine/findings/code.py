@@ -33,16 +33,16 @@ def analysed(image: Image, starts: Sequence[int], *, results: bool) -> tuple[Lif
         return code, Liveness(code, starts, results=results)
     key = key_of("code", *content(image), repr((starts, results)))
     match recall(key):
-        case {"code": dict(known), "registers": dict(registers), "size": int(size), "live": dict(live), "calls": calls}:
+        case {"code": dict(known), "registers": dict(registers), "size": int(size), "live": dict(live), "rest": rest}:
             code = _KnownLifter(image, known, registers, size)
-            return code, Liveness(code, starts, results=results, known=Analysis(_Live(live), *calls))
+            return code, Liveness(code, starts, results=results, known=Analysis(_Live(live), dict(rest[0]), *rest[1:]))
     code = Lifter(image)
     liveness = Liveness(code, starts, results=results)
     masks = {str(address): _ends(liveness.at(address)) for address in liveness.addresses}
     places = {name: code.register(name) for name in _names(image)}
     known = _known(code[address] for address in liveness.addresses)
-    calls = (liveness.indirect, sorted(liveness.after_calls))
-    keep(key, {"code": known, "registers": places, "size": code.register_file_size, "live": masks, "calls": calls})
+    rest = (sorted(liveness.branches.items()), liveness.indirect, sorted(liveness.after_calls))
+    keep(key, {"code": known, "registers": places, "size": code.register_file_size, "live": masks, "rest": rest})
     return code, liveness
 
 
