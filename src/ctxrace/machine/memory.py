@@ -5,7 +5,7 @@ context's own stack. A step records what it read and wrote outside its stack; by
 context is never evaluated twice.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Literal, NamedTuple
 
@@ -13,7 +13,7 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.core.facts.fault import FaultKind, MachineFault
 
 __all__ = ["Fault", "FirstWrite", "ForeignAccess", "Memory", "NotPrivate", "Read", "Region", "RegionKind", "Split",
-           "Touch", "Write", "wild"]  # fmt: skip
+           "Touch", "Write", "pieces", "wild"]  # fmt: skip
 
 
 class RegionKind(IntEnum):
@@ -40,6 +40,21 @@ class Region(NamedTuple):
     kind: RegionKind
     start: int
     name: str
+
+
+def pieces(regions: Sequence[Region], address: int, size: int) -> Iterator[tuple[RegionKind, int, int]]:
+    """Yield where `size` bytes at `address` are kept, in order: of what kind, from which byte of its blob, how many.
+
+    Of two regions the first in `regions` counts. Raises `Fault` where no memory is.
+    """
+    while size > 0:
+        region = next((it for it in regions if it.base <= address < it.base + it.size), None)
+        if region is None:
+            raise wild(address, size)
+        ends = (it.base for it in regions if address < it.base)
+        part = min(address + size, region.base + region.size, *ends) - address
+        yield region.kind, address - region.base + region.start, part
+        address, size = address + part, size - part
 
 
 class Read(NamedTuple):

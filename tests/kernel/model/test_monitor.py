@@ -26,7 +26,7 @@ def contexts(*memory: bytes, in_flight: dict[int, int] | None = None) -> Any:  #
     return SimpleNamespace(
         layout=SimpleNamespace(
             shared=FIRST,
-            copies=lambda name: [range(2)] if name == "x" else [range(3, 4), range(6, 7)],
+            contents=lambda name, shared: [shared[:2]] if name == "x" else [shared[3:4], shared[6:7]],
         ),
         shared=SimpleNamespace(values=[FIRST, *memory]),
         flows=SimpleNamespace(numbers=SimpleNamespace(values=[(None, flow) for flow in active])),

@@ -12,13 +12,10 @@ from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
-from ctxrace.machine.memory import Region, RegionKind, Write
+from ctxrace.machine.memory import Region, RegionKind, Write, pieces
 from ctxrace.machine.sections import Section
 
-__all__ = [
-    "HIDDEN",
-    "Layout",
-]
+__all__ = ["HIDDEN", "Layout"]
 
 _PERCPU_SECTION = ".data..percpu"
 _PERCPU_AREA = 0xFFFF_0001_0000_0000  # of the first CPU
@@ -171,11 +168,9 @@ class Layout:
             symbol = self.image.variable(name)
             assert symbol is not None
             base = self._on_this_cpu(symbol.address)
-            region = next(it for it in self._regions if it.base <= base < it.base + it.size)
-            blob = shared if region.kind is RegionKind.SHARED else constant
-            start = region.start + base - region.base
+            first = self._content(base, symbol.size, constant, shared)
             self._regions.insert(0, Region(base, symbol.size, RegionKind.STATISTIC, len(constant), name))
-            constant += blob[start : start + symbol.size]
+            constant += first
 
     def system_registers(self, identity: int) -> dict[str, int]:
         """Return what the system registers hold while task `identity` is current."""
@@ -323,12 +318,16 @@ class Layout:
         offset = self.locate_shared(self._on_this_cpu(symbol.address))
         return range(offset, offset + symbol.size)
 
-    def copies(self, name: str) -> list[range]:
-        """Return the bytes of the shared blob that hold the variable `name`, for each CPU where it is per-CPU."""
+    def contents(self, name: str, shared: bytes) -> list[bytes]:
+        """Return what the variable `name` holds with this shared memory, for each CPU where it is per-CPU."""
         symbol = self.image.symbols[name]
-        addresses = dict.fromkeys(self._on_cpu(symbol.address, cpu) for cpu in range(self.cpus))
-        starts = map(self.locate_shared, addresses)
-        return [range(start, start + symbol.size) for start in starts]
+        return [self._content(at, symbol.size, self.constant, shared) for at in self.places(symbol.address)]
+
+    def _content(self, address: int, size: int, constant: bytes | bytearray, shared: bytes | bytearray) -> bytes:
+        found = bytearray()  # a part of a variable may be constant: what no run writes
+        for kind, at, part in pieces(self._regions, address, size):
+            found += (shared if kind is RegionKind.SHARED else constant)[at : at + part]
+        return bytes(found)
 
     def symbol_address(self, address: int) -> tuple[int, int | None]:
         """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""

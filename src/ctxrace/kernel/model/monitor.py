@@ -86,9 +86,8 @@ class _Seen:
         return self._monitor.activations(self._cpu, self._state, body)
 
     def unchanged(self, variable: str) -> bool:
-        first, now = self._cpu.layout.shared, self._cpu.shared.values[self._state.shared]
-        places = self._cpu.layout.copies(variable)
-        return all(now[place.start : place.stop] == first[place.start : place.stop] for place in places)
+        layout, now = self._cpu.layout, self._cpu.shared.values[self._state.shared]
+        return layout.contents(variable, now) == layout.contents(variable, layout.shared)
 
     def recovers(self, entry: str, body: str) -> bool:
         return all(recovers(cpu, self._state, entry, body) for cpu in self._monitor.cpus)

@@ -91,10 +91,11 @@ def _sleeps(system: KernelSystem, run: Sequence[tuple[Any, Step]]) -> SleepsWron
 
 
 def _differences(system: KernelSystem, shared: int, variable: str) -> Iterator[Difference]:
-    copies, order = system.layout.copies(variable), system.image.arch.byte_order
-    for cpu, place in enumerate(copies):
-        first, now = (blob[place.start : place.stop] for blob in (system.layout.shared, system.shared.values[shared]))
-        whose = f"CPU {cpu}'s " if len(copies) > 1 else ""
+    order = system.image.arch.byte_order
+    memories = system.layout.shared, system.shared.values[shared]
+    copies = [system.layout.contents(variable, memory) for memory in memories]
+    for cpu, (first, now) in enumerate(zip(*copies, strict=True)):
+        whose = f"CPU {cpu}'s " if len(copies[0]) > 1 else ""
         at = 0
         while at < len(now):
             if now[at] == first[at]:
