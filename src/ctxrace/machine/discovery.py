@@ -21,9 +21,8 @@ class Discovered(Exception):
 class Discovery:
     """Know what runs have found.
 
-    def __init__(
-        self, function_at: Callable[[int], int], refused: Mapping[int, object] = MappingProxyType({})
-    ) -> None:
+    function_at: returns where the function begins that holds an address. refused: by address, why what is there cannot
+    run.
     """
 
     def __init__(self, function_at: Callable[[int], int], refused: Mapping[int, object] = MappingProxyType({})) -> None:
