@@ -186,6 +186,7 @@ class Image:
         self._objects = _Ranges([symbol for symbol in self.all_symbols if symbol.kind == "object"])
         self._spelled: dict[tuple[str | Symbol, int, int], str] = {}
         self._lines: dict[int, Line | None] = {}
+        self._sources: dict[tuple[str, Path, int], Source] = {}
         self._texts: dict[Path, list[str]] = {}
         self._in_headers: dict[Path, bool] = {}
 
@@ -227,9 +228,12 @@ class Image:
         found = self._line(address)
         if found is None:
             return None
-        texts = self._text(found.path)
-        text = texts[found.line - 1].strip() if 0 < found.line <= len(texts) else ""
-        return Source(shortest(found.file), found.line, text)
+        key = (shortest(found.file), found.path, found.line)  # one object for all that name the line
+        if key not in self._sources:
+            texts = self._text(found.path)
+            text = texts[found.line - 1].strip() if 0 < found.line <= len(texts) else ""
+            self._sources[key] = Source(key[0], found.line, text)
+        return self._sources[key]
 
     def where(self, address: int) -> str:
         """Say where `address` is, for messages: ``attempt+0x10 (guard.c:12)``, or the bare address."""

@@ -146,8 +146,7 @@ class Narrator:
         return self.current or IDLE_TASK
 
     def _turn(self, turn: Turn) -> None:
-        cpu = self.system.cpu if self.system.scenario.cpus > 1 else None
-        self.rows.append(replace(turn, cpu=cpu))
+        self.rows.append(replace(turn, cpu=self.system.cpu) if self.system.scenario.cpus > 1 else turn)
 
     def _arguments(self, entry: str, way: int) -> tuple[str, ...]:
         return self.system.image.starts_of(entry)[way].arguments
