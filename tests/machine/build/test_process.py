@@ -122,3 +122,16 @@ def test_what_a_compiler_sees_of_the_environment(monkeypatch: pytest.MonkeyPatch
     assert "LC_ALL=C\n" in text
     assert "LD_PRELOAD" not in text
     assert os.environ["LC_ALL"] == "x"
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_the_end_of_a_process_is_noticed(told: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """told: whether the system tells of it, as Linux 5.3 does."""
+    if not told:
+        monkeypatch.delattr(os, "pidfd_open", raising=False)
+    with Processes() as processes:
+        for status in (0, 3):
+            assert processes.run([PYTHON, "-c", f"print(7); raise SystemExit({status})"], "trying") == (status, "7\n")
+        assert processes.run([PYTHON, "-c", "import os; os.kill(os.getpid(), 9)"], "trying") == (-9, "")
+        with within(Budget(timeout=0.1)), pytest.raises(LimitReached):
+            processes.run([PYTHON, "-c", "import time; time.sleep(600)"], "trying")
