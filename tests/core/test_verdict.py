@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 
 from ctxrace.core.ending import BodyOverlaps
-from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.reason import OnlyIfSequential, SearchEnded
 from ctxrace.core.facts.remark import NeverArrives, Remark
 from ctxrace.core.facts.stop import StateLimit
 from ctxrace.core.interleaving import Event, Interleaving
@@ -71,6 +71,34 @@ def test_violated_without_a_run_to_show() -> None:
 def test_outcome_is_the_worst_in_any_order(verdicts: tuple[Verdict, ...], worst: Outcome) -> None:
     for order in permutations(verdicts):
         assert result(*order).outcome is worst
+
+
+def test_incomplete_without_a_reason() -> None:
+    assert str(replace(INCOMPLETE, reason=None)) == "exclusive(body): incomplete (1,000 states, 2,000 transitions)"
+
+
+DOUBTED = replace(HOLDS, outcome=Outcome.INCOMPLETE, reason=OnlyIfSequential())
+
+
+@pytest.mark.parametrize(
+    ("hang", "strictly"), [(None, None), (HOLDS, DOUBTED), (VIOLATED, VIOLATED), (INCOMPLETE, INCOMPLETE)]
+)
+def test_strictly_nothing_holds_on_several_cpus(hang: Verdict | None, strictly: Verdict | None) -> None:
+    """What was proved is proved for sequentially consistent memory; what is violated stays so."""
+    one = replace(result(HOLDS, VIOLATED, INCOMPLETE, HOLDS), hang=hang)
+    assert one.strictly() == one
+    for cpus in (2, 3):
+        several = replace(one, setup=replace(one.setup, cpus=cpus))
+        judged = (DOUBTED, VIOLATED, INCOMPLETE, DOUBTED)
+        assert several.strictly() == replace(several, verdicts=judged, hang=strictly)
+    assert (DOUBTED.states, DOUBTED.transitions, DOUBTED.seconds) == (12345, 45678, 1.5)
+
+
+def test_the_verdict_about_hangs_is_judged_once() -> None:
+    hang = replace(HOLDS, property=Property("hang"))
+    assert result(HOLDS).judged == (HOLDS,)
+    assert replace(result(HOLDS), hang=hang).judged == (HOLDS, hang)
+    assert replace(result(hang, HOLDS), hang=hang).judged == (hang, HOLDS)
 
 
 def test_nothing_judged_does_not_hold() -> None:

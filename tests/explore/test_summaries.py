@@ -117,6 +117,20 @@ def test_a_nested_run_that_never_ends_is_hopeless_itself() -> None:
     assert [step.label for _, step in run] == ["arrival 1"]
 
 
+def test_of_states_as_far_that_are_hopeless_the_first_run_to_one_is_shown() -> None:
+    """The task's places 3 and 4 are hopeless, both three events away. 4 is found first, but 3 is named first."""
+    acts = {
+        (0, 0): [Act(1, 0, events=2), Act(2, 0)],
+        (1, 0): [Act(3, 0), Act(None, 0)],
+        (2, 0): [Act(4, 0, events=2), Act(None, 0)],
+        (3, 0): [Act(3, 0)],
+        (4, 0): [Act(4, 0)],
+    }
+    system = Handlers([Program(acts)])
+    assert labels(summarized(system, EVERYTHING))[ENDS] == ["start", "act 0", "act 0"]
+    assert labels(assert_agree(system))[ENDS] == ["start", "act 0", "act 0"]
+
+
 def test_what_may_crash_in_a_handler_does_not_hang() -> None:
     """The task waits for ever, and so does the first handler. Only where the second one crashes is that not known."""
     waits = Program({(0, 0): [Act(0, 0)]})

@@ -27,8 +27,10 @@ SURVIVORS = Path(__file__).parent / "survivors.toml"
 _MOST_MEMORY = 4 << 30  # bytes, of each process
 
 PARTS = {
+    "core/interleaving.py": ("tests/core/test_interleaving.py",),
     "core/limits.py": ("tests/core/test_limits.py",),
     "core/schedule.py": ("tests/core/test_schedule.py",),
+    "core/verdict.py": ("tests/core/test_verdict.py",),
     "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
     "machine/discovery.py": ("tests/machine/test_discovery.py",),
