@@ -1,4 +1,5 @@
-"""Print how fast claims are answered: the thread's three lists, and 200 steps on a large system.
+"""Print how fast claims are answered: the thread's three lists, claims about interrupts by both
+engines, and 200 steps on a large system.
 
 Run as ``python benchmarks/claims.py``. Nothing is asserted.
 """
@@ -17,6 +18,7 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.export import claim_text
 from ctxrace.claims.parse import parse_claim
 from ctxrace.core.interleaving import Event
+from ctxrace.explore.watch import Engine, Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.model.build import one_cpu
 from ctxrace.kernel.narrate.tell import narrate
@@ -37,6 +39,21 @@ def flagship(table: Table) -> None:
             result = decide(*prepare(claim))
             seconds = time.perf_counter() - began
             table.add_row(f"{name}, {guard}: {result.answer} {result.failed}", f"{seconds:.2f} s", "under 2 s")
+
+
+def interrupts(table: Table) -> None:
+    """Time claims about interrupts on the guard as merged, with three levels of them, by both engines."""
+    for text in ("outcome: violates exclusive", "1. A: active[0] 0 -> 1\n2. nmi arrives\n3. nmi: active[3] 3 -> 4"):
+        claim = parse_claim(f"system bpf arm64-merged, trampoline bare\n{text}")
+        prepared, answers = prepare(claim), set()
+        for engine in Engine:
+            began = time.perf_counter()
+            result = decide(*prepared, limits=Limits(1_000_000, engine=engine))
+            seconds = time.perf_counter() - began
+            answers.add((result.answer, result.failed, result.outcome))
+            row = f"{text.splitlines()[-1]}, {engine}: {result.answer}, {result.states:,} states"
+            table.add_row(row, f"{seconds:.2f} s", "under 5 s" if engine is Engine.SUMMARIES else "")
+        assert len(answers) == 1, answers
 
 
 def two_hundred_steps(table: Table) -> None:
@@ -70,6 +87,7 @@ def main() -> None:
     """Measure everything and print one table."""
     table = Table("what", "measured", "wanted", title=f"ctxrace replay on Python {sys.version.split()[0]}")
     flagship(table)
+    interrupts(table)
     two_hundred_steps(table)
     Console().print(table)
 

@@ -1,5 +1,6 @@
 """Execute a claim's steps as far as they go."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ from ctxrace.claims.observer.observer import ClaimObserver
 from ctxrace.claims.observer.whole_interrupts import WholeInterrupts, interrupts_may_be_whole
 from ctxrace.claims.resolve import Resolved
 from ctxrace.claims.syntax import Condition
-from ctxrace.core.facts.stop import StateLimit
+from ctxrace.core.facts.stop import StateLimit, TimeLimit
 from ctxrace.core.system import Step
 from ctxrace.explore.nested_product import furthest
 from ctxrace.explore.product import REACHED, Deepest, Product, deepest
@@ -26,7 +27,7 @@ from ctxrace.kernel.properties.hang import HANG
 __all__ = ["Executed", "execute", "nested_of", "system_of"]
 
 _SHORTENING = 20_000  # states of the product to visit in order to know the shortest execution
-_SUMMING_UP = 5_000  # states after which interrupts are summed up
+_SUMMING_UP = 5_000  # states after which interrupts are summed up, at first
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,12 @@ def _executed(observer: ClaimObserver, limits: Limits, progress: Progress | None
     explored = WholeInterrupts(observer.system) if one_step_each else observer.system
     product = Product(explored, observer, goal)
     summed_up = nested_of(observer, limits)
-    few = min(_SUMMING_UP, limits.max_states or _SUMMING_UP)
-    found = deepest(product, limits if summed_up is None else replace(limits, max_states=few), progress)
-    if summed_up is not None and isinstance(found.stopped, StateLimit):
-        whole, shortest = furthest(summed_up, observer, goal, limits, progress)
-        if whole.exhausted or whole.progress >= product.goal:
-            return Executed(observer, whole, whole.run, shortest)
-        large = isinstance(whole.stopped, StateLimit)
-        found = deepest(product, limits, progress) if large else replace(found, stopped=whole.stopped)
+    if summed_up is None:
+        found = deepest(product, limits, progress)
+    else:
+        found, by_length = _in_turn(product, summed_up, observer, limits, progress)
+        if by_length:
+            return Executed(observer, found, found.run, shortest=True)
     if found.progress == 0 or not found.run:
         return Executed(observer, found, [], shortest=True)
     goal, few = min(found.progress, product.goal), min(_SHORTENING, limits.max_states or _SHORTENING)
@@ -78,6 +77,38 @@ def _executed(observer: ClaimObserver, limits: Limits, progress: Progress | None
             return Executed(observer, found, again.run, shortest=True)
     plain = search(Product(explored, observer, goal), None, Limits(few, limits.timeout), progress)
     return Executed(observer, found, plain.runs.get(REACHED) or found.run, REACHED in plain.shortest)
+
+
+def _in_turn(
+    product: Product, summed_up: NestedInterrupts, observer: ClaimObserver, limits: Limits, progress: Progress | None
+) -> tuple[Deepest, bool]:
+    """Return how far the steps go, and whether that comes of the search by length, in which interrupts are summed up.
+
+    A long claim is soon confirmed by the search that goes on first where it has got furthest, and a wrong one is soon
+    refuted by the other. So both have their turns, with four times as many states each time.
+    """
+    began, states = time.monotonic(), _SUMMING_UP
+    while True:
+        most, states = min(states, limits.max_states or states), 4 * states
+        found = deepest(product, _left(limits, most, began), progress)
+        if not isinstance(found.stopped, StateLimit):
+            break
+        more = min(states, limits.max_states or states)
+        whole, _ = furthest(summed_up, observer, product.goal, _left(limits, more, began), progress)
+        if whole.exhausted or whole.progress >= product.goal:
+            return whole, True
+        found = replace(found, stopped=whole.stopped)
+        if not isinstance(whole.stopped, StateLimit) or most == limits.max_states:
+            break
+    if isinstance(found.stopped, TimeLimit) and limits.timeout is not None:
+        found = replace(found, stopped=TimeLimit(limits.timeout))
+    return found, False
+
+
+def _left(limits: Limits, states: int, began: float) -> Limits:
+    """Return what is left of `limits`, and so many states."""
+    timeout = None if limits.timeout is None else max(limits.timeout - (time.monotonic() - began), 0.0)
+    return replace(limits, max_states=states, timeout=timeout)
 
 
 def nearest(observer: ClaimObserver, limits: Limits, progress: Progress | None) -> Deepest:
