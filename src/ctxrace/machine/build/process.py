@@ -30,11 +30,10 @@ PASSED_ON = ("CPATH", "C_INCLUDE_PATH", "HOME", "LANG", "LANGUAGE", "LC_", "LD_L
              "PATH", "PWD", "SOURCE_DATE_EPOCH", "TEMP", "TMP", "TMPDIR", "USER")  # fmt: skip
 """The environment variables that a compiler sees, or how their names begin: none else can change what it does."""
 
-# It starts with every build: what only the end of this process needs is imported then.
-_WATCHDOG = """
-import os
-os.read(0, 1)
-import shutil, signal, sys
+_WATCHDOG = ("/bin/sh", "-c", 'read nothing; exec "$@"', "watchdog")
+"""Waits for the end of standard input, and then becomes what follows. It starts with every build, and starts soon."""
+_AT_THE_END = """
+import os, shutil, signal, sys
 group = os.getpgrp()
 if os.fork() == 0:
     os.setpgid(0, 0)
@@ -68,7 +67,8 @@ class Processes:
 
     def __enter__(self) -> Self:
         directories = [str(self._remove.absolute())] if self._remove else []
-        self._watchdog = _start([sys.executable, "-I", "-S", "-c", _WATCHDOG, *directories], stdin=subprocess.PIPE)
+        ending = (sys.executable, "-I", "-S", "-c", _AT_THE_END, *directories)
+        self._watchdog = _start([*_WATCHDOG, *ending], stdin=subprocess.PIPE)
         return self
 
     def __exit__(
