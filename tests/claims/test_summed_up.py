@@ -9,6 +9,9 @@ from ctxrace.claims.decide import decide
 from ctxrace.claims.parse import parse_claim
 from ctxrace.claims.resolve import resolve
 from ctxrace.core.claim import Answer, OutcomeFound
+from ctxrace.core.facts.reason import SearchEnded
+from ctxrace.core.facts.stop import StateLimit, Stop, TimeLimit
+from ctxrace.explore.watch import Limits
 from ctxrace.kernel.program import load
 
 from .agreement import CLAIMS, compare, compare_random
@@ -48,6 +51,7 @@ OVER = ("softirq: y ? -> 1", "nmi arrives over softirq")
         (EXCLUSIVE + ONE, ("A: x 1 -> 0", "nmi arrives over A", "violates exclusive", "nmi: z ? -> 0"), "impossible"),
         # When the CPU is idle again.
         (NESTED, ("nmi arrives over softirq", "nmi: z ? -> 1", "idle and z == 1"), "confirmed"),
+        (ONE, ("nmi: z 0 -> 0", "idle", "A: x 0 -> 1"), "confirmed"),
         (NESTED, ("strict A starts", "strict A: x 0 -> 1", "strict nmi arrives", "strict nmi: reads x == 1"),
          "confirmed"),
         # The CPU can hang: that is asked of whole states.
@@ -64,7 +68,8 @@ def test_both_engines_answer_alike(scenario: str, lines: tuple[str, ...], answer
     assert compare(program, resolve(claim, program.image, program.scenario)) == answer
 
 
-SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 1 else []) for seed in range(60)]
+MERGED = "system bpf arm64-merged, trampoline bare"
+SEEDS = [pytest.param(seed, marks=[pytest.mark.slow] if seed >= 1 else []) for seed in range(12)]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -77,7 +82,21 @@ def test_random_claims(seed: int, tmp_path: Path) -> None:
     ("outcome", "states", "alone"), [("violates exclusive", 6_762, 2_384), ("hangs", 4_036, 1_381)]
 )
 def test_an_interrupt_counts_once_however_many_contexts_it_cuts_in_on(outcome: str, states: int, alone: int) -> None:
-    claim = parse_claim(f"system bpf arm64-merged, trampoline bare\noutcome: {outcome}")
+    claim = parse_claim(f"{MERGED}\noutcome: {outcome}")
     result = decide(*prepare(claim))
     assert (result.answer, result.outcome) == (Answer.IMPOSSIBLE, OutcomeFound.UNREACHABLE)
     assert (result.states, result.outcome_states) == (states, alone)
+
+
+@pytest.mark.parametrize(
+    ("limits", "stop", "outcome"),
+    [
+        (Limits(max_states=3_000), StateLimit(3_000), OutcomeFound.UNREACHABLE),  # alone it takes fewer
+        (Limits(timeout=0.0), TimeLimit(0.0), OutcomeFound.INCOMPLETE),
+    ],
+    ids=["states", "time"],
+)
+def test_a_limit_is_that_of_both_searches_together(limits: Limits, stop: Stop, outcome: OutcomeFound) -> None:
+    result = decide(*prepare(parse_claim(f"{MERGED}\noutcome: violates exclusive")), limits=limits)
+    assert (result.answer, result.outcome) == (Answer.INCOMPLETE, outcome)
+    assert result.reasons == (SearchEnded(stop),)
