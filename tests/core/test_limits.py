@@ -155,3 +155,8 @@ def test_a_budget_may_be_in_force_for_good() -> None:
         assert current() is other
     finally:
         put_in_force(before)
+
+
+def test_a_share_of_a_budget_has_all_of_its_memory() -> None:
+    assert Budget(max_memory=1).share(0.5).exhausted() == MemoryLimit(1)
+    assert Budget(timeout=1000, max_memory=1 << 60).share(0.5).max_memory == 1 << 60
