@@ -120,6 +120,7 @@ def test_the_trap_is_never_left() -> None:
     }
     graph = Graph(table)
     assert trap(graph, "s", 10) == ["d", "e", "f"]
+    assert trap(graph, "s", 7) == ["d", "e", "f"]
     assert trap(graph, "s", 6) is None
     assert trap(Graph({"s": [Edge("end")]}), "s", 10) == ["end"]
     assert ways(way_to(graph, "s", "e")) == ["s", "b", "c", "d", "e"]
@@ -130,7 +131,7 @@ def test_the_trap_is_never_left() -> None:
 def test_reaching_a_goal(most: int, expected: bool | None) -> None:
     graph = Graph({"s": [Edge("1")], "1": [Edge("2")], "2": [to_home("3")]}, [HOME])
     assert reaches_goal(graph, "s", HOME, most) is expected
-    assert reaches_goal(Graph({"s": [Edge("s")]}, [HOME]), "s", HOME, most) is False
+    assert reaches_goal(Graph({"s": [Edge("s")]}, [HOME]), "s", HOME, most - 1) is False
 
 
 # Against a reference

@@ -43,6 +43,7 @@ PARTS = {
     "machine/memory.py": ("tests/machine/test_memory.py",),
     "explore/backwards.py": ("tests/explore/test_possible.py",),
     "explore/expand.py": ("tests/explore/test_expand.py",),
+    "explore/hopeless.py": ("tests/explore/test_summaries.py",),
     "explore/product.py": ("tests/explore/test_product.py",),
     "explore/search.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
     "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
