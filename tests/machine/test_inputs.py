@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ctxrace.core.errors import ImageError, ToolchainError
-from ctxrace.machine.inputs import contents
+from ctxrace.machine.inputs import contents, resolved, shortest
 
 
 def test_contents(tmp_path: Path) -> None:
@@ -68,3 +68,25 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     ):
         with pytest.raises(ImageError, match=told):
             contents(path, 100, ImageError)
+
+
+def test_a_reader_knows_a_file_by_its_shortest_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From where the command runs, also where that changes."""
+    below, beside = str(tmp_path / "here" / "below" / "case.c"), str(tmp_path / "case.c")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert [shortest(name) for name in (below, beside, "../case.c")] == ["below/case.c", "case.c", "../case.c"]
+    monkeypatch.chdir(tmp_path)
+    assert shortest(below) == "here/below/case.c"
+
+
+def test_where_a_file_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "here").mkdir()
+    (tmp_path / "link.c").symlink_to("case.c")
+    monkeypatch.chdir(tmp_path)
+    root = os.path.realpath(tmp_path)
+    assert resolved("link.c") == resolved("case.c") == f"{root}/case.c"
+    monkeypatch.chdir(tmp_path / "here")
+    assert resolved("link.c") == f"{root}/here/link.c"
+    assert resolved("../link.c") == f"{root}/case.c"
+    assert resolved("case\0.c") == ""
