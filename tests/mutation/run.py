@@ -44,6 +44,7 @@ PARTS = {
     "explore/backwards.py": ("tests/explore/test_possible.py",),
     "explore/expand.py": ("tests/explore/test_expand.py",),
     "explore/hopeless.py": ("tests/explore/test_summaries.py",),
+    "explore/possible.py": ("tests/explore/test_possible.py",),
     "explore/product.py": ("tests/explore/test_product.py",),
     "explore/search.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
     "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
