@@ -3,6 +3,7 @@
 import pickle
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 
 import pytest
 
@@ -20,6 +21,7 @@ from ctxrace.machine.memory import (
     Split,
     Touch,
     Write,
+    pieces,
 )
 
 CONSTANT, SHARED, OWN, STACK = RegionKind.CONSTANT, RegionKind.SHARED, RegionKind.OWN, RegionKind.STACK
@@ -336,3 +338,50 @@ def test_the_ways_on_from_instructions_are_noted_each_once() -> None:
     for address, on in ((0x10, True), (0x14, False), (0x10, True), (0x14, True)):
         seen.passes(address, on=on)
     assert list(seen.path) == [0x10, ~0x14, 0x14]
+
+
+def test_a_statistic_at_the_beginning_of_a_section_is_not_left_out_where_it_is_accessed_with_what_follows() -> None:
+    section = Region(0x2000, 32, RegionKind.SHARED, 0, ".data")
+    hits = Region(0x2000, 4, RegionKind.STATISTIC, 0, "hits")
+    bus = Memory([hits, section], b"abcd", bytes(32), b"", b"", frozenset())
+    event(bus)
+    with pytest.raises(ExecutionError, match="hits cannot be left out"):
+        bus.load(0x2000, 8)
+
+
+PARTS = [
+    Region(0x2004, 4, RegionKind.UNWRITTEN, 0, "a variable in the midst of"),
+    Region(0x2000, 16, RegionKind.SHARED, 8, "another one"),
+    Region(0x2010, 8, RegionKind.OWN, 4, "what follows"),
+    Region(0x3000, 8, RegionKind.CONSTANT, 2, "what does not"),
+]
+
+
+@pytest.mark.parametrize(
+    ("address", "size", "found"),
+    [
+        (0x2000, 4, [(RegionKind.SHARED, 8, 4)]),
+        (0x2001, 1, [(RegionKind.SHARED, 9, 1)]),
+        (0x2000, 16, [(RegionKind.SHARED, 8, 4), (RegionKind.UNWRITTEN, 0, 4), (RegionKind.SHARED, 16, 8)]),
+        (0x2006, 4, [(RegionKind.UNWRITTEN, 2, 2), (RegionKind.SHARED, 16, 2)]),
+        (0x200C, 8, [(RegionKind.SHARED, 20, 4), (RegionKind.OWN, 4, 4)]),
+        (0x2017, 1, [(RegionKind.OWN, 11, 1)]),
+        (0x3000, 8, [(RegionKind.CONSTANT, 2, 8)]),
+        (0x2000, 0, []),
+    ],
+)
+def test_where_bytes_are_kept(address: int, size: int, found: list[tuple[RegionKind, int, int]]) -> None:
+    assert list(islice(pieces(PARTS, address, size), 9)) == found
+
+
+@pytest.mark.parametrize(("address", "size", "at"), [(0x1FFF, 4, 0x1FFF), (0x2018, 4, 0x2018), (0x2014, 8, 0x2018)])
+def test_where_no_memory_is_nothing_is_kept(address: int, size: int, at: int) -> None:
+    with pytest.raises(Fault) as raised:
+        list(islice(pieces(PARTS, address, size), 9))
+    assert raised.value.fault == MachineFault(FaultKind.WILD, at, address + size - at)
+    assert raised.value.args == (raised.value.fault,)
+
+
+def test_which_instruction_reaches_what_is_foreign_is_said_later() -> None:
+    access = ForeignAccess(0x2000, 4)
+    assert (access.instruction, access.place) == ("", "")
