@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.explore.toys import Edge, Graph
 
+from ctxrace.core.facts.stop import Interrupted
 from ctxrace.core.property import Expectation, Property
 from ctxrace.core.system import Run, Step
 from ctxrace.explore.backwards import Backwards, edge
@@ -77,6 +78,19 @@ def test_what_was_not_visited_may_lead_anywhere() -> None:
     lost["3"] = [to_home("s"), Edge("4", 2)]
     found = search(Graph(lost, [HOME]), frozenset(), Limits(max_states=5))
     assert (list(found.runs), found.shortest) == ([HOME], frozenset())  # certain, and perhaps not the nearest
+
+
+def test_what_was_interrupted_may_lead_anywhere() -> None:
+    """The steps of `a` are not known where Ctrl-C comes while they are taken."""
+
+    class Pressed(Graph):
+        def steps(self, state: str) -> list[Step]:
+            if state == "a":
+                raise KeyboardInterrupt
+            return super().steps(state)
+
+    found = search(Pressed({"s": [Edge("a")], "a": [to_home("s")]}, [HOME]))
+    assert (found.stopped, found.runs, found.possible) == (Interrupted(), {}, frozenset())
 
 
 def test_a_search_that_has_decided_everything_else_goes_on_for_a_while() -> None:

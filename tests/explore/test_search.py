@@ -14,6 +14,8 @@ from ctxrace.core.limits import Budget, within
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step, System
 from ctxrace.explore.search import Exploration, Limits, ends, search
+from ctxrace.explore.shortest import Way
+from ctxrace.explore.walk import Walk
 
 from .toys import (
     ADDS_UP,
@@ -146,6 +148,31 @@ def test_diamond_whose_ways_are_equally_long_takes_the_first() -> None:
     found = search(Graph(table, [P]), EVERYTHING)
     assert size(found) == (4, 5)
     assert way(found.runs[P]) == "s x end s"
+
+
+def test_of_ways_as_long_the_first_is_shown_and_not_the_one_found_first() -> None:
+    """x is reached at (0, 3) by way of b, which is nearer, and then by way of a, which is named first."""
+    table = {
+        "s": [Edge("a", 0, 2), Edge("b")],
+        "a": [Edge("x")],
+        "b": [Edge("x", 0, 2)],
+        "x": [Edge("end", broken=(P,))],
+    }
+    assert way(search(Graph(table, [P])).runs[P]) == "s a x end"
+
+
+def test_all_that_is_known_of_ways_as_short_is_kept() -> None:
+    """Also what a nested run comes to, which a way begins."""
+    walk = Walk(Graph({"s": []}))
+    kept = {}
+    for rank, length in enumerate((5, 5, 6, 4, 4, 4)):
+        number = walk.reach(walk.numbers, "x", length, 0, rank, 10 + rank)
+        kept[rank] = sorted(walk.ways[number])
+    assert kept[0] == [Way(0, 0, 10)]
+    assert kept[1] == kept[2] == [Way(0, 0, 10), Way(0, 1, 11)]
+    assert kept[3] == [Way(0, 3, 13)]
+    assert kept[5] == [Way(0, 3, 13), Way(0, 4, 14), Way(0, 5, 15)]
+    assert (walk.numbers, walk.lengths[1]) == ({"s": 0, "x": 1}, 4)
 
 
 def test_a_longer_violation_seen_first_gives_way() -> None:

@@ -160,8 +160,9 @@ def test_a_difference_by_exclusive_or_is_0_or_not() -> None:
 def test_what_is_added_above_a_difference_leaves_it_0_or_not() -> None:
     """As compilers do that compare two numbers at once; what is added within it does not."""
     head, tail = Drifting(7, 0xFF, 1, 0, 1), Drifting(5, 0xFF, 2, 0, 1)
-    for differ in (head ^ tail, head ^ (tail + 2) & 0xFF):
-        either: Any = differ | 0x100
+    for difference in (head ^ tail, head ^ (tail + 2) & 0xFF):
+        differ: Any = difference
+        either = differ | 0x100
         assert (either.plain, either.unsure, either.counters, either.tested) == (differ.plain | 0x100, 0xFF, 3, 1)
         assert bool(either & 0xFF) is bool(differ.plain)
         assert (differ | 1).tested == 0
