@@ -47,6 +47,7 @@ PARTS = {
     "explore/possible.py": ("tests/explore/test_possible.py",),
     "explore/product.py": ("tests/explore/test_product.py",),
     "explore/search.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
+    "explore/walk.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
     "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
     "kernel/model/groups.py": ("tests/kernel/model/test_groups.py",),
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
