@@ -34,6 +34,7 @@ PARTS = {
     "machine/avoidance.py": ("tests/machine/test_avoidance.py",),
     "machine/build/flags.py": ("tests/machine/build/test_flags.py",),
     "machine/discovery.py": ("tests/machine/test_discovery.py",),
+    "machine/evaluate.py": ("tests/machine/test_evaluate.py",),
     "machine/flow.py": (
         "tests/machine/test_events.py",
         "tests/machine/test_run.py",
