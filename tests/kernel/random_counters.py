@@ -18,8 +18,8 @@ static noinline u8 next(u8 of) { return of + 1; }
 
 
 class _Writer:
-    def __init__(self, rng: random.Random) -> None:
-        self.rng, self.locals = rng, 0
+    def __init__(self, rng: random.Random, exclusives: bool) -> None:
+        self.rng, self.locals, self.exclusives = rng, 0, exclusives
 
     def counter(self) -> str:
         return self.rng.choice(COUNTERS)
@@ -87,13 +87,16 @@ class _Writer:
         number, declared = self.locals, []
         self.locals = 0
         for each in range(number):
-            declared.append(f"u8 v{each} = {self.value()};")
+            value = self.value()
+            if self.exclusives and self.rng.random() < 0.5:
+                value = f"__atomic_fetch_add(&{self.counter()}, 1, __ATOMIC_RELAXED)"
+            declared.append(f"u8 v{each} = {value};")
             self.locals += 1
         return f"void {name}(void) {{ {' '.join(declared)} {self.block(0)} }}"
 
 
-def random_counters(rng: random.Random) -> str:
-    """Return a C file with `ENTRIES`."""
-    writer = _Writer(rng)
+def random_counters(rng: random.Random, *, exclusives: bool = False) -> str:
+    """Return a C file with `ENTRIES`; exclusives: also with loops of exclusives, as arm64 has them."""
+    writer = _Writer(rng, exclusives)
     head = f"#define CTXRACE_LSE {rng.randrange(2)}\n#include <ctxrace/kernel.h>\n"
     return head + _DECLARED + "\n".join(map(writer.entry, ENTRIES)) + "\n"

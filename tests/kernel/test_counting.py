@@ -60,11 +60,11 @@ def random_scenario(rng: random.Random, base: Scenario) -> Scenario:
     return replace(base, tasks=tasks, handlers=handlers, properties=wanted)
 
 
-def compare(seed: int, folder: Path, times: int) -> Counter[str]:
+def compare(seed: int, folder: Path, times: int, *, exclusives: bool = False) -> Counter[str]:
     """Compare reduced searches of a random program with plain ones; return what came of how many."""
     rng = random.Random(seed)
     path = folder / f"counters{seed}.c"
-    path.write_text(random_counters(rng), encoding="utf-8")
+    path.write_text(random_counters(rng, exclusives=exclusives), encoding="utf-8")
     arch, optimize = rng.choice(("arm64", "arm64", "x86-64", "riscv64")), rng.choice(("-O0", "-O2", "-Os"))
     program = Build(arch=arch, optimize=optimize).load(path, cache=folder)
     found: Counter[str] = Counter()
@@ -109,6 +109,12 @@ def test_many_random_counters_are_judged_as_without_the_reduction(tmp_path: Path
     assert found["alike"] > 150, found
     assert min(found["violated"], found["drifts"], found["statistics"]) > 100, found
     assert found["a third"] > 30, found
+
+
+@pytest.mark.slow
+def test_counters_in_exclusives_are_judged_as_without_the_reduction(tmp_path: Path) -> None:
+    found = sum((compare(seed, tmp_path, 6, exclusives=True) for seed in range(300, 312)), Counter[str]())
+    assert min(found["alike"], found["violated"], found["drifts"]) > 20, found
 
 
 @pytest.fixture
@@ -161,6 +167,55 @@ def test_a_ring_that_overruns_is_found(cases: Cases) -> None:
     found = cases.found(RING.replace("if (h", "ctxrace_check(h - READ_ONCE(tail) <= SIZE); if (h") % ">")
     assert isinstance(found, tuple)
     assert found[0] == 5  # the fifth is one too many, and the consumer empties the first slot twice
+
+
+TICKETS = """
+#define CTXRACE_SMP 1
+#include <ctxrace/kernel.h>
+static %s next, owner;
+static noinline void body(void) { barrier(); }
+void e(void)
+{
+	typeof(next) mine = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
+
+	while (READ_ONCE(owner) != mine)
+		cpu_relax();
+	%s
+	WRITE_ONCE(owner, mine + 1);
+	%s
+}
+CTXRACE_TASKS(2, e); CTXRACE_CPUS(2); CTXRACE_EXCLUSIVE(body);
+"""
+
+
+def tickets(folder: Path, kind: str, march: str, *, right: bool) -> Program:
+    path = folder / "tickets.c"
+    path.write_text(TICKETS % (kind, *(("body();", "") if right else ("", "body();"))))
+    return load(path, flags=[march], cache=folder)
+
+
+@pytest.mark.usefixtures("early")
+@pytest.mark.parametrize(("march", "states"), [("-march=armv8-a", 245), ("-march=armv8.1-a", 76)])
+def test_a_ticket_lock_of_two_cpus_comes_to_a_verdict(tmp_path: Path, march: str, states: int) -> None:
+    result = check(tickets(tmp_path, "u32", march, right=True), limits=Limits(100_000))
+    assert [(str(v.property), v.outcome, v.states) for v in result.judged] == [
+        ("exclusive(body)", Outcome.HOLDS, states), ("no hang", Outcome.HOLDS, states),
+    ]  # fmt: skip
+    assert DriftsLeftOut(("next", "owner"), 1) in result.notes
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_tickets_of_a_byte_are_judged_as_without_the_reduction(tmp_path: Path, right: bool) -> None:
+    program = tickets(tmp_path, "u8", "-march=armv8.1-a", right=right)
+    scenario = validate(program.scenario, program.image)
+    fewer, counting = reduced(program, scenario, ("next", "owner"))
+    assert list(counting.groups.values()) == [["next", "owner"]]
+    plain = explore(program, scenario, ENOUGH, everything=True)[1]
+    assert (plain.exhausted, fewer.exhausted) == (True, True)
+    assert plain.states == 256 * fewer.states
+    assert (fewer.witnessed, fewer.possible, fewer.shortest) == (plain.witnessed, plain.possible, plain.shortest)
+    lengths = [{str(prop): length(run) for prop, run in found.runs.items()} for found in (fewer, plain)]
+    assert lengths == [{} if right else {"exclusive(body)": (1, 6)}] * 2
 
 
 TRYLOCK = """

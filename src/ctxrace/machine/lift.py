@@ -8,7 +8,7 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.image import Image
-from ctxrace.machine.pcode import Instruction, Op, Varnode
+from ctxrace.machine.pcode import Instruction, Op, Varnode, with_aligned_temporaries
 
 if TYPE_CHECKING:
     import pypcode
@@ -136,7 +136,8 @@ def lift(context: "pypcode.Context", arch: Architecture, address: int, code: byt
                 ops.append(Op("CALLOTHER", output, inputs[1:], user))
             case opcode:
                 ops.append(Op(opcode, output, inputs))
-    return arch.repair(Instruction(address, code[: shown.length], shown.mnem, operands, tuple(ops)))
+    repaired = arch.repair(Instruction(address, code[: shown.length], shown.mnem, operands, tuple(ops)))
+    return repaired._replace(ops=with_aligned_temporaries(repaired.ops, arch.temporaries))
 
 
 def _place(arch: Architecture, varnode: "pypcode.Varnode") -> Varnode:

@@ -7,7 +7,10 @@ the evaluator needs and nothing of the library that produced them.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-__all__ = ["SCRATCH", "Instruction", "Op", "Varnode", "constant", "registers", "scratch", "with_zero_register"]
+__all__ = ["SCRATCH", "Instruction", "Op", "Varnode", "constant", "registers", "scratch", "with_aligned_temporaries",
+           "with_zero_register"]
+
+_WORD = 8  # bytes
 
 SCRATCH = 0x1000_0000
 """Where temporaries of our own begin: SLEIGH's are below."""
@@ -75,3 +78,31 @@ def with_zero_register(op: Op, zero: range) -> Op:
     if output is not None and (output.space == "const" or is_zero(output)):
         output = scratch(0xFF, output.size)
     return op._replace(inputs=inputs, output=output)
+
+
+def with_aligned_temporaries(ops: Iterable[Op], among_registers: range = range(0)) -> tuple[Op, ...]:
+    """Return `ops` with each temporary in words of its own, unless it shares bytes with another one.
+
+    A temporary that begins within a word would be shifted there and back, which hides what is known of its value.
+    among_registers: where SLEIGH keeps further temporaries.
+    """
+    ops = tuple(ops)
+    nodes = {node for op in ops for node in (*op.inputs, op.output) if node is not None}
+    moved: dict[Varnode, Varnode] = {}
+    space, begin, end = "", 0, 0  # of the temporaries that share bytes with the one before
+    first = free = SCRATCH  # where they begin now, and what is behind them
+    for node in sorted(nodes):
+        if node.space != "unique" and not (node.space == "register" and node.offset in among_registers):
+            continue
+        if node.space != space or node.offset >= end:
+            space, begin, end, first = node.space, node.offset, 0, free
+        end = max(end, node.offset + node.size)
+        free = first + -(-(end - begin) // _WORD) * _WORD
+        moved[node] = Varnode("unique", first + node.offset - begin, node.size)
+    return tuple(
+        op._replace(
+            output=op.output and moved.get(op.output, op.output),
+            inputs=tuple(moved.get(node, node) for node in op.inputs),
+        )
+        for op in ops
+    )

@@ -106,8 +106,8 @@ def test_what_is_sure_is_so_after_every_drift(together: bool) -> None:
                     assert any(before.counters >> number & 1 for number in range(2) if by[number]), (ops, first, by)
                 width = low(8 * before.width)
                 assert word & width == before.plain + by[before.group] & width, (ops, first, by)
-                tested = low(8 * before.tested)
-                assert (word & tested == 0) == (before.plain & tested == 0), (ops, first, by)
+                for tested in map(low, range(8, 8 * before.tested + 1, 8)):
+                    assert (word & tested == 0) == (before.plain & tested == 0), (ops, first, by)
                 moved += bool(width)
     assert (moved > 5_000, sure > 20_000, observed > 100) == (True, True, True), (moved, sure, observed)
 
@@ -168,3 +168,14 @@ def test_what_is_added_above_a_difference_leaves_it_0_or_not() -> None:
         assert (differ | 1).tested == 0
         assert (differ | head).tested == 0
         assert bool(differ | 1) is True
+
+
+def test_counters_are_compared_as_words_that_they_are_extended_to() -> None:
+    head, tail = Drifting(7, 0xFF, 1, 0, 1), Drifting(5, 0xFF, 2, 0, 1)
+    for size in (1, 2, 4, 8):
+        assert bool((head - tail) & low(8 * size)) is True
+        assert bool((head - (tail + 2 & 0xFF)) & low(8 * size)) is False
+    with pytest.raises(DriftObserved):
+        bool((head - (tail + 2 & 0xFF | 0x100)) & low(16))  # the lowest byte is 0, and what is above it is not known
+    with pytest.raises(DriftObserved):
+        bool((head - (tail + 2 & 0xFF)) & 0x1FE)

@@ -7,6 +7,7 @@ an earlier run has found out is taken from there (`KnownSteps`).
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from ctxrace.core.errors import ExecutionError
 from ctxrace.core.facts.fault import MachineFault
 from ctxrace.kernel.model.foreign import reached
 from ctxrace.kernel.model.interner import Interner
@@ -15,12 +16,16 @@ from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.model.outcome import NO_FLOW, Outcome, Role, Tree
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.drift.memory import Counters, DriftingMemory
+from ctxrace.machine.drift.number import DriftObserved, Mark
 from ctxrace.machine.evaluate import Registers
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind
 from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
 
 __all__ = ["CurrentSeen", "Flows", "IdentityEscapes"]
+
+_TRACED = 1 << 64
+"""In the place of a counter's bit: a word of which nobody knows what it holds."""
 
 
 class IdentityEscapes(Exception):
@@ -102,7 +107,8 @@ class Flows:
         known = self._disarmed.get(flow)
         if known is None:
             role, state = self.numbers.values[flow]
-            known = self._disarmed[flow] = self.numbers((role, state._replace(monitor=(), shadow=False)))
+            state = state._replace(monitor=(), shadow=False)
+            known = self._disarmed[flow] = self.numbers((role, self._without_unseen(role, state)))
         return known
 
     def hide(self, pointer: int) -> None:
@@ -228,23 +234,60 @@ class Flows:
         start = (role.entry, memory, system, stack, role.masked)
         return self.machine.begin(*start, top=known(stack.stop), way=role.way, announcing=announcing)
 
-    def _run(
-        self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
-    ) -> tuple[Flow | MachineFault, Memory]:
-        layout, machine = self.layout, self.machine
+    def _without_unseen(self, role: Role, flow: Flow) -> Flow:
+        """Return `flow` without the drifting words that its next step does not look at, and leaves nothing of.
+
+        What a load-exclusive read of a counter is one where the store-exclusive is bound to fail. Others count on while
+        the flow stands there, so that this word would fall behind the counter further and further.
+        """
+        if not flow.marks or flow.endless or flow.done or flow.pc == EXIT or self.layout.shared_stacks:
+            return flow
+        for mark in flow.marks:
+            if not mark.on_stack and self._is_unseen(role, flow, mark):
+                words = tuple((at, word) for at, word in flow.registers if at != mark.at)
+                flow = flow._replace(registers=words, marks=tuple(other for other in flow.marks if other != mark))
+        return flow
+
+    def _is_unseen(self, role: Role, flow: Flow, mark: Mark) -> bool:
+        """Return whether the next step is the same whatever the word at `mark` and shared memory hold."""
+        layout, sp = self.layout, self.machine.stack_pointer
+        at = Registers(dict(flow.registers)).read(sp.offset, sp.size)
+        identity = next((task for task in range(layout.tasks) if at in layout.stack(role.level, task)), layout.idle)
+        stack = layout.stack(role.level, identity)
+        memory = self._memory(role, flow, identity, layout.shared, layout.task_struct(identity))
+        assert isinstance(memory, DriftingMemory)
+        unknown = Mark(False, mark.at, -1, _TRACED)
+        traced = flow._replace(marks=tuple(unknown if one == mark else one for one in flow.marks))
+        try:
+            entered = memory.enter(traced, len(stack) - len(flow.stack))
+            after = self._proceed(role, entered, memory, layout.system_registers(identity), stack)
+            left = self._for_all_drifts(after, memory, stack)
+        except (DriftObserved, Fault, FirstWrite, ForeignAccess, ExecutionError):
+            return False
+        return not memory.reads and not memory.writes and all(not one.counters & _TRACED for one in left.marks)
+
+    def _memory(self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes) -> Memory:
+        layout = self.layout
         stack = layout.stack(role.level, identity)
         content = b"" if flow is None or layout.shared_stacks else flow.stack
         private = bytes(len(stack) - len(content)) + content
         seen = (layout.regions(role.level, identity), layout.constant, shared, task_struct, private)
-        how = (layout.struct.quiet, self._saved, machine.arch.byte_order)
-        drifts = None if self._counters is None else DriftingMemory(*seen, *how, self._counters)
-        memory = Memory(*seen, *how) if drifts is None else drifts
+        how = (layout.struct.quiet, self._saved, self.machine.arch.byte_order)
+        return Memory(*seen, *how) if self._counters is None else DriftingMemory(*seen, *how, self._counters)
+
+    def _run(
+        self, role: Role, flow: Flow | None, identity: int, shared: bytes, task_struct: bytes
+    ) -> tuple[Flow | MachineFault, Memory]:
+        layout = self.layout
+        stack = layout.stack(role.level, identity)
+        memory = self._memory(role, flow, identity, shared, task_struct)
+        drifts = memory if isinstance(memory, DriftingMemory) else None
         system = layout.system_registers(identity)
         try:
             if flow is not None and flow.pc == EXIT:
                 return flow, memory
             if flow is not None and drifts is not None:
-                flow = drifts.enter(flow, len(stack) - len(content))
+                flow = drifts.enter(flow, len(stack) - len(flow.stack))
             after = self._proceed(role, flow, memory, system, stack)
             return after if drifts is None else self._for_all_drifts(after, drifts, stack), memory
         except Fault as found:

@@ -74,6 +74,7 @@ class Architecture:
     repair: Callable[[Instruction], Instruction]  # mends p-code that differs from the manual
     # Where we keep what SLEIGH keeps in a register or a temporary: in a small register file, lowest byte first.
     place: Callable[[Varnode], Varnode] = _as_it_is
+    temporaries: range = range(0)  # where SLEIGH keeps some of its own among the registers
     # What bytes at an address are that SLEIGH does not know, None where we do not know it, either.
     unknown: Callable[[int, bytes], Instruction | None] = _unknown
     # The multiple of bytes at which an instruction's first access must be, or else it faults; 0: anywhere.

@@ -14,6 +14,7 @@ __all__ = ["ARM64", "repair"]
 GENERAL = range(0x4000, 0x4100)  # x0 to x30 in SLEIGH's register space
 VECTORS = 0x5000  # from here on; not for kernel code, and no test holds their p-code against anything
 SYSTEM = range(0x1000, 0x3000)
+TEMPORARIES = range(0x3100, 0x3118)  # tmp_ldWn, tmp_ldXn, tmp_stWn, tmp_stXn, of 4 and 8 bytes
 _DAIF = Varnode("register", 0x1020, 8)
 
 _LOAD_EXCLUSIVE = frozenset({"ldxr", "ldxrb", "ldxrh", "ldxp", "ldaxr", "ldaxrb", "ldaxrh", "ldaxp"})
@@ -220,6 +221,7 @@ ARM64 = Architecture(
     monitor_status="ExclusiveMonitorsStatus",
     one_cpu_because="",
     repair=repair,
+    temporaries=TEMPORARIES,
     alignment=alignment,
     shadow_call=("x18", _PUSH_SHADOW_CALL),  # Linux arch/arm64/include/asm/scs.h
 )

@@ -6,12 +6,12 @@ Instructions are little-endian all the same (Arm ARM, "Instruction endianness").
 from dataclasses import replace
 from functools import partial
 
-from ctxrace.machine.arch.arm64 import ARM64, repair
+from ctxrace.machine.arch.arm64 import ARM64, TEMPORARIES, repair
 from ctxrace.machine.pcode import SCRATCH, Varnode
 
 __all__ = ["ARM64_BE"]
 
-_UNALIGNED = (range(0x200, 0x210), range(0x3100, 0x3118))  # temporaries among the registers, of 4 and 8 bytes
+_UNALIGNED = (range(0x200, 0x210), TEMPORARIES)  # temporaries among the registers, of 4 and 8 bytes
 
 
 def place(varnode: Varnode) -> Varnode:

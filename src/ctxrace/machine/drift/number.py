@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, NoReturn
 __all__ = ["DriftObserved", "Drifting", "Mark", "drifting", "low"]
 
 _BYTE = 8
+_WORD = 8  # bytes of a register
 
 
 class DriftObserved(Exception):
@@ -54,8 +55,8 @@ class Drifting(int):
     """A number of which the bits `unsure` may differ after a drift; -1: all of them, however long it is.
 
     counters: the counters on which that depends, as bits. Where `width` is not 0, the lowest `width` bytes drift as the
-    counters of `group` do: they are such a counter plus something that is the same for all drifts. Where `tested` is
-    not 0, all drifts agree on whether the lowest `tested` bytes are 0.
+    counters of `group` do: they are such a counter plus something that is the same for all drifts. All drifts agree on
+    whether the lowest byte is 0, and the lowest two bytes, up to the lowest `tested` bytes.
     """
 
     unsure: int
@@ -94,7 +95,11 @@ class Drifting(int):
             return self._above(value, other, self.width)
         together = min(self.width, other.width) if self.group == other.group else 0
         if together:  # both have drifted by the same
-            return drifting(value, -1 << together * _BYTE, self.counters | other.counters)
+            found = drifting(value, -1 << together * _BYTE, self.counters | other.counters)
+            above = self.unsure | other.unsure | self.plain ^ other.plain
+            if type(found) is Drifting and not above & ~low(together * _BYTE):  # they differ by less than the range
+                found.tested = _WORD
+            return found
         return self._above(value, other, 0)
 
     def __rsub__(self, other: int) -> int:
@@ -115,7 +120,7 @@ class Drifting(int):
     def __and__(self, other: int) -> int:
         found = self._bitwise(other, self.plain & _plain(other), sure=0)
         if self.tested and type(other) is not Drifting and type(found) is Drifting:
-            found.tested = 0 if ~other & low(self.tested * _BYTE) else self.tested
+            found.tested = min(self.tested, _whole_bytes(other))
         return found
 
     __rand__ = __and__
@@ -219,6 +224,12 @@ class Drifting(int):
 
 def _plain(number: int) -> int:
     return number.plain if type(number) is Drifting else number
+
+
+def _whole_bytes(mask: int) -> int:
+    """Return how many of the lowest bytes `mask` leaves as they are, a register's at most."""
+    zero = ~mask & low(_WORD * _BYTE)
+    return ((zero & -zero).bit_length() - 1) // _BYTE if zero else _WORD
 
 
 def _truth(answer: bool, counters: int) -> Any:  # noqa: ANN401 - the evaluator's truths are numbers
