@@ -1,11 +1,13 @@
 """Whatever is wrong with the input is a `CtxraceError` that names it; no other exception ever escapes."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from elftools.elf.elffile import ELFFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -378,6 +380,17 @@ def test_a_damaged_elf_file_ends_in_a_result_or_an_error_of_ours(
         data[within[int(part * len(within))]] = value
     path.write_bytes(data)
     attempt(path, cache)
+
+
+def test_a_variable_that_is_larger_than_memory_is_refused(tmp_path: Path, cache: Path, linked: bytes) -> None:
+    elf = ELFFile(io.BytesIO(linked))
+    symbols = elf.get_section_by_name(".symtab")
+    number = next(number for number, symbol in enumerate(symbols.iter_symbols()) if symbol.name == "active")
+    size = symbols["sh_offset"] + number * symbols["sh_entsize"] + 16  # st_size of an Elf64_Sym
+    path = tmp_path / "large.elf"
+    path.write_bytes(linked[:size] + (1 << 40).to_bytes(8, "little") + linked[size + 8 :])
+    told = message(ImageError, lambda: check(load(path, cache=cache)))
+    assert "has 1,099,511,627,776 bytes, which are not all memory; is its symbol damaged?" in told
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

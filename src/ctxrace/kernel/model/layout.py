@@ -12,7 +12,7 @@ from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
-from ctxrace.machine.memory import Region, RegionKind, Write, pieces
+from ctxrace.machine.memory import Fault, Region, RegionKind, Write, pieces
 from ctxrace.machine.sections import Section
 
 __all__ = ["HIDDEN", "Layout"]
@@ -324,10 +324,12 @@ class Layout:
         return [self._content(at, symbol.size, self.constant, shared) for at in self.places(symbol.address)]
 
     def _content(self, address: int, size: int, constant: bytes | bytearray, shared: bytes | bytearray) -> bytes:
-        found = bytearray()  # a part of a variable may be constant: what no run writes
-        for kind, at, part in pieces(self._regions, address, size):
-            found += (shared if kind is RegionKind.SHARED else constant)[at : at + part]
-        return bytes(found)
+        try:  # a part of a variable may be constant: what no run writes
+            found = list(pieces(self._regions, address, size))
+        except Fault:
+            where = self.image.where(address)
+            raise ImageError(f"{where} has {size:,} bytes, which are not all memory; is its symbol damaged?") from None
+        return b"".join((shared if kind is RegionKind.SHARED else constant)[at : at + part] for kind, at, part in found)
 
     def symbol_address(self, address: int) -> tuple[int, int | None]:
         """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""
