@@ -14,11 +14,22 @@ from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
 from ctxrace.kernel.model.layout import HIDDEN, Layout
 from ctxrace.kernel.model.outcome import Outcome, Role, Tree, after
-from ctxrace.kernel.model.state import NO_FRAME, REST, UNLIMITED, Arrival, KernelState, Move, Numbers, Taken, Task
+from ctxrace.kernel.model.state import (
+    NO_FRAME,
+    REST,
+    UNLIMITED,
+    Arrival,
+    KernelState,
+    Move,
+    Numbers,
+    Others,
+    Taken,
+    Task,
+)
 from ctxrace.kernel.properties.coverage import finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
-from ctxrace.kernel.rules.contexts import Level
+from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.rules.sleeping import BLOCKS, may_sleep
 from ctxrace.kernel.scenario import Scenario
@@ -111,6 +122,7 @@ class Contexts:
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
         self._starts: dict[tuple[int, Role], Move] = {}
         self._roles = [self.roles(Level.TASK, group.entry) if group.entry else [] for group in self.groups]
+        self._contents: dict[int, tuple[object, ...]] = {}
         self._finishes = {entry: finishes(entry) for entry in scenario.entries}
 
     def running(self, current: int, top: int) -> Running:
@@ -249,3 +261,26 @@ class Contexts:
     def identity(self, task: int) -> int:
         """Return whose addresses task number `task` runs with."""
         return self.groups[self.tasks.values[task].group].identity
+
+    def content(self, waiting: tuple[int, int]) -> tuple[object, ...]:
+        """Return what the number of a task stands for, to order by: numbers are given in the order of the search."""
+        known = self._contents.get(waiting[0])
+        if known is None:
+            task = self.tasks.values[waiting[0]]
+            flow = () if task.flow == REST else self.flows.numbers.values[task.flow]
+            known = (*task._replace(flow=0, task_struct=0), flow, self.task_structs.values[task.task_struct])
+            self._contents[waiting[0]] = known
+        return known
+
+    def may_serve(self, task: int, waiting: Others) -> bool:
+        """Return whether `task`, which is at rest, may begin here: of a softirq so many are at it, and not more."""
+        group = self.groups[self.tasks.values[task].group]
+        if group.level is Level.TASK or self.scenario.cpus == 1:
+            return True
+        serving = 0
+        for other, number in waiting:
+            it = self.tasks.values[other]
+            here = it.flow != REST and it.cpu == self.cpu and not it.elsewhere
+            its = self.groups[it.group]
+            serving += number * (here and (its.entry, its.level) == (group.entry, group.level))
+        return serving < SOFTIRQS_AT_ONCE

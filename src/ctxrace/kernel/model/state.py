@@ -33,6 +33,7 @@ __all__ = [
     "Others",
     "Resume",
     "Start",
+    "Switch",
     "SwitchThereAndBack",
     "Taken",
     "Task",
@@ -193,6 +194,21 @@ class Arrival(NamedTuple):
     over: tuple[int, ...]
     attempted: int
     move: Move
+
+
+class Switch(NamedTuple):
+    """A switch to another task as a part of states: the current task and the others then, and how many it counts as.
+
+    attempted, move: of a task that begins, as in `Arrival`. came: whether it goes on here after it was on another CPU.
+    """
+
+    label: Hashable
+    current: int
+    others: Others
+    switches: int
+    attempted: int = 0
+    move: Move | None = None
+    came: bool = False
 
 
 # Labels are classes of their own, and no tuples: those of different kinds must not be equal.

@@ -3,13 +3,13 @@
 `contexts` takes a step of one context; here is which of them may run.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.contexts import Contexts, Running
 from ctxrace.kernel.model.monitor import Monitor
-from ctxrace.kernel.model.outcome import Outcome, Role
+from ctxrace.kernel.model.outcome import Outcome
 from ctxrace.kernel.model.state import (
     CRASHED,
     EVENT,
@@ -25,6 +25,7 @@ from ctxrace.kernel.model.state import (
     Others,
     Resume,
     Start,
+    Switch,
     SwitchThereAndBack,
     Taken,
     Task,
@@ -35,13 +36,14 @@ from ctxrace.kernel.properties.coverage import arrives, begins, finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
-from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level, may_arrive
+from ctxrace.kernel.rules.contexts import Level, may_arrive
 from ctxrace.kernel.rules.preemption import may_be_preempted
 from ctxrace.machine.flow import EXIT
 from ctxrace.machine.memory import RegionKind
 
 __all__ = ["KernelSystem"]
 
+_MOST_SWITCHES = 10_000  # that are known: with many tasks there are too many of them to keep all
 
 class KernelSystem:
     """Explore what the contexts of one CPU may do, in every order that the context rules allow.
@@ -59,7 +61,7 @@ class KernelSystem:
         self.first_move, self.identity = contexts.first_move, contexts.identity
         self._running: dict[tuple[int, int], Running] = {}
         self._left: dict[int, int | None] = {}
-        self._contents: dict[int, tuple[object, ...]] = {}
+        self._known_switches: dict[tuple[int, int, Others], list[Switch]] = {}
         self._arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
         self._begins = [begins(group.entry) for group in self.groups]
 
@@ -173,9 +175,25 @@ class KernelSystem:
         after = KernelState(shared, since_idle | attempted, current, others, over, arrivals)
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
-    def _switches(self, state: KernelState, left: int) -> Sequence[Step]:
-        """Return the switches to other tasks, `left` being the current one as it is when it is switched away from."""
+    def _switches(self, state: KernelState, left: int) -> Iterator[Step]:
+        """Yield the switches to other tasks, `left` being the current one as it is when it is switched away from."""
         shared, since_idle, current, others, _, arrivals = state
+        key = (left, current, others)
+        known = self._known_switches.get(key)
+        if known is None:
+            if len(self._known_switches) >= _MOST_SWITCHES:
+                self._known_switches.clear()
+            known = self._known_switches[key] = self._find_switches(*key)
+        for label, task, rest, switches, attempted, move, came in known:
+            if move is None:
+                after = KernelState(shared, since_idle, task, rest, (), arrivals)
+                yield Step(label, after, switches, 0, self._brings(after) if came else ())
+            else:
+                memory = CRASHED if move.crashes else shared
+                after = KernelState(memory, since_idle | attempted, task, rest, (), arrivals)
+                yield self._step(label, after, move, ended=move.flow == REST, switches=switches, events=0)
+
+    def _find_switches(self, left: int, current: int, others: Others) -> list[Switch]:
         tasks, idle_group = self.tasks.values, len(self.groups) - 1
         preempts = left != self.idle and tasks[left].flow != REST
         waiting = others if left == self.idle else with_task(others, left)
@@ -183,52 +201,27 @@ class KernelSystem:
         for task, number in waiting:
             used[tasks[task].group] += number
         unused = [self.fresh[group] for group in range(idle_group) if used[group] < self.groups[group].size]
-        startable = [task for task in unused if self._may_serve(task, waiting)]
-        steps = [step for task in startable for step in self._starts(state, task, waiting, preempts)]
+        startable = [task for task in unused if self.contexts.may_serve(task, waiting)]
+        found = [switch for task in startable for switch in self._starts(task, waiting, preempts)]
         passing = [task for task in startable if self._may_pass(task)]
-        for task, number in sorted(waiting, key=self._content) if len(waiting) > 1 else waiting:
+        for task, number in sorted(waiting, key=self.contexts.content) if len(waiting) > 1 else waiting:
             same = left == current and not self.contexts.everywhere  # going on as its like changes nothing but names
             if task == left and (same or number == 1) or tasks[task].group == idle_group:
                 continue  # the task that runs already, or the idle task
             rest = without_task(waiting, task)
             if tasks[task].flow != REST:
                 if self.may_run_here(task):
-                    after = KernelState(shared, since_idle, self.on_cpu(task), rest, (), arrivals)
                     came = tasks[task].cpu != self.cpu
-                    steps.append(Step(Resume(task), after, 1, 0, self._brings(after) if came else ()))
-            elif tasks[task].attempts and self._may_serve(task, waiting):
-                steps += self._starts(state, task, rest, preempts)
+                    found.append(Switch(Resume(task), self.on_cpu(task), rest, 1, came=came))
+            elif tasks[task].attempts and self.contexts.may_serve(task, waiting):
+                found += self._starts(task, rest, preempts)
                 passing += [task] if self._may_pass(task) else []
         if preempts and left != current and passing:
             # Somebody runs for a moment, without an event, and the exclusive monitor is cleared.
-            steps.append(Step(SwitchThereAndBack(passing[0]), state._replace(current=left), 2, 0))
+            found.append(Switch(SwitchThereAndBack(passing[0]), left, others, 2))
         if preempts and self.may_stop(left, waiting):
-            idle, rest = self._to_idle(waiting)
-            steps.append(Step(Idle(), KernelState(shared, since_idle, idle, rest, (), arrivals), 1, 0))
-        return steps
-
-    def _content(self, waiting: tuple[int, int]) -> tuple[object, ...]:
-        """Return what the number of a task stands for, to order by: numbers are given in the order of the search."""
-        known = self._contents.get(waiting[0])
-        if known is None:
-            task = self.tasks.values[waiting[0]]
-            flow = () if task.flow == REST else self.flows.numbers.values[task.flow]
-            known = (*task._replace(flow=0, task_struct=0), flow, self.task_structs.values[task.task_struct])
-            self._contents[waiting[0]] = known
-        return known
-
-    def _may_serve(self, task: int, waiting: Others) -> bool:
-        """Return whether `task`, which is at rest, may begin here: of a softirq so many are at it, and not more."""
-        group = self.groups[self.tasks.values[task].group]
-        if group.level is Level.TASK or self.scenario.cpus == 1:
-            return True
-        serving = 0
-        for other, number in waiting:
-            it = self.tasks.values[other]
-            here = it.flow != REST and it.cpu == self.cpu and not it.elsewhere
-            its = self.groups[it.group]
-            serving += number * (here and (its.entry, its.level) == (group.entry, group.level))
-        return serving < SOFTIRQS_AT_ONCE
+            found.append(Switch(Idle(), *self._to_idle(waiting), 1))
+        return found
 
     def _brings(self, state: KernelState) -> tuple[Property, ...]:
         """Return what is broken because the current task has come from another CPU, with the bodies that it runs."""
@@ -248,25 +241,20 @@ class KernelSystem:
                 return True
         return False
 
-    def _starts(self, state: KernelState, task: int, others: Others, preempts: bool) -> list[Step]:
-        roles = self.contexts.roles_of_task(self.tasks.values[task].group)
-        return [self._start(state, task, role, others, preempts) for role in roles]
-
-    def _start(self, state: KernelState, task: int, role: Role, others: Others, preempts: bool) -> Step:
+    def _starts(self, task: int, others: Others, preempts: bool) -> Iterator[Switch]:
         group, attempts = self.tasks.values[task].group, self.tasks.values[task].attempts
-        move = self.first_move(task, role)
-        move = move._replace(witnessed=(*move.witnessed, self._begins[group]))
         left = attempts if attempts == UNLIMITED else attempts - 1
-        # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
-        begun = bool(move.enters) or self.groups[group].level is not Level.TASK
-        cpu = 0 if move.flow == REST else self.cpu
-        started = self.tasks(Task(group, move.flow, move.task_struct, begun, left, cpu))
-        if move.flow == REST:
-            started, others = self._retire(started, others)
-        memory = CRASHED if move.crashes else state.shared
-        since_idle = self.monitor.attempt(state.since_idle, self.groups[group].entry)
-        after = KernelState(memory, since_idle, started, others, (), state.arrivals)
-        return self._step(Start(task, role.way), after, move, ended=move.flow == REST, switches=int(preempts), events=0)
+        attempted = self.monitor.attempt(0, self.groups[group].entry)
+        for role in self.contexts.roles_of_task(group):
+            move = self.first_move(task, role)
+            move = move._replace(witnessed=(*move.witnessed, self._begins[group]))
+            # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.
+            begun = bool(move.enters) or self.groups[group].level is not Level.TASK
+            cpu = 0 if move.flow == REST else self.cpu
+            started, rest = self.tasks(Task(group, move.flow, move.task_struct, begun, left, cpu)), others
+            if move.flow == REST:
+                started, rest = self._retire(started, others)
+            yield Switch(Start(task, role.way), started, rest, int(preempts), attempted, move)
 
     def _step(
         self, label: Hashable, after: KernelState, move: Move, *, ended: bool, switches: int = 0, events: int = 1
