@@ -63,6 +63,7 @@ benchmarks: $(READY)
 soak: $(READY)
 	$(BIN)/python -m tests.kernel.agreement 3600
 	$(BIN)/python -m tests.claims.agreement 900
+	CTXRACE_RANDOM=1 $(BIN)/pytest -n auto tests/bpf/programs/test_values.py tests/kernel/test_bad_input.py tests/report
 
 # One kind: make fuzz FUZZ_FLAGS='--only claim'; another seed: FUZZ_FLAGS='--seed 11'
 fuzz: $(READY)

@@ -7,9 +7,14 @@ from pathlib import Path
 
 import pluggy
 import pytest
+from hypothesis import settings
 
 os.environ.pop("COLUMNS", None)  # of the terminal in which the tests run
 os.environ["CTXRACE_NO_FINDINGS"] = "1"  # what is tested is found out anew, but where findings are what is tested
+
+# The same examples each time: what a run finds depends on the code alone. `make soak` looks for new ones.
+settings.register_profile("repeatable", derandomize="CTXRACE_RANDOM" not in os.environ)
+settings.load_profile("repeatable")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

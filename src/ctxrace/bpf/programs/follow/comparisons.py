@@ -41,7 +41,7 @@ def refine(operation: str, bits: int, first: Value, second: Value, *, taken: boo
     if not (isinstance(first, Scalar) and isinstance(second, Scalar)) or second.low != second.high:
         return _refine_by_range(operation, bits, first, second, taken)
     if operation == "jset":
-        return _refine_bits(first, second.low, taken)
+        return _refine_bits(first, second.low & (MASK32 if bits == 32 else MASK64), taken)
     wanted = operation if taken else OPPOSITE[operation]
     return _narrow(wanted, bits, first, second.low)
 
