@@ -323,3 +323,35 @@ def test_a_statistic_is_an_option(cases: Cases) -> None:
     assert change.apply(program.scenario).statistics == ("shared", "lock")
     declared = replace(program.scenario, statistics=("lock",))
     assert change.apply(declared).statistics == ("lock", "shared")
+
+
+SEQUENCE = """
+static unsigned int sequence; static int a, b;
+void writer(void)
+{
+	WRITE_ONCE(sequence, sequence + 1); WRITE_ONCE(a, !a); WRITE_ONCE(b, !b); WRITE_ONCE(sequence, sequence + 1);
+}
+void reader(void)
+{
+	unsigned int s = READ_ONCE(sequence); int x, y;
+
+	if (s & 1) return;
+	x = READ_ONCE(a); y = READ_ONCE(b);
+	if (READ_ONCE(sequence) == s) ctxrace_check(x == y);
+}
+CTXRACE_TASKS(1, reader); CTXRACE_HARDIRQ(writer);
+"""
+
+
+@pytest.mark.usefixtures("early")
+def test_a_counter_that_runs_ahead_of_what_was_read_of_it_is_named(tmp_path: Path) -> None:
+    """With 2^31 writers in between the reader sees its number again: nothing bounds the distance but its type."""
+    path = tmp_path / "sequence.c"
+    path.write_text("#include <ctxrace/kernel.h>\n" + SEQUENCE)
+    program = load(path, cache=tmp_path)
+    result = check(program, limits=Limits(40_000))
+    (found,) = result.verdicts
+    assert isinstance(found.reason, SearchEnded)
+    (grows,) = found.reason.grows
+    assert (grows.name, grows.size, grows.held) == ("sequence", 4, True)
+    assert check(program, replace(program.scenario, attempts=2)).outcome is Outcome.HOLDS

@@ -21,7 +21,7 @@ from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.demands import Balanced
 from ctxrace.kernel.scenario import Scenario
 from ctxrace.machine.drift.memory import Counter, Counters
-from ctxrace.machine.drift.number import DriftObserved
+from ctxrace.machine.drift.number import DriftObserved, low
 
 __all__ = ["Counting", "Drifts", "Look", "Variable", "places_of", "variable_at", "without_growth"]
 
@@ -36,6 +36,7 @@ _SHARE = 20  # of the states allowed: when so many are visited, a search that ca
 _FAR = 4  # times the states allowed: what would be needed at least, where it is given up
 _GROWS = 1.5  # times the values while the states doubled
 _MOST = 64  # variables
+_DISTANCES = 100  # so many between a counter and what contexts have read of it are told as growth without an end
 
 
 class Variable(NamedTuple):
@@ -85,11 +86,7 @@ class Counting:
     @property
     def groups(self) -> dict[int, list[str]]:
         """The counters that drift together, by the number of their group."""
-        found: dict[int, list[str]] = {}
-        for one in self._tried:
-            if one.group is not None:
-                found.setdefault(one.group, []).append(one.variable.name)
-        return found
+        return {group: [one.name for one in variables] for group, variables in self.drifting.items()}
 
     def multiple(self, group: int) -> int:
         """Return of what number the drift of `group` is a multiple."""
@@ -110,6 +107,15 @@ class Counting:
     def scenario(self) -> Scenario:
         """The scenario, without what is left out."""
         return replace(self._scenario, statistics=(*self._scenario.statistics, *self.statistics))
+
+    @property
+    def drifting(self) -> dict[int, list[Variable]]:
+        """The counters that are left out, by the number of their group."""
+        found: dict[int, list[Variable]] = {}
+        for one in self._tried:
+            if one.group is not None:
+                found.setdefault(one.group, []).append(one.variable)
+        return found
 
     @property
     def leading(self) -> list[Variable]:
@@ -244,7 +250,7 @@ class Look:
             return ()
         sizes, image = self._count(self._system), self._system.cpus[0].image
         dropped = self._counting.dropped
-        return tuple(
+        found = [
             Grows(
                 one.name,
                 len(one.place),
@@ -253,7 +259,22 @@ class Look:
                 self._counting.asked_for(one),
             )
             for one in self._in_vain(sizes)
-        )
+        ]
+        for group, distances in self._held(self._system).items():
+            if len(distances) >= _DISTANCES:
+                one = self._counting.drifting[group][0]
+                found.append(Grows(one.name, len(one.place), len(distances), held=True))
+        return tuple(found)
+
+    def _held(self, system: KernelSystem | SmpSystem) -> dict[int, set[int]]:
+        """Return of each group of counters how far those are ahead of what contexts have in registers of them."""
+        found: dict[int, set[int]] = {}
+        for _, flow in system.cpus[0].flows.numbers.values:
+            words = dict(flow.registers)
+            for mark in flow.marks:
+                if mark.width and not mark.on_stack:
+                    found.setdefault(mark.group, set()).add(words.get(mark.at, 0) & low(8 * mark.width))
+        return found
 
     def _in_vain(self, sizes: dict[Variable, int]) -> list[Variable]:
         """Return the variables with many values of which nothing can be left out.

@@ -71,6 +71,11 @@ REASONS = [
         "(if (n > 9)); bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or give it a narrower type",
     ),
     (
+        SearchEnded(StateLimit(99), None, (Grows("seq", 4, 258, held=True),)),
+        "the limit of 99 states is reached; seq grows on while a context keeps what it read of it (258 distances so "
+        "far); bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or give it a narrower type",
+    ),
+    (
         SearchEnded(StateLimit(99), None, (Grows("a", 8, 70), Grows("b", 1, 20, Source("b.c", 7, "x" * 99), True))),
         "the limit of 99 states is reached; a has had 70 values; b has had 20 values, and a property asks for it; "
         "bound how often each context begins (CTXRACE_ATTEMPTS, --attempts), or decide other properties without that "

@@ -13,7 +13,8 @@ class Grows(Fact):
     """A variable had so many values, and more the longer the search went on.
 
     size: in bytes. depends: the line whose instruction depends on its value, None where that is not known.
-    asked_for: whether a property asks for its value.
+    asked_for: whether a property asks for its value. held: whether its value makes no difference, but how far it is
+    ahead of what a context has read of it; then `values` are the distances.
     """
 
     name: str
@@ -21,3 +22,4 @@ class Grows(Fact):
     values: int
     depends: Source | None = None
     asked_for: bool = False
+    held: bool = False

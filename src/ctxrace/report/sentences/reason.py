@@ -99,6 +99,8 @@ def _other_reason(
 
 def growth_phrase(grows: Grows) -> str:
     """Return that a variable only grows, and what depends on it."""
+    if grows.held:
+        return f"{grows.name} grows on while a context keeps what it read of it ({grows.values:,} distances so far)"
     place = grows.depends
     where = f", and {place.file.rpartition('/')[2]}:{place.line} depends on it" if place else ""
     where += f" ({place.text})" if place and 0 < len(place.text) <= _SHORT else ""
