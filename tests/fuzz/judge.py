@@ -33,7 +33,9 @@ def complaints(case: Case, ending: Ending) -> list[str]:
             found.append(f"raw control characters on {name}: {bad}")
         if "Traceback (most recent call last)" in text:
             found.append(f"a traceback on {name}")
-    said = ending.err + ending.out if case.words[0] == "test" else ending.err  # a suite goes on, and reports it
+    said = ending.err
+    if case.words[0] == "test":  # a suite goes on, and reports it
+        said += ending.out + b"".join(data for name, data in ending.left.items() if case.writes(name))
     if ending.status == 2 and not said.strip():
         found.append("status 2 without a word on standard error")
     if case.has("--timeout", f"{TIMEOUT}") and ending.seconds > TIMEOUT + _GRACE + _START:

@@ -393,6 +393,18 @@ def test_a_variable_that_is_larger_than_memory_is_refused(tmp_path: Path, cache:
     assert "has 1,099,511,627,776 bytes, which are not all memory; is its symbol damaged?" in told
 
 
+@pytest.mark.parametrize(
+    "damaged", [b"compiled rcx preemptible", b"compiled rcu preemptiblx", b"compiled for alone      "]
+)
+def test_an_elf_file_declares_nothing_else_that_it_was_compiled_for(
+    tmp_path: Path, cache: Path, linked: bytes, damaged: bytes
+) -> None:
+    path = tmp_path / "compiled.elf"
+    path.write_bytes(linked.replace(b"compiled rcu preemptible", damaged))
+    told = message(ScenarioError, lambda: load(path, cache=cache))
+    assert told.startswith("unknown declaration 'compiled ")
+
+
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(words=st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3), at=st.integers(0, 20))
 def test_any_instructions_end_in_a_result_or_an_error_of_ours(

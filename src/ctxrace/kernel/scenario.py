@@ -146,6 +146,11 @@ _PROPERTIES: dict[str, Callable[..., Property]] = {
 }
 _ONE_WORD = ("softirq", "hardirq", "nmi", "cpus", "attempts", "preemption", "exclusive", "balanced", "statistic")
 _TWO_WORDS = ("tasks", "fifo_tasks", "recovers", "progress", "compiled", "expect")
+_COMPILED: dict[tuple[str, str], dict[str, Any]] = {
+    **{("rcu", str(flavour)): {"rcu": str(flavour)} for flavour in Rcu},
+    ("for", "rt"): {"rt": True},
+    ("for", "smp"): {"smp": True},
+}
 _EXPECTATION = re.compile(r"expect (\w+) ?\(([^()]*)\) (.*)")
 _WORDS = {"entry_window": 0, **dict.fromkeys(_ONE_WORD, 1), **dict.fromkeys(_TWO_WORDS, 2)}
 
@@ -161,7 +166,8 @@ def declared_scenario(image: Image) -> Scenario:
     for line in sorted(filter(None, lines), key=_line_number):  # GCC emits them last to first
         kind, *words = _words(line)
         count = _WORDS.get(kind)
-        if count is None or len(words) <= count:
+        known = count is not None and len(words) > count and (kind != "compiled" or (words[0], words[1]) in _COMPILED)
+        if not known:
             raise ScenarioError(f"unknown declaration {line!r} in section .ctxrace; was it made by another ctxrace?")
         where, words = " ".join(words[count:]), words[:count]
         if kind == "preemption":
@@ -186,8 +192,7 @@ def declared_scenario(image: Image) -> Scenario:
             names = dict.fromkeys((*scenario.statistics, words[0]))
             scenario = replace(scenario, statistics=tuple(names))
         elif kind == "compiled":
-            compiled: dict[str, Any] = {"rcu": words[1]} if words[0] == "rcu" else {words[1]: True}
-            scenario = replace(scenario, **compiled)
+            scenario = replace(scenario, **_COMPILED[words[0], words[1]])
         elif kind == "expect":
             expectation = _expected(words[0], words[1], where, scenario.expected)
             scenario = replace(scenario, expected=(*scenario.expected, expectation))
