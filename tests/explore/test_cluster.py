@@ -114,7 +114,7 @@ def test_ctrl_c_keeps_what_is_decided(cluster: Any, tmp_path: Path) -> None:  # 
     for number in range(4):
         (tmp_path / f"{number}_race.c").write_text(ENDLESS)
     words = [sys.executable, "-m", "ctxrace", "test", ".", "--engine", "reference"]
-    words += ["--dask", cluster.scheduler_address]
+    words += ["--max-states", "100000000", "--dask", cluster.scheduler_address]  # with less it soon gives up by itself
     running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
     import distributed
 

@@ -109,7 +109,7 @@ def test_many_random_counters_are_judged_as_without_the_reduction(tmp_path: Path
     assert found["alike"] > 150, found
     assert min(found["violated"], found["drifts"], found["statistics"]) > 100, found
     assert found["a third"] > 30, found
-    assert found["more states"] < 5, found
+    assert found["more states"] < 20, found
 
 
 @pytest.mark.slow
