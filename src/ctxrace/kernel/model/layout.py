@@ -294,8 +294,8 @@ class Layout:
         for name, place in {**names, "current_task": task, "pcpu_hot.current_task": task}.items():
             symbol = self.image.variable(name)
             if symbol is not None:
-                address = self._on_this_cpu(symbol.address)
-                regions.append(Region(address, symbol.size, RegionKind.OWN, place.start, symbol.name))
+                size = min(symbol.size, len(place))  # a damaged file may claim more
+                regions.append(Region(self._on_this_cpu(symbol.address), size, RegionKind.OWN, place.start, name))
         return regions
 
     def locate(self, address: int, identity: int) -> tuple[RegionKind, int]:
