@@ -6,16 +6,14 @@ what was compared. It ends with status 1 where they disagree.
 
 import random
 import sys
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from unittest.mock import patch
 
 from tests.claims.test_against_brute_force import Texts, falsify, walk
+from tests.kernel.agreement import Disagreement, compare_for
 from tests.kernel.random_kernels import random_scenario, random_text
 
 from ctxrace.claims import execute
@@ -31,16 +29,12 @@ from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.kernel.scenario import validate
 
-__all__ = ["CLAIMS", "Disagreement", "compare", "compare_random"]
+__all__ = ["CLAIMS", "compare", "compare_random"]
 
 CLAIMS = 20
 """As many claims are made for each random file."""
 
 _MOST = 8_000  # states
-
-
-class Disagreement(AssertionError):
-    """The engines found something else."""
 
 
 def compare(program: Program, resolved: Resolved, most: int = _MOST) -> str:
@@ -129,18 +123,7 @@ def _random_condition(rng: random.Random, program: Program) -> str:
 
 def main(seconds: float, first: int) -> int:
     """Compare for so long, and return the exit status."""
-    began, counts, status = time.monotonic(), Counter[str](), 0
-    seed = first
-    with TemporaryDirectory() as folder:
-        while time.monotonic() - began < seconds:
-            try:
-                counts.update(compare_random(seed, Path(folder)))
-            except Disagreement as found:
-                print(f"seed {seed}: {found}", flush=True)
-                status = 1
-            seed += 1
-    print(f"seeds {first} to {seed - 1}: " + ", ".join(f"{what} {number}" for what, number in sorted(counts.items())))
-    return status
+    return compare_for(seconds, first, compare_random)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -31,7 +31,7 @@ from ctxrace.kernel.scenario import Scenario, validate
 
 from .random_kernels import random_scenario, random_text
 
-__all__ = ["SCENARIOS", "Disagreement", "compare", "compare_random"]
+__all__ = ["SCENARIOS", "Disagreement", "compare", "compare_for", "compare_random"]
 
 SCENARIOS = 8
 """As many scenarios has each random file."""
@@ -102,23 +102,37 @@ def compare_random(seed: int, cpus: int, folder: Path) -> Iterator[str]:
             yield compare(program, scenario)
 
 
-def main(seconds: float, first: int) -> int:
-    """Compare for so long, and return the exit status."""
+def compare_for(seconds: float, first: int, compare_seed: Callable[[int, Path], Iterable[str]]) -> int:
+    """Compare one seed after the other for so long, print what came of them, and return the exit status.
+
+    compare_seed: returns what came of each comparison of a seed, or raises `Disagreement`.
+    """
     began, counts, status = time.monotonic(), Counter[str](), 0
     seed = first
     with TemporaryDirectory() as folder:
         while time.monotonic() - began < seconds:
-            cpus = 1 + seed % 2
             try:
-                counts.update(
-                    f"{cpus} CPU{'s' * (cpus > 1)}: {what}" for what in compare_random(seed, cpus, Path(folder))
-                )
+                counts.update(compare_seed(seed, Path(folder)))
             except Disagreement as found:
-                print(f"seed {seed}, {cpus} CPUs: {found}", flush=True)
+                print(f"seed {seed}: {found}", flush=True)
                 status = 1
             seed += 1
     print(f"seeds {first} to {seed - 1}: " + ", ".join(f"{what} {number}" for what, number in sorted(counts.items())))
     return status
+
+
+def _compare_seed(seed: int, folder: Path) -> Iterator[str]:
+    cpus = 1 + seed % 2
+    try:
+        for what in compare_random(seed, cpus, folder):
+            yield f"{cpus} CPU{'s' * (cpus > 1)}: {what}"
+    except Disagreement as found:
+        raise Disagreement(f"{cpus} CPUs: {found}") from None
+
+
+def main(seconds: float, first: int) -> int:
+    """Compare for so long, and return the exit status. Even seeds have one CPU, odd ones two."""
+    return compare_for(seconds, first, _compare_seed)
 
 
 if __name__ == "__main__":
