@@ -160,6 +160,24 @@ def test_an_atomic_increment_is_not_lost_between_cpus(build: Build, lse: int) ->
     assert lengths(check(build(SUM, "-DINC=atomic_inc((atomic_t *)&x)", lse=lse))) == {"check": None}
 
 
+PAIR = """
+    struct two { unsigned long low, high; } pair __attribute__((aligned(16)));
+    #define EXCLUSIVELY(of, change, to, address) asm volatile( \
+        "1: " of ", [%1]; " change "; " to ", [%1]; cbnz w2, 1b" \
+        :: "r"((long)by), "r"(address) : "x2", "x3", "x4", "memory")
+    static __always_inline void both(int by) { EXCLUSIVELY("ldxp x3, x4", "add x4, x4, %0", "stxp w2, x3, x4", &pair); }
+    static __always_inline void half(int by) { EXCLUSIVELY("ldxr x4", "add x4, x4, %0", "stxr w2, x4", &pair.HALF); }
+    void a(void) { both(1); both(-1); }
+    void b(void) { half(1); half(-1); }
+    CTXRACE_TASKS(1, a); CTXRACE_TASKS(1, b); CTXRACE_BALANCED(pair); CTXRACE_ATTEMPTS(1);
+"""
+
+
+@pytest.mark.parametrize("half", ["low", "high"])
+def test_a_store_to_either_half_of_a_pair_makes_a_store_exclusive_of_the_pair_fail(build: Build, half: str) -> None:
+    assert lengths(check(build(PAIR, f"-DHALF={half}", lse=0))) == {"balanced": None}
+
+
 def test_one_cpu_without_preemption_loses_nothing(build: Build) -> None:
     assert lengths(check(build(SUM, "-DINC=x++", cpus=1))) == {"check": None}
 

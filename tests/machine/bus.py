@@ -27,7 +27,7 @@ class Bus:
         self.undo.append((offset, bytes(self.data[offset : offset + size])))
         self.data[offset : offset + size] = value.to_bytes(size, self._order)
 
-    def arm_monitor(self, address: int) -> None:
+    def arm_monitor(self, address: int, _size: int) -> None:
         self.monitor = address
 
     def pass_monitor(self, address: int) -> bool:

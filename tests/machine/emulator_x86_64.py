@@ -69,7 +69,7 @@ class _Bus:
             self.pages[page] = bytearray(_made_up(page))
         return memoryview(self.pages[page])[at : at + 1]
 
-    def arm_monitor(self, address: int) -> None:
+    def arm_monitor(self, address: int, _size: int) -> None:
         raise AssertionError(address)
 
     def pass_monitor(self, address: int) -> bool:

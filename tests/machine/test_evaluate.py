@@ -29,8 +29,8 @@ class Bus:
     def store(self, address: int, size: int, value: int) -> None:
         self.memory.update(enumerate(value.to_bytes(size, "little"), address))
 
-    def arm_monitor(self, address: int) -> None:
-        self.log.append(f"arm {address:#x}")
+    def arm_monitor(self, address: int, size: int) -> None:
+        self.log.append(f"arm {size} bytes at {address:#x}")
 
     def pass_monitor(self, address: int) -> bool:
         self.log.append(f"pass {address:#x}")
@@ -260,8 +260,8 @@ def test_traps(code: str) -> None:
 @pytest.mark.parametrize(
     ("code", "passes", "log", "status"),
     [
-        ("207c5fc8", True, ["arm 0x8000"], None),  # ldxr x0, [x1]
-        ("200c7fc8", True, ["arm 0x8000"], None),  # ldxp x0, x3, [x1]: once
+        ("207c5fc8", True, ["arm 8 bytes at 0x8000"], None),  # ldxr x0, [x1]
+        ("200c7fc8", True, ["arm 16 bytes at 0x8000"], None),  # ldxp x0, x3, [x1]: once
         ("237c02c8", True, ["pass 0x8000"], 0),  # stxr w2, x3, [x1]
         ("237c02c8", False, ["pass 0x8000"], 1),
         ("5f3f03d5", True, ["clear"], None),  # clrex

@@ -150,7 +150,7 @@ class Bus:
     def store(self, address: int, size: int, value: int) -> None:
         self.memory.update(enumerate(value.to_bytes(size, "little"), address))
 
-    def arm_monitor(self, address: int) -> None:
+    def arm_monitor(self, address: int, _size: int) -> None:
         self.monitor = address
 
     def pass_monitor(self, address: int) -> bool:

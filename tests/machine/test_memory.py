@@ -248,22 +248,31 @@ def test_the_exclusive_monitor() -> None:
     assert not bus.pass_monitor(0x2000)
     assert bus.notes == [("fails", "the store fails: the exclusive monitor was cleared")]
     bus.notes.clear()
-    bus.arm_monitor(0x2000)
+    bus.arm_monitor(0x2000, 4)
     assert bus.monitor == (0x2000,)
     assert bus.pass_monitor(0x2000)
     assert armed(bus) == ()
     assert not bus.notes
-    bus.arm_monitor(0x2000)
+    bus.arm_monitor(0x2000, 4)
     assert not bus.pass_monitor(0x2004)
     assert armed(bus) == ()
-    bus.arm_monitor(0x2000)
+    bus.arm_monitor(0x2000, 4)
     bus.clear_monitor()
     assert armed(bus) == ()
-    bus.arm_monitor(0x2000)
+    bus.arm_monitor(0x2000, 4)
     bus.begin(private=True)
     with pytest.raises(NotPrivate):
         bus.pass_monitor(0x2000)
     assert bus.monitor == (0x2000,)
+
+
+def test_the_exclusive_monitor_is_armed_for_both_halves_of_a_pair() -> None:
+    bus = memory()
+    event(bus)
+    bus.arm_monitor(0x2000, 16)
+    assert bus.monitor == (0x2000, 0x2008)
+    assert bus.pass_monitor(0x2000)
+    assert armed(bus) == ()
 
 
 def test_what_no_context_has_written_yet() -> None:

@@ -103,7 +103,7 @@ def test_an_own_address_in_memory_is_known_for_one(memory: OwnMemory) -> None:
         lambda memory: memory.load(BASE + 0x20, 8),  # the address is a number in the code
         lambda memory: memory.load(OwnAddress(0x1000), 8),  # far from its task
         lambda memory: memory.store(0x1000, 8, OWN),  # others see it
-        lambda memory: memory.arm_monitor(OWN),
+        lambda memory: memory.arm_monitor(OWN, 8),
     ],
 )
 def test_what_memory_does_not_do_for_all_tasks_alike(memory: OwnMemory, use: Callable[[OwnMemory], object]) -> None:

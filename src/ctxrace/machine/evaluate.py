@@ -4,7 +4,7 @@ Plain interpretation of p-code, written to be checked against the "P-Code Refere
 tests hold it against an independent CPU emulator. It knows no Linux and no context: memory is behind `Bus`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from ctxrace.core.errors import ExecutionError
@@ -34,8 +34,8 @@ class Bus(Protocol):
         """Put `value` into the `size` bytes at `address`."""
         ...
 
-    def arm_monitor(self, address: int) -> None:
-        """Remember that a load-exclusive read `address`."""
+    def arm_monitor(self, address: int, size: int, /) -> None:
+        """Remember that a load-exclusive read the `size` bytes at `address`."""
         ...
 
     def pass_monitor(self, address: int) -> bool:
@@ -132,7 +132,7 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
                 assert op.output is not None
                 address = value_of(op.inputs[0])
                 if arms_monitor:
-                    bus.arm_monitor(address)
+                    bus.arm_monitor(address, _loaded(ops))
                     arms_monitor = False  # a pair is armed by its first half
                 put(op.output, bus.load(address, op.output.size))
             case "STORE":
@@ -148,6 +148,11 @@ def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Arch
             case _:
                 put(op.output, _user_operation(instruction, op, [value_of(node) for node in op.inputs], bus, arch))
     return instruction.following
+
+
+def _loaded(ops: Iterable[Op]) -> int:
+    """Return how many bytes `ops` load."""
+    return sum(op.output.size for op in ops if op.opcode == "LOAD" and op.output is not None)
 
 
 def _user_operation(instruction: Instruction, op: Op, values: list[int], bus: Bus, arch: Architecture) -> int:

@@ -45,10 +45,10 @@ class Flow(NamedTuple):
     """The private state of a context that stands before an event.
 
     registers: the live words of the register file; stack: the bytes from the stack pointer to the top.
-    monitor: the address the exclusive monitor is armed for, if any. active: the watched functions that are running,
-    outermost first. done: values of the accesses that the instruction at `pc` has already made as steps of their own.
-    shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`. endless:
-    whether it is in a loop without an event, at `pc`. marks: what differs with how far counters have drifted.
+    monitor: what the exclusive monitor is armed for, the address of every 8 bytes. active: the watched functions that
+    are running, outermost first. done: values of the accesses that the instruction at `pc` has made as steps of their
+    own. shadow: whether the instruction before has turned interrupts on, which takes effect after the one at `pc`.
+    endless: whether it is in a loop without an event, at `pc`. marks: what differs with how far counters have drifted.
     """
 
     pc: int

@@ -259,13 +259,13 @@ class Memory:
             self.reads[Read(region.kind, at, 8, self._before[region.kind][at : at + 8])] = None
         return int.from_bytes(blob[at : at + 8], self._order)
 
-    def arm_monitor(self, address: int) -> None:
-        """Remember that a load-exclusive read `address`."""
-        self.monitor = (address,)
+    def arm_monitor(self, address: int, size: int) -> None:
+        """Remember that a load-exclusive read the `size` bytes at `address`."""
+        self.monitor = tuple(range(address, address + size, 8))
 
     def pass_monitor(self, address: int) -> bool:
         """Return whether a store-exclusive to `address` succeeds, and disarm."""
-        passed = self.monitor == (address,)
+        passed = self.monitor[:1] == (address,)
         if self._private:
             raise NotPrivate  # what it does depends on whether another context ran in between
         self.monitor = ()

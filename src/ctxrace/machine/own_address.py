@@ -149,11 +149,11 @@ class OwnMemory(Memory):
         if whole:
             self._words.discard((kind, at))
 
-    def arm_monitor(self, address: int) -> None:
-        """Remember that a load-exclusive read `address`."""
+    def arm_monitor(self, address: int, size: int) -> None:
+        """Remember that a load-exclusive read the `size` bytes at `address`."""
         if type(address) is OwnAddress:
             raise AddressObserved
-        super().arm_monitor(address)
+        super().arm_monitor(address, size)
 
     def push_return(self, place: int, address: int) -> None:
         """Put `address` onto the empty stack at `place`; see `Memory.push_return`."""

@@ -102,7 +102,7 @@ def test_what_drifts_gets_nowhere_else() -> None:
 def test_an_address_does_not_drift() -> None:
     head = memory().load(0x2000, 4)
     bus = memory()
-    for use in (lambda: bus.load(head, 1), lambda: bus.store(head, 1, 0), lambda: bus.arm_monitor(head),
+    for use in (lambda: bus.load(head, 1), lambda: bus.store(head, 1, 0), lambda: bus.arm_monitor(head, 8),
                 lambda: bus.pass_monitor(head), lambda: bus.return_address(head)):  # fmt: skip
         with pytest.raises(DriftObserved):
             use()

@@ -127,10 +127,10 @@ class SmpSystem:
         known = self._armed.get((number, flow))
         if known is None:
             layout = self.cpus[number].layout
-            known = ()
+            watched: list[int] = []
             for address in self.first.flows.numbers.values[flow][1].monitor:
                 with suppress(ImageError):  # not shared memory
                     at = layout.locate_shared(address)
-                    known = tuple(range(at, at + layout.image.arch.word))
-            self._armed[number, flow] = known
+                    watched += range(at, at + layout.image.arch.word)
+            known = self._armed[number, flow] = tuple(watched)
         return known

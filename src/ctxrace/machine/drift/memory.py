@@ -102,10 +102,10 @@ class DriftingMemory(Memory):
             plain = 0  # declared by the user, and forgotten
         self._whole(super().store, address, size, plain)
 
-    def arm_monitor(self, address: int) -> None:
-        """Remember that a load-exclusive read `address`."""
+    def arm_monitor(self, address: int, size: int) -> None:
+        """Remember that a load-exclusive read the `size` bytes at `address`."""
         _refuse(address)
-        super().arm_monitor(address)
+        super().arm_monitor(address, size)
 
     def pass_monitor(self, address: int) -> bool:
         """Return whether a store-exclusive to `address` succeeds, and disarm."""
