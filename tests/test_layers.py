@@ -34,7 +34,8 @@ TOP = {"cli", "api", "pytest_plugin", "__init__", "__main__"}
 LIBRARIES = {
     "pypcode": {"machine/lift.py"},
     "elftools": {
-        *("machine/image.py", "machine/dwarf.py", "machine/sections.py", "machine/relocation.py"),
+        *("machine/image.py", "machine/dwarf.py", "machine/dwarf_types.py"),
+        *(f"machine/elf/{name}.py" for name in ("header", "relocation", "sections", "symbols")),
         "bpf/programs/elf/container.py", "machine/large_dwarf.py", "machine/objects/relocatable.py",
         "machine/findings/debug.py"},
     "distributed": {"explore/cluster.py"},

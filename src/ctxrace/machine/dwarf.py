@@ -8,14 +8,14 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctxrace.core.errors import ImageError, LimitReached
 from ctxrace.core.limits import spend
-from ctxrace.machine.layout import Layout, Member
+from ctxrace.machine.dwarf_types import Layouts, number_of, text_of
+from ctxrace.machine.layout import Layout
 
 if TYPE_CHECKING:
     from elftools.dwarf.compileunit import CompileUnit
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from elftools.dwarf.dwarfinfo import DWARFInfo
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "elf_of", "reading"]
+__all__ = ["DAMAGED", "READING", "DebugInformation", "Line", "Signature", "addresses", "reading"]
 
-PEELED = frozenset({"typedef", "const_type", "volatile_type", "atomic_type", "restrict_type"})
 READING = "reading debug information"
 DAMAGED = "its debug information"
-_SIGNED = (5, 6)  # DW_ATE_signed, DW_ATE_signed_char: DWARF 5, section 7.8
+_LAST = (1 << 64) - 1  # address
+_MOST_LINES = 1 << 32  # of a file
 
 
 class Line(NamedTuple):
@@ -54,12 +54,6 @@ class Signature(NamedTuple):
 class _Variable(NamedTuple):
     name: str
     die: "DIE"  # the entry that has its type
-
-
-def elf_of(data: bytes) -> "ELFFile":
-    """Return the reader of the ELF file whose bytes are `data`."""
-    from elftools.elf.elffile import ELFFile  # takes a while, and what was read of most files is known
-    return ELFFile(BytesIO(data))
 
 
 _OF_THE_LIBRARY = ("_elf", "_layouts", "_units", "_variables")
@@ -140,8 +134,8 @@ class DebugInformation:
         return self._open()
 
     @cached_property
-    def _layouts(self) -> "_Layouts":
-        return _Layouts(self._elf.elfclass // 8, self._elf.little_endian)
+    def _layouts(self) -> "Layouts":
+        return Layouts(self._elf.elfclass // 8, self._elf.little_endian)
 
     @cached_property
     def _units(self) -> "tuple[DWARFInfo, list[CompileUnit]]":
@@ -204,95 +198,27 @@ def reading(path: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-class _Layouts:
-    """Turns DWARF types into layouts, each once."""
-
-    def __init__(self, word: int, little_endian: bool) -> None:
-        self._word = word
-        self._little_endian = little_endian
-        self._known: dict[int, Layout | None] = {}
-
-    def of(self, die: "DIE") -> Layout:
-        """Return the layout of the type of `die`; an entry without a type is void."""
-        if "DW_AT_type" not in die.attributes:
-            return Layout(0)
-        return self.of_type(die.get_DIE_from_attribute("DW_AT_type"))
-
-    def of_type(self, kind: "DIE") -> Layout:
-        """Return the layout of the type that the entry `kind` describes."""
-        if kind.offset not in self._known:
-            self._known[kind.offset] = None
-            self._known[kind.offset] = self._layout(kind)
-        layout = self._known[kind.offset]
-        if layout is None:  # only damaged bytes say so, and following them would never end
-            raise ValueError("a type contains itself")
-        return layout
-
-    def _layout(self, die: "DIE") -> Layout:
-        tag = str(die.tag).removeprefix("DW_TAG_")
-        if tag in PEELED:
-            return self.of(die)
-        if tag in ("structure_type", "union_type"):
-            members = [m for child in die.iter_children() if child.tag == "DW_TAG_member" for m in self._members(child)]
-            return Layout(_number(die, "DW_AT_byte_size") or 0, tuple(members))
-        if tag == "array_type":
-            layout = self.of(die)
-            for child in reversed([child for child in die.iter_children() if child.tag == "DW_TAG_subrange_type"]):
-                count, last = _number(child, "DW_AT_count"), _number(child, "DW_AT_upper_bound")
-                if count is None and last is not None:
-                    count = last + 1
-                layout = Layout(layout.size * (count or 0), element=layout, count=count)
-            return layout
-        signed = _number(die, "DW_AT_encoding") in _SIGNED
-        return Layout(_number(die, "DW_AT_byte_size") or (self._word if tag == "pointer_type" else 0), signed=signed)
-
-    def _members(self, die: "DIE") -> Iterator[Member]:
-        layout, name = self.of(die), _text(die, "DW_AT_name")
-        offset = _number(die, "DW_AT_data_member_location") or 0
-        bits = _number(die, "DW_AT_bit_size")
-        if bits is not None:
-            first = _number(die, "DW_AT_data_bit_offset")
-            if first is None:  # before DWARF 4: counted from the top of the member's storage
-                first = _number(die, "DW_AT_bit_offset") or 0
-                if self._little_endian:
-                    first = 8 * (_number(die, "DW_AT_byte_size") or layout.size) - first - bits
-                first += 8 * offset
-            yield Member(name, first // 8, layout, (first % 8, bits))
-        elif name:
-            yield Member(name, offset, layout)
-        else:
-            for member in layout.members:
-                yield Member(member.name, offset + member.offset, member.layout, member.bits)
-
-
-def _text(die: "DIE", attribute: str) -> str:
-    value = die.attributes[attribute].value if attribute in die.attributes else b""
-    return value.decode(errors="replace") if isinstance(value, bytes) else ""
-
-
-def _number(die: "DIE", attribute: str) -> int | None:
-    value = die.attributes[attribute].value if attribute in die.attributes else None
-    return value if isinstance(value, int) else None  # an expression: computed at run time
-
-
 def _unit_lines(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     program = dwarf.line_program_for_CU(unit)
     if program is None:
         return
-    base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
+    base = Path(text_of(unit.get_top_DIE(), "DW_AT_comp_dir"))
     names = _file_names(program.header)
     row: Line | None = None
     for state in (entry.state for entry in program.get_entries() if entry.state is not None):
         spend(READING)
-        if row is not None and row.line and row.start < state.address:
-            yield row._replace(end=state.address)
+        if not 0 <= state.line < _MOST_LINES:
+            raise ValueError(f"a line has the number {state.line:#x}")
+        address = state.address & _LAST
+        if row is not None and row.line and row.start < address:
+            yield row._replace(end=address)
         if state.end_sequence:
             row = None
         elif state.line == 0 and row is not None:  # made by the compiler: keep showing the line before
-            row = row._replace(start=state.address)
+            row = row._replace(start=address)
         else:
             file = names.get(state.file, "")
-            row = Line(state.address, state.address, file, base / file, state.line)
+            row = Line(address, address, file, base / file, state.line)
 
 
 def _file_names(header: Mapping[str, Any]) -> dict[int, str]:
@@ -307,32 +233,40 @@ def _file_names(header: Mapping[str, Any]) -> dict[int, str]:
 def _unit_calls(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     """Yield the calls of inline functions, an outer one before those inside of it."""
     names: dict[int, str] | None = None
-    base = Path(_text(unit.get_top_DIE(), "DW_AT_comp_dir"))
+    base = Path(text_of(unit.get_top_DIE(), "DW_AT_comp_dir"))
     for die in unit.iter_DIEs():
         spend(READING)
-        line = _number(die, "DW_AT_call_line") if die.tag == "DW_TAG_inlined_subroutine" else None
+        line = number_of(die, "DW_AT_call_line") if die.tag == "DW_TAG_inlined_subroutine" else None
         if not line:
             continue
         if names is None:
             program = dwarf.line_program_for_CU(unit)
             names = _file_names(program.header) if program is not None else {}
-        file = names.get(_number(die, "DW_AT_call_file") or 0)
-        if file is not None:
+        file = names.get(number_of(die, "DW_AT_call_file") or 0)
+        if file is not None and 0 < line < _MOST_LINES:
             for start, end in _ranges(dwarf, unit, die):
                 yield Line(start, end, file, base / file, line)
 
 
 def _ranges(dwarf: "DWARFInfo", unit: "CompileUnit", die: "DIE") -> Iterator[tuple[int, int]]:
-    """Yield the addresses that an entry covers: one range, or several where the compiler moved a part away."""
-    low, high = _number(die, "DW_AT_low_pc"), _number(die, "DW_AT_high_pc")
-    offset = _number(die, "DW_AT_ranges")
+    """Yield the addresses that an entry covers: one range, or several where the compiler moved a part away.
+
+    Of what the linker has dropped, they may begin at the last address, and are none.
+    """
+    for start, end in _stated_ranges(dwarf, unit, die):
+        yield start & _LAST, end & _LAST
+
+
+def _stated_ranges(dwarf: "DWARFInfo", unit: "CompileUnit", die: "DIE") -> Iterator[tuple[int, int]]:
+    low, high = number_of(die, "DW_AT_low_pc"), number_of(die, "DW_AT_high_pc")
+    offset = number_of(die, "DW_AT_ranges")
     if offset is None:
         if low is not None and high is not None:
             absolute = die.attributes["DW_AT_high_pc"].form.startswith("DW_FORM_addr")
             yield low, high if absolute else low + high
         return
     from elftools.dwarf.ranges import BaseAddressEntry
-    base = _number(unit.get_top_DIE(), "DW_AT_low_pc") or 0
+    base = number_of(unit.get_top_DIE(), "DW_AT_low_pc") or 0
     for entry in dwarf.range_lists().get_range_list_at_offset(offset, unit):
         if isinstance(entry, BaseAddressEntry):
             base = entry.base_address
@@ -351,11 +285,11 @@ def _unit_structs(unit: "CompileUnit", name: str) -> "Iterator[DIE]":
     for die in unit.get_top_DIE().iter_children():
         spend(READING)
         known = die.tag == "DW_TAG_structure_type" and "DW_AT_declaration" not in die.attributes
-        if known and _text(die, "DW_AT_name") == name:
+        if known and text_of(die, "DW_AT_name") == name:
             yield die
 
 
-def _unit_signatures(dwarf: "DWARFInfo", unit: "CompileUnit", layouts: _Layouts) -> Iterator[tuple[int, Signature]]:
+def _unit_signatures(dwarf: "DWARFInfo", unit: "CompileUnit", layouts: Layouts) -> Iterator[tuple[int, Signature]]:
     """Yield where each function begins, with what it takes and returns."""
     for die in unit.iter_DIEs():
         spend(READING)
@@ -390,9 +324,9 @@ def _unit_variables(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[tuple[i
             case []:
                 pass
             case [("DW_OP_plus_uconst", more)]:  # clang merges small static variables into one
-                address += more
+                address += more & _LAST
             case _:
                 continue
         if "DW_AT_specification" in die.attributes:
             die = die.get_DIE_from_attribute("DW_AT_specification")
-        yield address, _Variable(_text(die, "DW_AT_name"), die)
+        yield address & _LAST, _Variable(text_of(die, "DW_AT_name"), die)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from ctxrace.core.errors import ImageError
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.image import Symbol, check_header
+from ctxrace.machine.elf.header import check_header
+from ctxrace.machine.elf.symbols import Symbol
 
 __all__ = ["ElfFile", "Header"]
 

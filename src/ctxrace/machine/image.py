@@ -1,10 +1,9 @@
 """A linked ELF executable: its bytes, its symbols, and what its debug information says about both."""
 
-import struct
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from itertools import accumulate
 from pathlib import Path
@@ -13,74 +12,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ctxrace.core.errors import ImageError
 from ctxrace.core.interleaving import Source
-from ctxrace.core.limits import spend, uncollected
-from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
+from ctxrace.core.limits import uncollected
+from ctxrace.machine.arch.architecture import Architecture
 from ctxrace.machine.discovery import Discovery
-from ctxrace.machine.dwarf import DebugInformation, Line, elf_of, reading
+from ctxrace.machine.dwarf import DebugInformation, Line, reading
+from ctxrace.machine.elf.header import check_header, elf_of
+from ctxrace.machine.elf.relocation import load_bias, relocated
+from ctxrace.machine.elf.sections import Section, loaded_sections, section_at
+from ctxrace.machine.elf.symbols import Symbol, files_of, symbols_of
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
-from ctxrace.machine.inputs import MOST_IMAGE, contents, resolved, shortest
+from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents, resolved, shortest
 from ctxrace.machine.layout import is_signed, part, spell
-from ctxrace.machine.relocation import load_bias, relocated
-from ctxrace.machine.sections import Section, loaded_sections
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["ELF_MAGIC", "Image", "Section", "Symbol", "check_header", "load_image"]
-
-ELF_MAGIC = b"\x7fELF"
+__all__ = ["Image", "Section", "Symbol", "load_image"]
 
 MOST_KNOWN = 1 << 20
 """Bytes of a file of which all is read at once and kept for later runs; a larger one is read as questions come up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Symbol:
-    """A named range of bytes; kind: ``function`` or ``object``.
-
-    size: in bytes. Where the file gives none, a function reaches to the next symbol, and an object has 0.
-    """
-
-    name: str
-    address: int
-    size: int
-    kind: str
-
-
-def check_header(data: bytes, path: Path, arch: Architecture, *, linked: bool) -> None:
-    """Check that a file's first bytes are the header of an ELF file for `arch`.
-
-    data: the file, or at least its first 64 bytes; linked: expect an executable, otherwise a relocatable object.
-    Raises `ImageError`: not ELF, too short, another architecture, or the other one of the two kinds.
-    """
-    if not data.startswith(ELF_MAGIC):
-        raise ImageError(f"{path} is not an ELF file (it starts with {data[:4].hex(' ') or 'nothing'}); name one")
-    if len(data) < 64:
-        raise ImageError(f"{path} is truncated: {len(data)} bytes are less than an ELF header; build it again")
-    if data[4] != 2:
-        raise ImageError(f"{path} is 32 bit code; {arch.name} is 64 bit: build it for {arch.name}")
-    if data[5] != (1 if arch.little_endian else 2):
-        found, expected = ("big", "little") if arch.little_endian else ("little", "big")
-        raise ImageError(
-            f"{path} is {found}-endian; {arch.name} is {expected}-endian: build it for {arch.name}, "
-            "or name its own architecture"
-        )
-    kind, number = struct.unpack_from("<HH" if arch.little_endian else ">HH", data, 16)
-    if ELF_MACHINES.get(number) != arch.elf_machine:
-        from elftools.elf.enums import ENUM_E_MACHINE
-
-        machine = next((name for name, value in ENUM_E_MACHINE.items() if value == number), f"machine {number}")
-        raise ImageError(
-            f"{path} is code for {machine}, not for {arch.name} ({arch.elf_machine}); "
-            "build it for that, or name its own architecture"
-        )
-    if kind == 1 and linked:
-        raise ImageError(f"{path} is a relocatable object: it must be linked first; with a name in .o ctxrace does it")
-    if kind != 1 and not linked:
-        raise ImageError(f"{path} is not a relocatable object (ELF type {kind}); with a name in .elf it is an image")
-    if kind not in (1, 2, 3):
-        raise ImageError(f"{path} is neither an executable nor a shared object (ELF type {kind}); name one")
 
 
 def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> "Image":
@@ -102,10 +53,10 @@ def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> 
         code = [(section.address, len(section.data)) for section in linked if section.executable]
         bias = load_bias(linked, arch)
         sections = relocated(elf, linked, arch, bias, path)
-        symbols = tuple(_sized(_symbols(elf, bias), sections))
+        symbols = tuple(symbols_of(elf, sections, bias, path))
         information = DebugInformation(path, partial(elf_of, data), code)
         image = Image(arch, path, sections, symbols, information, tuple(headers), dict(_notes(elf)), bias)
-        image.files = _files(elf)
+        image.files = files_of(elf)
     if key is not None:
         with uncollected(), suppress(ImageError, RecursionError):  # damage is told of where it is met
             keep(key, {"image": _facts(image, symbols, code), "debug": all_of(information)})
@@ -135,6 +86,10 @@ def _recalled(
     image = Image(arch, path, sections, symbols, information, headers, notes, known["bias"])
     image.files = known["files"]
     return image
+
+
+MOST_TEXT = 4096
+"""Bytes of a text in memory: a condition, or a message."""
 
 
 class Start(NamedTuple):
@@ -213,7 +168,7 @@ class Image:
 
     def read(self, address: int, size: int) -> bytes | None:
         """Return `size` bytes as they are before anything runs, or None unless one section holds them all."""
-        section = _section_at(self.sections, address)
+        section = section_at(self.sections, address)
         if section is None or size < 0 or address + size > section.address + len(section.data):
             return None
         return section.data[address - section.address : address - section.address + size]
@@ -245,13 +200,15 @@ class Image:
         return f"{place} ({found.file}:{found.line})" if found else place
 
     def string(self, address: int) -> str:
-        """Return the NUL-terminated text at `address` as it is before anything runs, empty where there is none."""
-        section = _section_at(self.sections, address)
+        """Return the NUL-terminated text at `address` as it is before anything runs, empty where there is none.
+
+        Of a longer one, the first `MOST_TEXT` bytes.
+        """
+        section = section_at(self.sections, address)
         if section is None:
             return ""
         start = address - section.address
-        end = section.data.find(b"\0", start)
-        return section.data[start : end if end >= 0 else None].decode("utf-8", "replace")
+        return section.data[start : start + MOST_TEXT].partition(b"\0")[0].decode("utf-8", "replace")
 
     def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
         """Spell bytes of a variable as C does: ``active[0]``, ``stats.misses``, ``table[2].count``.
@@ -273,6 +230,9 @@ class Image:
         inside = self._part(symbol, path) if symbol is not None and path else None
         if symbol is None or not path:
             return symbol
+        if inside is not None and symbol.size and inside.stop > symbol.size:
+            what = f"{name} is not within the {symbol.size:,} bytes of {base}"
+            raise ImageError(f"{self.path} is damaged: {what}; build it again")
         return Symbol(name, symbol.address + inside.start, len(inside), symbol.kind) if inside is not None else None
 
     def _part(self, symbol: Symbol, path: str) -> range | None:
@@ -333,8 +293,9 @@ class Image:
     def _text(self, path: Path) -> list[str]:
         if path not in self._texts:
             text = ""
-            with suppress(OSError, ValueError):  # is_file: a damaged path may name a device that never ends
-                text = path.read_text(errors="replace") if path.is_file() else ""
+            with suppress(ImageError):  # a damaged path may name anything
+                text = contents(path, MOST_SOURCE, ImageError).decode("utf-8", "replace")
+                text = text.replace("\r\n", "\n").replace("\r", "\n")
             self._texts[path] = [] if "\0" in text else text.split("\n")
         return self._texts[path]
 
@@ -357,44 +318,7 @@ class _Ranges:
         return None
 
 
-def _section_at(sections: tuple[Section, ...], address: int) -> Section | None:
-    return next((s for s in sections if s.address <= address < s.address + len(s.data)), None)
-
-
 def _notes(elf: "ELFFile") -> Iterator[tuple[str, bytes]]:
     for section in elf.iter_sections():
         if section["sh_type"] == "SHT_PROGBITS" and not section["sh_flags"] & 2 and section.name[:6] != ".debug":
             yield section.name, bytes(section.data())
-
-
-def _files(elf: "ELFFile") -> int:
-    tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
-    return sum(symbol["st_info"]["type"] == "STT_FILE" for table in tables for symbol in table.iter_symbols())
-
-
-def _symbols(elf: "ELFFile", bias: int) -> list[Symbol]:
-    tables = [section for section in elf.iter_sections() if section["sh_type"] == "SHT_SYMTAB"]
-    loaded = {index: section["sh_flags"] for index, section in enumerate(elf.iter_sections())}
-    found: list[tuple[bool, Symbol]] = []
-    for symbol in (symbol for table in tables for symbol in table.iter_symbols()):
-        spend("reading symbols")
-        flags = loaded.get(symbol["st_shndx"], 0)
-        local = symbol["st_info"]["bind"] == "STB_LOCAL"
-        kind = {"STT_FUNC": "function", "STT_OBJECT": "object"}.get(symbol["st_info"]["type"])
-        if symbol["st_info"]["type"] == "STT_NOTYPE" and not local:  # an assembler or linker script label
-            kind = "function" if flags & 4 else "object"
-        if kind is not None and flags & 2 and symbol.name:
-            found.append((local, Symbol(symbol.name, symbol["st_value"] + bias, symbol["st_size"], kind)))
-    return [symbol for _, symbol in sorted(found, key=lambda entry: entry[0])]
-
-
-def _sized(symbols: list[Symbol], sections: tuple[Section, ...]) -> Iterator[Symbol]:
-    starts = sorted({symbol.address for symbol in symbols})
-    for symbol in symbols:
-        section = _section_at(sections, symbol.address)
-        if symbol.size or symbol.kind != "function" or section is None:
-            yield symbol
-            continue
-        after = bisect_right(starts, symbol.address)
-        end = min([section.address + len(section.data), *starts[after : after + 1]])
-        yield Symbol(symbol.name, symbol.address, end - symbol.address, symbol.kind)

@@ -1,8 +1,16 @@
 """How C lays out and names the bytes of a variable."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-__all__ = ["Layout", "Member", "is_signed", "part", "spell"]
+from ctxrace.core.limits import spend
+
+__all__ = ["MOST_NESTED", "Layout", "Member", "is_signed", "part", "spell"]
+
+
+MOST_NESTED = 64
+"""As many types may be one within the other; C asks for 12 of a compiler, and for 63 structs (C11, 5.2.4.1)."""
+
+_SPELLING = "finding what a part of a variable is called"
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +19,7 @@ class Layout:
 
     size: in bytes; count: elements of an array, None for a flexible one. A union is a record with overlapping
     members. Members of unnamed members are the record's own, as in C. signed: whether a scalar has a sign.
+    Raises `ValueError` where it is made of types that are nested deeper than `MOST_NESTED`.
     """
 
     size: int
@@ -18,6 +27,15 @@ class Layout:
     element: "Layout | None" = None
     count: int | None = None
     signed: bool = False
+    nested: int = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Find out how many types are within it."""
+        parts = [member.layout for member in self.members]
+        parts += [self.element] if self.element is not None else []
+        object.__setattr__(self, "nested", max((part.nested + 1 for part in parts), default=0))
+        if self.nested > MOST_NESTED:
+            raise ValueError(f"{self.nested} types are within one another")
 
     @property
     def flexible(self) -> bool:
@@ -55,6 +73,7 @@ def part(layout: Layout, path: str) -> range | None:
 
 def is_signed(layout: Layout, offset: int, size: int) -> bool:
     """Return whether `size` bytes at `offset` bytes into a variable are one scalar with a sign."""
+    spend(_SPELLING)
     if not layout.members and layout.element is None:
         return layout.signed and offset == 0 and size == layout.size
     if layout.element is not None:
@@ -75,6 +94,7 @@ def spell(name: str, layout: Layout, offset: int, size: int) -> str:
 
 def _spell(name: str, layout: Layout, offset: int, size: int) -> tuple[str, bool]:
     # The second result tells whether the spelling names exactly these bytes.
+    spend(_SPELLING)
     rest = f"{name}+{offset}:{size}", False
     if offset == 0 and size == layout.size:
         return name, True

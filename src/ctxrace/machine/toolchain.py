@@ -20,7 +20,7 @@ from ctxrace.machine.build.cache import Built, Remembered, default_cache, digest
 from ctxrace.machine.build.flags import names_files
 from ctxrace.machine.build.process import Processes, environment
 from ctxrace.machine.build.programs import stamp, zig
-from ctxrace.machine.image import ELF_MAGIC, check_header
+from ctxrace.machine.elf.header import ELF_MAGIC, check_header
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents
 
 __all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "compile_c", "compile_object",

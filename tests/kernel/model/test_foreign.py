@@ -8,9 +8,9 @@ import pytest
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.facts.fault import FaultKind, MachineFault
 from ctxrace.kernel.model.foreign import StackEscapes, reached
+from ctxrace.machine.elf.sections import Section
 from ctxrace.machine.image import Symbol
 from ctxrace.machine.memory import ForeignAccess
-from ctxrace.machine.sections import Section
 
 UNDEFINED = range(0x1000, 0x1020)
 DEFINED = range(0x2000, 0x2020)

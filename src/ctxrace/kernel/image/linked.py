@@ -15,10 +15,10 @@ from ctxrace.kernel.image.task_struct import TaskStruct
 from ctxrace.kernel.image.undefined import Undefined, undefined_callees
 from ctxrace.kernel.image.vmlinux import Vmlinux
 from ctxrace.machine.arch import Architecture
+from ctxrace.machine.elf.sections import Section
 from ctxrace.machine.image import Image, Symbol, load_image
 from ctxrace.machine.objects.join import joined
 from ctxrace.machine.objects.relocatable import ObjectFile, read_object
-from ctxrace.machine.sections import Section
 
 __all__ = ["Parts", "link"]
 

@@ -10,10 +10,10 @@ from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.task_layout import task_struct
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
+from ctxrace.machine.elf.sections import Section
 from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Fault, Region, RegionKind, Write, pieces
-from ctxrace.machine.sections import Section
 
 __all__ = ["HIDDEN", "Layout"]
 

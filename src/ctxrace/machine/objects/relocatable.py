@@ -11,8 +11,8 @@ from ctxrace.core.errors import ImageError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch import ARCHITECTURES
 from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
-from ctxrace.machine.dwarf import DebugInformation, elf_of, reading
-from ctxrace.machine.image import ELF_MAGIC, check_header
+from ctxrace.machine.dwarf import DebugInformation, reading
+from ctxrace.machine.elf.header import ELF_MAGIC, check_header, elf_of
 from ctxrace.machine.inputs import MOST_IMAGE, contents
 from ctxrace.machine.layout import Layout
 

@@ -1,16 +1,17 @@
 """The sections of a linked executable that are loaded into memory."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ctxrace.core.errors import ImageError
+from ctxrace.core.limits import spend
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["Section", "loaded_sections"]
+__all__ = ["Section", "loaded_sections", "section_at"]
 
 MAX_LOADED = 1 << 28
 """Bytes: no kernel loads more, so that more is a damaged section header."""
@@ -37,6 +38,7 @@ def loaded_sections(elf: "ELFFile", path: Path) -> Iterator[Section]:
     """Yield the sections of `elf` that are loaded, in file order; raise `ImageError` where one is damaged."""
     total = 0
     for section in elf.iter_sections():
+        spend("reading sections")
         flags, size = section["sh_flags"], section["sh_size"]
         if not flags & 2 or flags & 0x400:  # SHF_ALLOC, SHF_TLS
             continue
@@ -52,3 +54,8 @@ def loaded_sections(elf: "ELFFile", path: Path) -> Iterator[Section]:
                 f"{path} is truncated: section {section.name} has {len(data)} of its {size} bytes; build it again"
             )
         yield Section(section.name, section["sh_addr"], data, bool(flags & 1), bool(flags & 4))
+
+
+def section_at(sections: Sequence[Section], address: int) -> Section | None:
+    """Return the first of `sections` that holds `address`, or None."""
+    return next((s for s in sections if s.address <= address < s.address + len(s.data)), None)

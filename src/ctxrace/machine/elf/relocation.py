@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ctxrace.core.errors import ImageError
 from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.sections import Section
+from ctxrace.machine.elf.sections import Section
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -51,6 +51,9 @@ def relocated(
                 break
         else:
             raise ImageError(f"{path} is damaged: a relocation is for {address:#x}, outside of all sections")
+    for section in sections:
+        if section.address + bias + len(section.data) > 1 << 64:
+            raise ImageError(f"{path} is damaged: section {section.name} ends behind the last address; build it again")
     return tuple(
         replace(section, address=section.address + bias, data=bytes(data))
         for section, data in zip(sections, memory, strict=True)
