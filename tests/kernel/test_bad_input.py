@@ -23,6 +23,7 @@ from ctxrace.kernel.scenario import (
     Scenario,
     Tasks,
     balanced,
+    declared_scenario,
     exclusive,
     make_property,
     parse_number,
@@ -403,6 +404,21 @@ def test_an_elf_file_declares_nothing_else_that_it_was_compiled_for(
     path.write_bytes(linked.replace(b"compiled rcu preemptible", damaged))
     told = message(ScenarioError, lambda: load(path, cache=cache))
     assert told.startswith("unknown declaration 'compiled ")
+
+
+def test_a_damaged_line_number_of_a_declaration_is_none(tmp_path: Path, cache: Path, linked: bytes) -> None:
+    image = load(write(tmp_path / "good.elf", linked), cache=cache).image
+    image.notes = {".ctxrace": b"tasks 2 attempt good.c:7\0expect exclusive(body) holds good.c:" + b"9" * 5_000}
+    (expected,) = declared_scenario(image).expected
+    assert (expected.source.line, expected.source.file) == (0, "good.c")
+    image.notes = {".ctxrace": b"nmi attempt good.c:7\0" * 10_001}
+    told = message(ScenarioError, lambda: declared_scenario(image))
+    assert "good.elf has 10,001 declarations in section .ctxrace, and at most 10,000 are read" in told
+
+
+def write(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

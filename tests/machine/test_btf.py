@@ -117,3 +117,16 @@ def test_structs_that_hold_themselves_end(writer: Writer) -> None:
     types = Btf(writer.data())
     assert types.member("ring", "missing") is None
     assert types.field(number, 0, 8) == ""
+
+
+def test_a_type_that_is_larger_than_memory_or_whose_name_has_no_end_is_an_error(writer: Writer) -> None:
+    large = writer.struct_("large", 1 << 31)
+    for _ in range(3):
+        large = writer.type(TypeKind.ARRAY, "", 0, rest=struct.pack("<III", large, 2, 1 << 31))
+    long = writer.int_("n" * (1 << 16), 4)
+    types = Btf(writer.data())
+    assert types.size(large - 3) == 1 << 31
+    with pytest.raises(ImageError, match=r"type \d+ has 4,611,686,018,427,387,904 bytes; the file is damaged"):
+        types.size(large)
+    with pytest.raises(ImageError, match="BTF refers to a string at "):
+        types[long]

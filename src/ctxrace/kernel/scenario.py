@@ -30,6 +30,8 @@ __all__ = ["CHECK_FUNCTION", "Handler", "Scenario", "Tasks", "balanced", "declar
 CHECK_FUNCTION = "ctxrace_check_failed"
 MOST_CPUS = 8
 MOST_TASKS = 1_000_000
+MOST_DECLARATIONS = 10_000
+_MOST_DIGITS = 9  # of the number of a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +164,7 @@ def declared_scenario(image: Image) -> Scenario:
     """
     scenario = Scenario()
     preemption_at = cpus_at = ""
-    lines = image.contents(".ctxrace").decode("utf-8", "replace").split("\0")
-    for line in sorted(filter(None, lines), key=_line_number):  # GCC emits them last to first
+    for line in _declarations(image):
         kind, *words = _words(line)
         count = _WORDS.get(kind)
         known = count is not None and len(words) > count and (kind != "compiled" or (words[0], words[1]) in _COMPILED)
@@ -207,6 +208,17 @@ def declared_scenario(image: Image) -> Scenario:
     return replace(scenario, handlers=tuple(sorted(scenario.handlers, key=lambda handler: handler.level)))
 
 
+def _declarations(image: Image) -> list[str]:
+    """Return the lines of the section .ctxrace, in the order of the source."""
+    lines = [line for line in image.contents(".ctxrace").decode("utf-8", "replace").split("\0") if line]
+    if len(lines) > MOST_DECLARATIONS:
+        raise ScenarioError(
+            f"{image.name} has {len(lines):,} declarations in section .ctxrace, and at most {MOST_DECLARATIONS:,} are "
+            "read; is it damaged? build it again"
+        )
+    return sorted(lines, key=lambda line: _line_number(line.rpartition(":")[2]))  # GCC emits them last to first
+
+
 def _words(line: str) -> list[str]:
     """Return the words of a declaration; of an expectation, a property with its subjects is one."""
     found = _EXPECTATION.fullmatch(line)
@@ -227,7 +239,7 @@ def _expected(name: str, outcome: str, where: str, before: Sequence[Expected]) -
     if any(name == one.property for one in before):
         raise ScenarioError(f"{where} is a second expectation of {name}; keep one")
     file, _, line = where.rpartition(":")
-    return Expected(name, Outcome(outcome), Source(file, int(line) if line.isdecimal() else 0))
+    return Expected(name, Outcome(outcome), Source(file, _line_number(line)))
 
 
 def declares_preemption(image: Image) -> bool:
@@ -235,9 +247,9 @@ def declares_preemption(image: Image) -> bool:
     return any(line.startswith(b"preemption ") for line in image.contents(".ctxrace").split(b"\0"))
 
 
-def _line_number(declaration: str) -> int:
-    digits = declaration.rpartition(":")[2]
-    return int(digits) if digits.isdecimal() else 0
+def _line_number(digits: str) -> int:
+    """Return the number of a line, 0 where it is none."""
+    return int(digits) if digits.isdecimal() and len(digits) <= _MOST_DIGITS else 0
 
 
 def make_property(kind: str, subjects: Iterable[str]) -> Property:

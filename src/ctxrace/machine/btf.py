@@ -10,12 +10,15 @@ from enum import IntEnum
 from functools import cached_property
 
 from ctxrace.core.errors import ImageError
+from ctxrace.core.limits import spend
 
 __all__ = ["MAGIC", "Btf", "Member", "Type", "TypeKind", "section_header", "string_at"]
 
 MAGIC = 0xEB9F
 MOST_TYPES = 4_000_000  # a distribution's kernel has 150,000
 MOST_NESTED = 32  # structs in structs, or arrays of arrays
+MOST_BYTES = 1 << 48  # of one type
+MOST_NAME = 1 << 16  # bytes of a name; the kernel's are shorter than 512 (KSYM_NAME_LEN)
 
 
 class TypeKind(IntEnum):
@@ -50,6 +53,7 @@ _TRANSPARENT = (TypeKind.TYPEDEF, TypeKind.VOLATILE, TypeKind.CONST, TypeKind.RE
 _SIZED = (TypeKind.INT, TypeKind.STRUCT, TypeKind.UNION, TypeKind.ENUM, TypeKind.FLOAT, TypeKind.ENUM64)
 _HEAD = struct.Struct("<III")
 _NAME = struct.Struct("<I")
+_READING = "reading types"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +164,15 @@ class Btf:
         return self[self.resolve_id(number)]
 
     def size(self, number: int, depth: int = 0) -> int:
-        """Return the size of a type in bytes; 0 where it has none."""
+        """Return the size of a type in bytes; 0 where it has none. Raises `ImageError` for more than an address has."""
         found = self.resolve(number)
         if found.kind is TypeKind.PTR:
             return 8
         if found.kind is TypeKind.ARRAY and depth < MOST_NESTED:
-            return found.count * self.size(found.other, depth + 1)
+            size = found.count * self.size(found.other, depth + 1)
+            if size > MOST_BYTES:
+                raise ImageError(f"section {self.section}: type {number} has {size:,} bytes; the file is damaged")
+            return size
         return found.size if found.kind in _SIZED else 0
 
     def member(self, struct_name: str, path: str) -> range | None:
@@ -188,6 +195,7 @@ class Btf:
 
     def _find(self, number: int, name: str, depth: int = 0) -> tuple[int, int] | None:
         """Return the type of a member and its offset in bytes, also within unnamed members."""
+        spend(_READING)
         if depth > MOST_NESTED:
             return None
         for member in self.resolve(number).members:
@@ -225,6 +233,7 @@ class Btf:
             kind = info >> 24 & 31
             if kind > TypeKind.ENUM64 or not kind:
                 raise ImageError(f"section {self.section} has a type of kind {kind}, which is not known")
+            spend(_READING)
             yield at
             at += _HEAD.size + _TAIL.get(kind, 0) + (info & 0xFFFF) * _PER_MEMBER.get(kind, 0)
             number += 1
@@ -292,7 +301,7 @@ def section_header(data: bytes, name: str) -> tuple[int, int, int, int]:
 
 def string_at(strings: bytes, offset: int) -> str:
     """Return the NUL-terminated string at `offset`; raise `ImageError` where there is none."""
-    end = strings.find(b"\0", offset)
+    end = strings.find(b"\0", offset, offset + MOST_NAME)
     if not 0 <= offset < len(strings) or end < 0:
         raise ImageError(f"BTF refers to a string at {offset}, outside its {len(strings)} bytes; the file is damaged")
     return strings[offset:end].decode("utf-8", "replace")

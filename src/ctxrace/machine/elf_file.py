@@ -9,16 +9,18 @@ from functools import cached_property
 from pathlib import Path
 
 from ctxrace.core.errors import ImageError
+from ctxrace.core.limits import spend
 from ctxrace.machine.arch.architecture import Architecture
-from ctxrace.machine.elf.header import check_header
+from ctxrace.machine.elf.header import MOST_NAME, check_header
 from ctxrace.machine.elf.symbols import Symbol
 
 __all__ = ["ElfFile", "Header"]
 
 MOST_SECTIONS = 65_536
 MOST_SYMBOLS = 8_000_000  # a distribution's kernel has 250,000
-MOST_AT_ONCE = 1 << 30  # bytes of one section
+MOST_AT_ONCE = 1 << 30  # bytes of one section, and of all that are loaded
 
+_READING = "reading sections and symbols"
 _SECTION_HEADER = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _NOBITS, _SYMTAB = 8, 2
@@ -157,8 +159,15 @@ class ElfFile:
         if names_at >= len(rows):
             raise ImageError(f"{self.path} is damaged: section {names_at} with the names does not exist")
         names = data[rows[names_at][4] : rows[names_at][4] + rows[names_at][5]]
+        held = 0
         for name_at, kind, flags, address, offset, length, link, _, _, _ in rows:
+            spend(_READING)
             zeros = kind == _NOBITS
+            held += length if flags & _ALLOC and kind else 0
+            if held > MOST_AT_ONCE or flags & _ALLOC and address + length > 1 << 64:
+                name = _string(names, name_at)
+                what = f"section {name} of {length:,} bytes at {address:#x} is not in memory with the others"
+                raise ImageError(f"{self.path} is damaged: {what}; fetch it again")
             if kind and not zeros and offset + length > len(data):
                 name = _string(names, name_at)
                 raise ImageError(f"{self.path} is truncated: section {name} ends outside of the file; fetch it again")
@@ -182,9 +191,22 @@ class ElfFile:
             kind = _KINDS.get(info & 15)
             if kind is None or not name_at or not section:
                 continue
+            spend(_READING)
             name = _string(names, name_at)
             if name[:1] != "$":  # a mapping symbol of the assembler
+                self._check(name, value, size, section)
                 yield Symbol(name, value, size, kind or self._label(section))
+
+    def _check(self, name: str, value: int, size: int, section: int) -> None:
+        """Raise `ImageError` for a symbol that is not in its section; one without a size may be anywhere."""
+        header = self.sections[section] if section < len(self.sections) else None
+        known = size and header is not None and header.loaded
+        low, high = (header.address, header.address + header.size) if known and header is not None else (0, 1 << 64)
+        if not low <= value <= value + size <= high:
+            raise ImageError(
+                f"{self.path} is damaged: the symbol {name[:100]} has {size:,} bytes at {value:#x}, and they are not "
+                f"all in {low:#x}..{high:#x}; fetch it again"
+            )
 
     def _label(self, section: int) -> str:
         header = self.sections[section] if section < len(self.sections) else None
@@ -195,5 +217,5 @@ _LOOK_BACK = 64  # symbols before an address among which the one that holds it i
 
 
 def _string(names: bytes, offset: int) -> str:
-    end = names.find(b"\0", offset)
-    return names[offset : end if end >= 0 else None].decode("utf-8", "replace")
+    """Return the name at `offset`; of one that is longer than any, what is left of it is no part."""
+    return names[offset : offset + MOST_NAME].partition(b"\0")[0].decode("utf-8", "replace")

@@ -48,9 +48,9 @@ class LargeDebugInformation:
         return unit.calls_at(address) if unit is not None else []
 
     def _unit_of(self, address: int) -> DebugInformation | None:
-        if self._dwarf is None:
-            return None
         with reading(self._elf.path, DAMAGED):
+            if self._dwarf is None:
+                return None
             offset = self._offset_of(address)
             if offset is None:
                 return None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.machine.test_btf import Writer
 
+from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.c_types import c_types
 from ctxrace.machine.btf import Btf, TypeKind
 
@@ -74,3 +75,22 @@ def test_functions_are_declared_unless_their_types_differ(writer: Writer) -> Non
 def test_values_of_an_enum_without_a_name_are_known(writer: Writer) -> None:
     writer.type(TypeKind.ENUM, "", 4, 1, struct.pack("<Ii", writer.string("MOST"), 7))
     assert "enum { MOST = 7 };" in c_types(Btf(writer.data()), ["MOST"])
+
+
+def test_a_name_that_would_say_more_in_c_is_refused(writer: Writer) -> None:
+    writer.struct_('x; };\n#include "/etc/hostname"\nstruct y {', 4, ("a", 1, 0))
+    writer.struct_("good", 4, ("a; int b", 1, 0))
+    types = Btf(writer.data())
+    with pytest.raises(ImageError, match=r"type \d+ has the name 'a; int b', which is none of C"):
+        c_types(types, ["struct good"])
+    assert "include" not in c_types(types, ["struct holes"])
+
+
+@pytest.mark.parametrize("kind", [TypeKind.CONST, TypeKind.PTR, TypeKind.FUNC_PROTO])
+def test_types_that_refer_to_themselves_are_refused(writer: Writer, kind: TypeKind) -> None:
+    itself = writer.count + 1
+    writer.type(kind, "", itself)
+    pointer = writer.type(TypeKind.PTR, "", itself)
+    writer.struct_("ring", 8, ("next", pointer, 0))
+    with pytest.raises(ImageError, match="damaged"):
+        c_types(Btf(writer.data()), ["struct ring"])

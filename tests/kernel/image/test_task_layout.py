@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from ctxrace.core.errors import CtxraceError
+from ctxrace.core.errors import CtxraceError, ImageError
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.check import check
 from ctxrace.kernel.image.task_layout import task_struct
-from ctxrace.kernel.image.task_struct import HEADERS, UNKNOWN
+from ctxrace.kernel.image.task_struct import HEADERS, UNKNOWN, TaskStruct
 from ctxrace.kernel.program import INCLUDE, load
 from ctxrace.kernel.scenario import exclusive
 
@@ -135,3 +135,19 @@ def test_preempt_rt_needs_the_member_that_counts_softirqs(tmp_path: Path) -> Non
     change = ScenarioChange.of(tasks="2:attempt", properties=[exclusive("body")], preemption="rt")
     with pytest.raises(CtxraceError, match="no task_struct with softirq_disable_cnt"):
         check(program, change.apply(program.scenario))
+
+
+@pytest.mark.parametrize(
+    ("size", "places", "told"),
+    [
+        (1 << 30, {}, "has a task_struct of 1,073,741,824 bytes, and at most"),
+        (-8, {}, "has a task_struct of -8 bytes"),
+        (64, {"pid": range(16, 24)}, "pid is 8 bytes at 16, in a task_struct of 64 bytes"),
+        (64, {"pid": range(62, 66)}, "pid is 4 bytes at 62"),
+        (64, {"preempt_count": range(-8, 0)}, "thread_info.preempt_count is 8 bytes at -8"),
+        (64, {"migration_disabled": range(0, 1 << 40)}, "migration_disabled is 1,099,511,627,776 bytes at 0"),
+    ],
+)
+def test_a_task_struct_that_none_can_be_is_refused(size: int, places: dict[str, range], told: str) -> None:
+    with pytest.raises(ImageError, match=told):
+        TaskStruct.of(size, places, "vmlinux")

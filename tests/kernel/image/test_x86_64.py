@@ -2,6 +2,7 @@
 
 import pytest
 
+from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.x86_64 import x86_jump, x86_no_operation
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.arch.x86_64 import repair
@@ -27,3 +28,9 @@ def test_a_memory_barrier_touches_nothing() -> None:
     other = barrier._replace(code=bytes.fromhex("f0834424fc01"))
     assert repair(other).ops == (store,)
     assert architecture("x86-64").repair is repair
+
+
+@pytest.mark.parametrize(("target", "size"), [(0x1082, 2), (0x0F81, 2), (0x1005 + (1 << 31), 5), (1 << 63, 5)])
+def test_a_jump_that_is_too_far_is_refused(target: int, size: int) -> None:
+    with pytest.raises(ImageError, match=f"a branch from 0x1000 to {target:#x}, which is too far"):
+        x86_jump(0x1000, target, size)

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.core.limits import spend
+from ctxrace.kernel.image.vmlinux import READING_TABLES, Vmlinux
 
 __all__ = ["ARM64_FEATURES", "Alternative", "arm64_alternatives", "arm64_capabilities", "arm64_patches"]
 
@@ -42,6 +43,7 @@ def arm64_alternatives(kernel: Vmlinux) -> Iterator[Alternative]:
     section = kernel.elf.section(".altinstructions")
     data = kernel.elf.contents(".altinstructions")
     for number, row in enumerate(_ENTRY.iter_unpack(data[: len(data) - len(data) % _ENTRY.size])):
+        spend(READING_TABLES)
         assert section is not None
         at = section.address + number * _ENTRY.size
         code, replacement, capability, size, replacement_size = row
@@ -60,6 +62,8 @@ def arm64_capabilities(kernel: Vmlinux, size: int, description_at: int, number_a
     table = kernel.elf.symbols.get("arm64_features")
     if table is None:
         raise ImageError(f"{kernel.path} has no arm64_features; its CPU features have no names")
+    if not max(description_at + 8, number_at + 2) <= size:
+        raise ImageError(f"{kernel.path} is damaged: a struct arm64_cpu_capabilities has {size} bytes; fetch it again")
     found: dict[str, int] = {}
     for at in range(table[0].address, table[0].address + table[0].size - size + 1, size):
         description = kernel.string(kernel.number(at + description_at, 8))

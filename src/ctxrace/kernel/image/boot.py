@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ctxrace.core.errors import ImageError, ScenarioError
+from ctxrace.core.limits import spend
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.image.alternatives import ARM64_FEATURES, arm64_capabilities, arm64_patches
 from ctxrace.kernel.image.jump_labels import JumpLabel, jump_labels, key_on
-from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.image.vmlinux import READING_TABLES, Vmlinux
 from ctxrace.kernel.image.x86_64 import (
     AFTER_BOOT,
     alternative_row,
@@ -26,7 +27,9 @@ __all__ = ["AS_IT_IS", "Boot", "booted", "booted_objects", "chosen", "replaced"]
 _SCHEDULER = ("preempt_schedule", "preempt_schedule_notrace", "preempt_schedule_irq", "schedule", "__cond_resched")
 """The entries of the scheduler: where a task may lose the CPU is for the context rules, so they return at once."""
 
+_FAR = 1 << 25  # words that a branch of arm64 reaches
 _RETURN_ZERO = {"EM_AARCH64": bytes.fromhex("00008052c0035fd6"), "EM_X86_64": bytes.fromhex("31c0c3")}
+_RETURN = {"EM_AARCH64": 4, "EM_X86_64": 1}  # bytes of it that return
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +135,7 @@ def _runtime_constants(kernel: Vmlinux) -> dict[int, str]:
             data = kernel.elf.contents(section.name)
             name = section.name.removeprefix("runtime_").partition("_")[2]
             for at in range(0, len(data) - 3, 4):
+                spend(READING_TABLES)
                 place = section.address + at + int.from_bytes(data[at : at + 4], "little", signed=True)
                 # x86 names the operand, which lies behind the code and the prefixes of the instruction.
                 before = 3 if kernel.arch.elf_machine == "EM_X86_64" else 0
@@ -172,10 +176,12 @@ def replaced(kernel: Vmlinux, symbols: Mapping[str, Symbol]) -> dict[int, bytes]
 
     symbols: what the harness defines.
     """
-    patches = {}
+    patches, machine = {}, kernel.arch.elf_machine
     for name in _SCHEDULER:
         for symbol in kernel.elf.symbols.get(name, ()):
-            patches[symbol.address] = _RETURN_ZERO[kernel.arch.elf_machine]
+            code = _RETURN_ZERO[machine]
+            # A function that has room for a return alone returns nothing that anybody reads.
+            patches[symbol.address] = code[-_RETURN[machine] :] if 0 < symbol.size < len(code) else code
     for name, symbol in symbols.items():
         for same in kernel.elf.symbols.get(name, ()):
             if same.kind == "function" and same.address != symbol.address:
@@ -187,4 +193,7 @@ def _branch(kernel: Vmlinux, source: int, target: int) -> bytes:
     """Return the jump to `target` as it stands at `source`."""
     if kernel.arch.elf_machine == "EM_X86_64":
         return x86_jump(source, target, 5)
-    return (0x1400_0000 | (target - source >> 2) & 0x3FF_FFFF).to_bytes(4, "little")
+    offset = target - source >> 2
+    if not -_FAR <= offset < _FAR:
+        raise ImageError(f"boot makes a branch from {source:#x} to {target:#x}, which is too far; is the file damaged?")
+    return (0x1400_0000 | offset & 0x3FF_FFFF).to_bytes(4, "little")

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.task_struct import TaskStruct
 from ctxrace.machine.discovery import Discovery
 from ctxrace.machine.image import Image
@@ -42,11 +43,16 @@ class BootedImage(Image):
 
 
 def after_boot(data: bytes, address: int, patches: Mapping[int, bytes]) -> bytes:
-    """Return `data`, which lies at `address`, with `patches`, the new bytes by address."""
+    """Return `data`, which lies at `address`, with `patches`, the new bytes by address.
+
+    Raises `ImageError` for one that ends behind `data`.
+    """
     inside = [(at, new) for at, new in patches.items() if address <= at < address + len(data)]
     if not inside:
         return data
     changed = bytearray(data)
     for at, new in inside:
+        if at + len(new) > address + len(data):
+            raise ImageError(f"boot changes {len(new)} bytes at {at:#x}, where a section ends; is the file damaged?")
         changed[at - address : at - address + len(new)] = new
     return bytes(changed)

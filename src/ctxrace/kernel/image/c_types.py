@@ -1,8 +1,10 @@
 """A kernel's types as C: the definitions that a harness needs, written from BTF, with their layout asserted."""
 
+import re
 from collections.abc import Iterable
 
 from ctxrace.core.errors import ImageError
+from ctxrace.core.limits import spend
 from ctxrace.machine.btf import MOST_NESTED, Btf, Member, Type, TypeKind
 
 __all__ = ["c_types"]
@@ -14,6 +16,8 @@ _PREFIX = {TypeKind.CONST: "const", TypeKind.VOLATILE: "volatile", TypeKind.REST
 _TRANSPARENT = (TypeKind.TYPEDEF, *_PREFIX, TypeKind.TYPE_TAG)
 _BUILT_IN = frozenset({"__builtin_va_list"})
 _MOST_DEFINITIONS = 20_000
+_MOST_DEPTH = 8 * MOST_NESTED  # each takes up to three calls, of which Python has a thousand
+_C_NAME = re.compile(r"[A-Za-z_]\w*( [A-Za-z_]\w*)*", re.ASCII)  # of basic types several words
 
 
 def c_types(types: Btf, names: Iterable[str]) -> str:
@@ -58,6 +62,22 @@ class _Writer:
         self.called: set[str] = set()
         self.alignments: dict[int, int] = {}
         self.holes = 0
+        self.checked: dict[int, Type] = {}
+
+    def type(self, number: int) -> Type:
+        """Return a type whose names may stand in C; raise `ImageError` for others: they could say anything there."""
+        found = self.checked.get(number)
+        if found is None:
+            spend("writing types as C")
+            found = self.types[number]
+            for name in (found.name, *(member.name for member in found.members)):
+                if name and not _C_NAME.fullmatch(name):
+                    raise ImageError(
+                        f"section {self.types.section}: type {number} has the name {name[:100]!r}, which is none of C; "
+                        "is the file damaged?"
+                    )
+            self.checked[number] = found
+        return found
 
     def text(self) -> str:
         return "\n".join([*(f"{tag};" for tag in self.declared), *self.definitions, ""])
@@ -66,10 +86,9 @@ class _Writer:
         """Write the definition of a type, after those of what it contains."""
         if number in self.done or not number:
             return
-        if depth > 16 * MOST_NESTED or len(self.definitions) > _MOST_DEFINITIONS:
-            raise ImageError(f"section {self.types.section}: the types are nested too deeply; the file is damaged")
+        self.refuse_cycle(depth if len(self.definitions) <= _MOST_DEFINITIONS else _MOST_DEPTH + 1)
         self.done.add(number)
-        found = self.types[number]
+        found = self.type(number)
         if found.kind in _COMPOSITE or found.kind is TypeKind.FUNC_PROTO:
             for member in found.members:
                 self.need(member.type, depth, by_value=found.kind is not TypeKind.FUNC_PROTO)
@@ -80,7 +99,7 @@ class _Writer:
         elif found.kind in _ENUMS:
             self.once(f"enum {found.name or [value.name for value in found.members]}", f"{self.enum(found)};")
         elif found.kind is TypeKind.TYPEDEF and found.name not in _BUILT_IN:
-            self.need(found.other, depth, by_value=not self.types[found.other].name)
+            self.need(found.other, depth, by_value=not self.type(found.other).name)
             self.once(found.name, f"typedef {self.declare(found.other, found.name)};")
         elif found.kind not in (TypeKind.INT, TypeKind.FLOAT, TypeKind.FWD, TypeKind.TYPEDEF):
             self.need(found.other, depth, by_value=found.kind is TypeKind.ARRAY)
@@ -95,7 +114,8 @@ class _Writer:
 
     def need(self, number: int, depth: int, *, by_value: bool) -> None:
         """Make a type known: define it where its size is needed, else declare its tag."""
-        found = self.types[number]
+        self.refuse_cycle(depth)
+        found = self.type(number)
         if found.kind in _COMPOSITE and found.name:
             self.declared[f"{_WORDS[found.kind]} {found.name}"] = None
             if by_value:
@@ -103,7 +123,7 @@ class _Writer:
         elif found.kind is TypeKind.FWD:
             self.declared[f"{'union' if found.flag else 'struct'} {found.name}"] = None
         elif found.kind is TypeKind.PTR:
-            self.need_through(found.other, depth)
+            self.need_through(found.other, depth + 1)
         else:
             self.define(number, depth + 1)
             if by_value and found.kind in _TRANSPARENT:
@@ -111,11 +131,17 @@ class _Writer:
 
     def need_through(self, number: int, depth: int) -> None:
         """Make what a pointer points to known; a struct behind it stays incomplete."""
-        found = self.types[number]
+        self.refuse_cycle(depth)
+        found = self.type(number)
         if found.kind in (TypeKind.PTR, *_PREFIX, TypeKind.TYPE_TAG):
-            self.need_through(found.other, depth)
+            self.need_through(found.other, depth + 1)
         else:
-            self.need(number, depth, by_value=False)
+            self.need(number, depth + 1, by_value=False)
+
+    def refuse_cycle(self, depth: int) -> None:
+        """Raise `ImageError` where so many types are within one another that only a damaged file says it."""
+        if depth > _MOST_DEPTH:
+            raise ImageError(f"section {self.types.section}: the types are nested too deeply; the file is damaged")
 
     def once(self, name: str, text: str) -> None:
         if name not in self.called:
@@ -134,6 +160,7 @@ class _Writer:
 
     def composite(self, found: Type, depth: int = 0) -> str:
         """Return a struct or a union with its members."""
+        spend("writing types as C")
         if depth > MOST_NESTED:
             raise ImageError(f"section {self.types.section}: a struct holds itself; the file is damaged")
         lines: list[str] = []
@@ -201,7 +228,7 @@ class _Writer:
         return known
 
     def find_alignment(self, number: int, depth: int) -> int:
-        found = self.types[number]
+        found = self.type(number)
         if depth > MOST_NESTED:
             return 1
         if found.kind is TypeKind.PTR:
@@ -232,12 +259,13 @@ class _Writer:
         """Return the declaration of `name` with type `number`; an empty name is an abstract declarator."""
         if depth > MOST_NESTED:
             raise ImageError(f"section {self.types.section}: a type refers to itself; the file is damaged")
-        found = self.types[number]
+        found = self.type(number)
         match found.kind:
             case TypeKind.PTR:
-                target = self.types[found.other]
+                target, qualifiers = self.type(found.other), 0
                 while target.kind in (*_PREFIX, TypeKind.TYPE_TAG):
-                    target = self.types[target.other]
+                    target, qualifiers = self.type(target.other), qualifiers + 1
+                    self.refuse_cycle(qualifiers)
                 inner = f"*{name}"
                 grouped = target.kind in (TypeKind.ARRAY, TypeKind.FUNC_PROTO)
                 return self.declare(found.other, f"({inner})" if grouped else inner, depth + 1)
@@ -247,7 +275,7 @@ class _Writer:
                 parameters = [self.declare(p.type, p.name, depth + 1) if p.type else "..." for p in found.members]
                 return self.declare(found.other, f"{name}({', '.join(parameters) or 'void'})", depth + 1)
             case kind if kind in _PREFIX:
-                if self.types[found.other].kind is TypeKind.PTR:
+                if self.type(found.other).kind is TypeKind.PTR:
                     return self.declare(found.other, f"{_PREFIX[kind]} {name}", depth + 1)
                 return f"{_PREFIX[kind]} {self.declare(found.other, name, depth + 1)}"
             case TypeKind.TYPE_TAG:

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ctxrace.core.errors import ImageError
-from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.core.limits import spend
+from ctxrace.kernel.image.vmlinux import READING_TABLES, Vmlinux
 
 __all__ = ["JumpLabel", "jump_labels", "key_on"]
 
@@ -45,6 +46,7 @@ def jump_labels(kernel: Vmlinux) -> Iterator[JumpLabel]:
     if table is None:
         raise ImageError(f"{kernel.path}: the jump table {start:#x}..{stop:#x} is in no section; the file is damaged")
     for number, (code, target, key) in enumerate(_ENTRY.iter_unpack(table[: len(table) - len(table) % _ENTRY.size])):
+        spend(READING_TABLES)
         at = start + number * _ENTRY.size
         address = at + 8 + key
         yield JumpLabel(at + code, at + 4 + target, address & ~3, bool(address & _BRANCH_IF_TRUE))

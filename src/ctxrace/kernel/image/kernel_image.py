@@ -74,7 +74,7 @@ class KernelImage(BootedImage):
         if path not in self._found:
             parts = [part for part in path.parts if part not in ("/", ".", "..")]
             known = (Path(*parts[start:]) for start in range(len(parts)))
-            self._found[path] = next((it for it in known if self.tree is not None and (self.tree / it).is_file()), None)
+            self._found[path] = next((it for it in known if self.tree is not None and _is_file(self.tree / it)), None)
         return self._found[path]
 
     def place(self, symbol: str | Symbol, offset: int, size: int) -> str:
@@ -96,6 +96,14 @@ class KernelImage(BootedImage):
         return {variable.name: variable.other for variable in found}
 
 
+def _is_file(path: Path) -> bool:
+    """Return whether there is such a file; of a damaged name there is none."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
     """Return where the kernel's task_struct has its members; raise `ImageError` where its BTF does not say."""
     places = {name: types.member("task_struct", path) or range(0) for name, path in MEMBERS.items()}
@@ -110,6 +118,7 @@ def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
                 "take a vmlinux with CONFIG_DEBUG_INFO_BTF"
             )
     assert number is not None
+    found = TaskStruct.of(size, places, f"the BTF of {kernel.path}")
     address = kernel.elf.address("init_task")
     fresh = kernel.read(address, size)
     if fresh is None:
@@ -119,7 +128,6 @@ def task_struct_of(kernel: Vmlinux, types: Btf) -> TaskStruct:
         return types.field(number, offset, length).lstrip(".")
 
     flag = NOT_RESCHEDULED[kernel.arch.elf_machine]
-    found = TaskStruct.of(size, places)
     return replace(found, not_rescheduled=flag, fresh=fresh, address=address, member=member)
 
 

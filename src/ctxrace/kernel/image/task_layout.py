@@ -80,7 +80,7 @@ def _placed(size: int, places: dict[str, range], arch: Architecture, name: str) 
             f"{name} has a task_struct without thread_info.preempt_count; without it the preempt count of a task "
             "cannot be known: build it with CONFIG_THREAD_INFO_IN_TASK, or include <ctxrace/kernel.h>"
         )
-    return replace(TaskStruct.of(size, places), not_rescheduled=NOT_RESCHEDULED.get(arch.elf_machine, 0))
+    return replace(TaskStruct.of(size, places, name), not_rescheduled=NOT_RESCHEDULED.get(arch.elf_machine, 0))
 
 
 def _member(layout: Layout) -> Callable[[int, int], str]:

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from ctxrace.core.errors import ImageError
+
 __all__ = ["HEADERS", "MEMBERS", "NOT_RESCHEDULED", "UNKNOWN", "TaskStruct"]
 
 _NOWHERE = range(0)
@@ -14,6 +16,15 @@ _NOWHERE = range(0)
 MEMBERS = {"preempt_count": "thread_info.preempt_count", "pid": "pid", "migration_disabled": "migration_disabled",
            "run_context": "bpf_ctx", "softirq_disable_count": "softirq_disable_cnt"}  # fmt: skip
 """What the kernel calls the members of its task_struct that the model must know."""
+
+_SIZES = {"preempt_count": (4, 8), "pid": (4,), "migration_disabled": (1, 2, 4), "run_context": (8,),
+          "softirq_disable_count": (4,)}  # fmt: skip
+"""How many bytes each of them may have; a member of a damaged file may have any number."""
+
+MOST_BYTES = 0x7000 - 32
+"""As many bytes may a task_struct have, so that it and what is kept behind it are apart from the task's stack.
+
+A distribution's kernel has about 10,000."""
 
 NOT_RESCHEDULED = {"EM_AARCH64": 1 << 32, "EM_X86_64": 1 << 31}
 """The bit that says that no reschedule is needed, inverted (asm/preempt.h of arm64 and x86, Linux v6.12)."""
@@ -52,11 +63,19 @@ class TaskStruct:
         return 0xFFFF_FFFF & ~self.not_rescheduled
 
     @classmethod
-    def of(cls, size: int, places: Mapping[str, range]) -> "TaskStruct":
+    def of(cls, size: int, places: Mapping[str, range], file: str) -> "TaskStruct":
         """Return the layout of a task_struct of `size` bytes with `places`, a range for each name of `MEMBERS`.
 
         What the model keeps of a task, and this task_struct has not, is kept behind it, where code does not see it.
+        file: says so, for messages. Raises `ImageError` for what no task_struct is.
         """
+        if not 0 <= size <= MOST_BYTES:
+            raise ImageError(f"{file} has a task_struct of {size:,} bytes, and at most {MOST_BYTES:,} are possible")
+        for name, place in places.items():
+            length = place.stop - place.start
+            if length and (length not in _SIZES[name] or not 0 <= place.start < place.stop <= size):
+                where = f"{length:,} bytes at {place.start:,}, in a task_struct of {size:,} bytes"
+                raise ImageError(f"{file}: {MEMBERS[name]} is {where}; is its debug information damaged?")
         behind = {"preempt_count": range(size + 8, size + 16), "run_context": range(size + 16, size + 24),
                   "pid": range(size + 24, size + 28)}  # fmt: skip
         found = {name: places.get(name) or behind.get(name, _NOWHERE) for name in MEMBERS}
@@ -109,5 +128,5 @@ HEADERS = TaskStruct(
 )
 """The layout of our own headers (ctxrace/sched.h)."""
 
-UNKNOWN = TaskStruct.of(0, {})
+UNKNOWN = TaskStruct.of(0, {}, "")
 """The layout of a program that does not say where its tasks have what."""

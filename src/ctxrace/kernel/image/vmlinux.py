@@ -10,7 +10,9 @@ from ctxrace.kernel.image.plain.kallsyms_elf import kernel_elf
 from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.machine.arch.architecture import Architecture
 
-__all__ = ["Vmlinux"]
+__all__ = ["READING_TABLES", "Vmlinux"]
+
+READING_TABLES = "reading what boot changes"
 
 _RELATIVE = {"EM_AARCH64": 1027}
 """The relocations whose word in memory is 0 until boot; arm64 links with --no-apply-dynamic-relocs."""
@@ -18,6 +20,8 @@ _RELATIVE = {"EM_AARCH64": 1027}
 _RELA = struct.Struct("<QQq")
 _BANNER = re.compile(rb"Linux version (\d+)\.(\d+)[^\n]*")
 _WORD = 8
+MOST_PER_CPU = 1 << 28
+"""Bytes of the variables that each CPU has; a distribution's kernel has 200 thousand."""
 
 
 class Vmlinux:
@@ -77,8 +81,12 @@ class Vmlinux:
 
     @cached_property
     def per_cpu(self) -> range:
-        """The addresses of the per-CPU template."""
-        return range(self.elf.address("__per_cpu_start"), self.elf.address("__per_cpu_end"))
+        """The addresses of the per-CPU template; raise `ImageError` where it is none."""
+        found = range(self.elf.address("__per_cpu_start"), self.elf.address("__per_cpu_end"))
+        if not 0 <= found.stop - found.start <= MOST_PER_CPU:
+            where = f"from {found.start:#x} to {found.stop:#x}"
+            raise ImageError(f"{self.path} is damaged: its per-CPU template goes {where}; fetch the file again")
+        return found
 
     @cached_property
     def preemptible_rcu(self) -> bool:

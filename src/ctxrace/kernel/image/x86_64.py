@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ctxrace.core.errors import ImageError, ScenarioError
+from ctxrace.core.limits import spend
 from ctxrace.core.setting import Setting
-from ctxrace.kernel.image.vmlinux import Vmlinux
+from ctxrace.kernel.image.vmlinux import READING_TABLES, Vmlinux
 from ctxrace.machine.btf import Btf, TypeKind
 
 __all__ = ["AFTER_BOOT", "alternative_row", "known_row", "x86_boot", "x86_features", "x86_jump", "x86_no_operation",
@@ -19,6 +20,8 @@ __all__ = ["AFTER_BOOT", "alternative_row", "known_row", "x86_boot", "x86_featur
 
 AFTER_BOOT = ", and ctxrace does not know what is there after boot"
 _ALWAYS = 3 * 32 + 21  # X86_FEATURE_ALWAYS
+_MOST_ROW = 64  # bytes of a struct alt_instr
+_MOST_FEATURES = 1 << 14  # that 14 bits of a struct alt_instr number
 _NOT, _DIRECT_CALL = 1, 2  # ALT_FLAG_*
 _NO_OPERATIONS = [bytes.fromhex(code) for code in (
     "", "90", "6690", "0f1f00", "0f1f4000", "0f1f440000", "660f1f440000", "0f1f8000000000", "0f1f840000000000",
@@ -38,7 +41,7 @@ def x86_features(kernel: Vmlinux, names: tuple[str, ...]) -> frozenset[int]:
     table = kernel.elf.symbols.get("x86_cap_flags")
     known = {}
     if names and table is not None:
-        pointers = range(table[0].address, table[0].address + table[0].size, 8)
+        pointers = range(table[0].address, table[0].address + min(table[0].size, 8 * _MOST_FEATURES), 8)
         known = {kernel.string(kernel.number(at, 8)): number for number, at in enumerate(pointers)}
     for name in names:
         if not name or name not in known:
@@ -79,6 +82,7 @@ def _calls_of_ftrace(kernel: Vmlinux) -> Iterator[int]:
     if table is None:
         raise ImageError(f"{kernel.path}: ftrace's table {start:#x}..{stop:#x} is in no section; fetch the file again")
     for (site,) in struct.iter_unpack("<Q", table[: len(table) - len(table) % 8]):
+        spend(READING_TABLES)
         if kernel.read(site, 1) == bytes([_CALL]):
             yield site
 
@@ -88,6 +92,7 @@ def _sites(kernel: Vmlinux, name: str) -> Iterator[int]:
     section = kernel.elf.section(name)
     data = kernel.elf.contents(name)
     for number, (offset,) in enumerate(struct.iter_unpack("<i", data[: len(data) - len(data) % 4])):
+        spend(READING_TABLES)
         assert section is not None
         yield section.address + 4 * number + offset
 
@@ -116,6 +121,7 @@ def _alternatives(kernel: Vmlinux, form: "Row", present: frozenset[int]) -> Patc
     patches: Patches = {}
     size, row = form
     for at in range(0, len(data) - size + 1, size):
+        spend(READING_TABLES)
         entry = row(data[at : at + size], section.address + at)
         if (entry.feature in present) == entry.negated:
             continue
@@ -154,6 +160,8 @@ def alternative_row(types: Btf, name: str) -> Row:
     if number is None or len(places) < len(names):
         raise ImageError(f"{name} has no struct alt_instr with {', '.join(names)}; what boot patches is not known")
     flags = types.member("alt_instr", "flags")  # before v6.3, one bit of cpuid
+    if not max(place.stop for place in [*places, flags or range(0)]) <= types.size(number) <= _MOST_ROW:
+        raise ImageError(f"{name} has a struct alt_instr of {types.size(number)} bytes; the file is damaged")
     return types.size(number), _reader([place.start for place in places], flags.start if flags is not None else None)
 
 
@@ -176,6 +184,7 @@ def known_row(kernel: Vmlinux) -> Row | None:
 def _fits(kernel: Vmlinux, address: int, data: bytes, form: Row) -> bool:
     size, read = form
     for at in range(0, len(data), size):
+        spend(READING_TABLES)
         row = read(data[at : at + size], address + at)
         code, new = kernel.elf.section_at(row.code), kernel.elf.section_at(row.replacement)
         known = code is not None and code.executable and (not row.replacement_size or new is not None)
@@ -217,13 +226,23 @@ def _replacement(kernel: Vmlinux, entry: _Alternative) -> bytes:
         target = kernel.number(code + 6 + int.from_bytes(old[2:], "little", signed=True), 8)
     else:
         target = replacement + 5 + int.from_bytes(new[1:], "little", signed=True)
-    return new[:1] + (target - code - 5).to_bytes(4, "little", signed=True)
+    return new[:1] + _displacement(code, target, 5)
 
 
 def x86_jump(source: int, target: int, size: int) -> bytes:
-    """Return ``jmp target`` in `size` bytes, 2 or 5, as it stands at `source`."""
-    offset = target - source - size
-    return bytes([_JUMP]) + offset.to_bytes(4, "little", signed=True) if size == 5 else bytes([0xEB, offset & 0xFF])
+    """Return ``jmp target`` in `size` bytes, 2 or 5, as it stands at `source`.
+
+    Raises `ImageError` where that is too far away: a kernel has none that is, unless it is damaged.
+    """
+    return bytes([_JUMP if size == 5 else 0xEB]) + _displacement(source, target, size)
+
+
+def _displacement(source: int, target: int, size: int) -> bytes:
+    """Return the operand of a call or jump of `size` bytes at `source`: all of them but the first."""
+    offset, most = target - source - size, 1 << 8 * (size - 1) - 1
+    if not -most <= offset < most:
+        raise ImageError(f"boot makes a branch from {source:#x} to {target:#x}, which is too far; is the file damaged?")
+    return offset.to_bytes(size - 1, "little", signed=True)
 
 
 def x86_no_operation(size: int) -> bytes:

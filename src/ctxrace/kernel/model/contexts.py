@@ -9,10 +9,11 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from ctxrace.core.property import Property
+from ctxrace.kernel.model.addresses import HIDDEN
 from ctxrace.kernel.model.assumptions import Assumptions
 from ctxrace.kernel.model.flows import Flows
 from ctxrace.kernel.model.groups import fresh_task_struct, groups_of, tasks_of
-from ctxrace.kernel.model.layout import HIDDEN, Layout
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import Outcome, Role, Tree, after
 from ctxrace.kernel.model.state import (
     NO_FRAME,

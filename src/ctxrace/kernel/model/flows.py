@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.facts.fault import MachineFault
+from ctxrace.kernel.model.addresses import HIDDEN
 from ctxrace.kernel.model.foreign import reached
 from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.known_steps import KnownSteps, Seen
-from ctxrace.kernel.model.layout import HIDDEN, Layout
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import NO_FLOW, Outcome, Role, Tree
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.drift.memory import Counters, DriftingMemory

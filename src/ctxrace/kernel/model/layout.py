@@ -1,7 +1,4 @@
-"""Where everything lies in memory: the image, this CPU's per-CPU area, tasks, stacks.
-
-Addresses are far apart, so that no arithmetic slip leads from one region into another.
-"""
+"""Where everything lies in memory: the image, this CPU's per-CPU area, tasks, stacks."""
 
 from collections.abc import Callable, Sequence
 from itertools import product
@@ -9,30 +6,28 @@ from itertools import product
 from ctxrace.core.errors import ImageError
 from ctxrace.kernel.image.booted_image import BootedImage
 from ctxrace.kernel.image.task_layout import task_struct
+from ctxrace.kernel.model.addresses import (
+    GUARD_SIZE,
+    INTERRUPT_STACKS,
+    SHARED_STACK_SIZE,
+    SPAN,
+    STACK_SIZE,
+    STACK_TOP,
+    STRIDE,
+    TASKS,
+    percpu_area,
+    refuse_overlap,
+)
 from ctxrace.kernel.rules.contexts import IDLE_PREEMPT_COUNT, SOFTIRQ_OFFSET, Level
 from ctxrace.machine.elf.sections import Section
 from ctxrace.machine.flow import EXIT, Flow
 from ctxrace.machine.image import Image
 from ctxrace.machine.memory import Fault, Region, RegionKind, Write, pieces
 
-__all__ = ["HIDDEN", "Layout"]
+__all__ = ["Layout"]
 
 _PERCPU_SECTION = ".data..percpu"
-_PERCPU_AREA = 0xFFFF_0001_0000_0000  # of the first CPU
-_PERCPU_STRIDE = 0x1000_1000
-_TASKS = 0xFFFF_0002_0000_0000
-_INTERRUPT_STACKS = 0xFFFF_0003_0000_0000
-_SPAN = 0x1_0000  # one task's addresses, or one interrupt stack's
-_STRIDE = _SPAN + 0x1040  # tasks differ in low bits, too, down to a cache line's, as slab objects do
-
-HIDDEN = 0xDEAD_0000_0000_0100
-"""What an interrupt finds in bpf_ctx, whatever is there: it may only save it and put it back."""
 _FIRST_PID = 100
-
-_STACK_TOP = 0xC000
-_STACK_SIZE = 0x4000  # THREAD_SIZE and IRQ_STACK_SIZE of arm64
-_SHARED_STACK_SIZE = 0x400
-_GUARD_SIZE = 0x1000
 
 
 def per_cpu_ranges(image: Image) -> tuple[range, ...]:
@@ -49,6 +44,7 @@ class Layout:
     shared_stacks: whether stacks are memory that every context can reach. statistics: variables left out of states.
     cpus: how many CPUs there are, of which number `cpu` is this one; the content of memory is the same for all.
     memory: what shared memory but for stacks begins with, None for what the image has.
+    Raises `ImageError` where the image has a section at addresses of the model's own.
     """
 
     def __init__(
@@ -61,6 +57,7 @@ class Layout:
         cpu: int = 0,
         memory: bytes | None = None,
     ) -> None:
+        refuse_overlap(image)
         self.image = image
         self.struct = task_struct(image)
         self.tasks = tasks
@@ -132,7 +129,7 @@ class Layout:
     def _percpu_offset(self, cpu: int) -> int:
         if not self._per_cpu:
             return 0
-        return (_percpu_area(cpu) - self._per_cpu[0].start) & 0xFFFF_FFFF_FFFF_FFFF
+        return (percpu_area(cpu) - self._per_cpu[0].start) & 0xFFFF_FFFF_FFFF_FFFF
 
     def _number_cpus(self, blobs: dict[RegionKind, bytearray]) -> None:
         for name, size, value in (("cpu_number", 4, int), ("__per_cpu_offset", 8, self._percpu_offset)):
@@ -180,11 +177,11 @@ class Layout:
 
     def task_address(self, identity: int) -> int:
         """Return the address of a task's task_struct."""
-        return _TASKS + identity * _STRIDE
+        return TASKS + identity * STRIDE
 
     def own_memory(self, identity: int) -> range:
         """Return the addresses of a task's task_struct and stack."""
-        return range(self.task_address(identity), self.task_address(identity) + _SPAN)
+        return range(self.task_address(identity), self.task_address(identity) + SPAN)
 
     def task_struct(self, identity: int, address: int | None = None, *, softirq: bool = False) -> bytes:
         """Return the task_struct of a task that is between two entries.
@@ -248,9 +245,9 @@ class Layout:
     def stack(self, level: Level, identity: int) -> range:
         """Return the addresses of the stack that a context of `level` runs on."""
         number = self.cpu * len(Level) + level
-        base = self.task_address(identity) if level is Level.TASK else _INTERRUPT_STACKS + number * _SPAN
-        size = _SHARED_STACK_SIZE if self.shared_stacks else _STACK_SIZE
-        return range(base + _STACK_TOP - size, base + _STACK_TOP)
+        base = self.task_address(identity) if level is Level.TASK else INTERRUPT_STACKS + number * SPAN
+        size = SHARED_STACK_SIZE if self.shared_stacks else STACK_SIZE
+        return range(base + STACK_TOP - size, base + STACK_TOP)
 
     def regions(self, level: Level, identity: int) -> Sequence[Region]:
         """Return what a context of `level` sees of memory while task `identity` is current."""
@@ -264,25 +261,25 @@ class Layout:
         return (
             *self._own_regions(identity),
             *([] if self.shared_stacks else [Region(stack.start, len(stack), RegionKind.STACK, 0, mine)]),
-            Region(stack.start - _GUARD_SIZE, _GUARD_SIZE, RegionKind.GUARD, 0, mine),
+            Region(stack.start - GUARD_SIZE, GUARD_SIZE, RegionKind.GUARD, 0, mine),
             *self._regions,
-            Region(_TASKS, (self.tasks + 1) * _STRIDE, RegionKind.FOREIGN, 0, "tasks"),
-            Region(_INTERRUPT_STACKS, self.cpus * len(Level) * _SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
+            Region(TASKS, (self.tasks + 1) * STRIDE, RegionKind.FOREIGN, 0, "tasks"),
+            Region(INTERRUPT_STACKS, self.cpus * len(Level) * SPAN, RegionKind.FOREIGN, 0, "interrupt stacks"),
         )
 
     def foreign(self, address: int) -> str:
         """Return what of other contexts lies at `address`: ``stack``, ``task_struct``, or nothing."""
-        if address >= _INTERRUPT_STACKS:
-            level, offset = divmod(address - _INTERRUPT_STACKS, _SPAN)
+        if address >= INTERRUPT_STACKS:
+            level, offset = divmod(address - INTERRUPT_STACKS, SPAN)
             level %= len(Level)
-            is_stack = level and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+            is_stack = level and STACK_TOP - STACK_SIZE <= offset < STACK_TOP
         else:
-            identity, offset = divmod(address - _TASKS, _STRIDE)
-            is_stack = identity < self.tasks and _STACK_TOP - _STACK_SIZE <= offset < _STACK_TOP
+            identity, offset = divmod(address - TASKS, STRIDE)
+            is_stack = identity < self.tasks and STACK_TOP - STACK_SIZE <= offset < STACK_TOP
         if is_stack:
             return "stack"
-        size = self.struct.size or _STACK_TOP - _STACK_SIZE
-        return "task_struct" if address < _INTERRUPT_STACKS and offset < size else ""
+        size = self.struct.size or STACK_TOP - STACK_SIZE
+        return "task_struct" if address < INTERRUPT_STACKS and offset < size else ""
 
     def _own_regions(self, identity: int) -> list[Region]:
         regions = [Region(self.task_address(identity), self.struct.size, RegionKind.OWN, 0, "task_struct")]
@@ -334,7 +331,7 @@ class Layout:
     def symbol_address(self, address: int) -> tuple[int, int | None]:
         """Return the link-time address of what the code finds at `address`, and the CPU whose copy it is, if any."""
         for cpu in range(self.cpus if self._per_cpu else 0):
-            linked = address - _percpu_area(cpu) + self._per_cpu[0].start
+            linked = address - percpu_area(cpu) + self._per_cpu[0].start
             if any(linked in place for place in self._per_cpu):
                 return linked, cpu
         return address, None
@@ -342,7 +339,7 @@ class Layout:
     def relocate(self, value: int, source: int, target: int) -> int:
         """Return what `value` is for task `target` if it is an address in task `source`'s own memory."""
         offset = value - self.task_address(source)
-        return self.task_address(target) + offset if 0 <= offset < _SPAN else value
+        return self.task_address(target) + offset if 0 <= offset < SPAN else value
 
     def relocate_flow(self, flow: Flow, source: int, target: int) -> Flow:
         """Return `flow` as it would be with task `target` in the place of `source`."""
@@ -389,12 +386,8 @@ class Layout:
 
     def _on_cpu(self, address: int, cpu: int) -> int:
         if any(address in place for place in self._per_cpu):
-            return address - self._per_cpu[0].start + _percpu_area(cpu)
+            return address - self._per_cpu[0].start + percpu_area(cpu)
         return address
 
     def _pid(self, identity: int) -> bytes:
         return (0 if identity == self.idle else _FIRST_PID + identity).to_bytes(4, self._order)
-
-
-def _percpu_area(cpu: int) -> int:
-    return _PERCPU_AREA + cpu * _PERCPU_STRIDE

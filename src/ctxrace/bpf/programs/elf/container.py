@@ -2,18 +2,20 @@
 
 import struct
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
-from ctxrace.core.errors import CtxraceError, ImageError
+from ctxrace.core.errors import CtxraceError, ImageError, LimitReached
+from ctxrace.core.limits import spend
+from ctxrace.machine.elf.header import MOST_NAME, elf_of
 from ctxrace.machine.inputs import contents
 
 __all__ = ["Container", "Section", "Symbol", "SymbolKind", "read_container", "read_section"]
 
 MACHINE = 247  # EM_BPF in include/uapi/linux/elf-em.h
 MOST_BYTES = 64 << 20
+MOST_ZEROS = 1 << 28  # bytes of all sections that the file does not hold
 RELATIVE = 16  # bytes of an Elf64_Rel
 
 
@@ -67,9 +69,11 @@ def read_container(path: Path) -> Container:
     if data[4:6] != b"\x02\x01" or struct.unpack_from("<H", data, 18)[0] != MACHINE:
         raise ImageError(f"{path} is no little-endian BPF object; compile with clang -target bpfel -c -g")
     try:
-        return _container(ELFFile(BytesIO(data)), len(data))
+        return _container(elf_of(data), len(data))
     except ImageError as error:
         raise ImageError(f"{path}: {error}") from None
+    except LimitReached:
+        raise
     except Exception as error:  # pyelftools raises whatever a damaged table makes it run into
         raise ImageError(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
@@ -86,9 +90,15 @@ def read_section(path: Path, name: str, raised: type[CtxraceError]) -> bytes | N
             if file.read(4) != b"\x7fELF":
                 return None
             section = ELFFile(file).get_section_by_name(name)
-            return b"" if section is None or section["sh_type"] == "SHT_NOBITS" else bytes(section.data())
+            if section is None or section["sh_type"] == "SHT_NOBITS":
+                return b""
+            if section.data_size > MOST_BYTES:
+                raise raised(f"{path} is damaged: section {name} has {section.data_size:,} bytes")
+            return bytes(section.data())
     except OSError:
         return None
+    except raised:
+        raise
     except Exception as error:  # pyelftools raises whatever a damaged table makes it run into
         raise raised(f"{path} is damaged: {type(error).__name__}: {error}") from None
 
@@ -100,7 +110,11 @@ def _container(file: ELFFile, length: int) -> Container:
     for section in sections:
         if section["sh_type"] != "SHT_NOBITS" and section["sh_offset"] + section["sh_size"] > length:
             raise ImageError(f"section {section.name} reaches beyond the end of the file, which is truncated")
+    zeros = sum(section["sh_size"] for section in sections if section["sh_type"] == "SHT_NOBITS")
+    if zeros > MOST_ZEROS:
+        raise ImageError(f"its global data has {zeros:,} bytes of zeros, and at most {MOST_ZEROS:,} are read")
     for section in sections:
+        spend("reading sections")
         if section["sh_type"] == "SHT_REL":
             rows = struct.iter_unpack("<QQ", section.data()[: section["sh_size"] // RELATIVE * RELATIVE])
             relocations.setdefault(section["sh_info"], []).extend((at, info >> 32) for at, info in rows)
@@ -126,7 +140,7 @@ def _container(file: ELFFile, length: int) -> Container:
 def _symbols(data: bytes, names: bytes) -> list[Symbol]:
     found = []
     for name, info, _, section, value, size in struct.iter_unpack("<IBBHQQ", data):
-        text = names[name : names.find(b"\0", name)].decode("utf-8", "replace")
+        text = names[name : name + MOST_NAME].partition(b"\0")[0].decode("utf-8", "replace")
         where = section if 0 < section < 0xFF00 else None
         found.append(Symbol(text, info & 15, where, value, size, info >> 4 == 2))
     return found
