@@ -472,3 +472,33 @@ def test_what_several_programs_are_linked_with_is_compiled_once(
     other.write_text(".globl g\ng: nop\n ret\n")
     build("int a = 0; void g(void); void f(void) { g(); }", more=[other], cache=cache)
     assert sum(command[-1] == str(other) for command in started) == 2
+
+
+def test_flags_for_what_is_linked_with_a_file_are_not_for_the_file_itself(
+    project: Path, build: Callable[..., Build], started: list[list[str]], tmp_path: Path
+) -> None:
+    other = project / "other.S"
+    other.write_text(".globl g\ng: mov x0, #KIND\n ret\n")
+    text = "#ifdef KIND\n#error\n#endif\nvoid g(void); void f(void) { g(); }"
+
+    def kind(number: int) -> Build:
+        return build(text, more=[other], more_flags=[f"-DKIND={number}"], cache=tmp_path / "cache")
+
+    first, second = kind(1), kind(2)
+    assert first.path != second.path
+    assert kind(1).path == first.path  # remembered
+    codes = [load_image(found.path, ARM64).symbols["g"] for found in (first, second)]
+    assert codes[0] == codes[1]  # only what it does differs
+    assert sum(command[-1] == str(other) for command in started) == 2
+    assert sum(command[-1].endswith("race.c") for command in started) == 1
+
+
+def test_the_assembler_may_read_files_unnoticed_by_flags_of_its_own(
+    project: Path, build: Callable[..., Build], started: list[list[str]], tmp_path: Path
+) -> None:
+    other, header = project / "other.S", project / "value"
+    other.write_text(".globl g\ng: mov x0, #VALUE\n ret\n")
+    header.write_text("#define VALUE 1\n")
+    for _ in range(2):
+        build("int a;", more=[other], more_flags=["-Wp,-include,value"], cache=tmp_path / "cache")
+    assert sum(command[-1] == str(other) for command in started) == 2  # nothing tells that the header was read

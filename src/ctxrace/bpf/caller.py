@@ -17,10 +17,10 @@ from ctxrace.machine.arch import architecture
 
 __all__ = ["ALONE", "CALLER", "CALLERS", "DEFINES", "MUTANTS", "Caller", "trampolines_of"]
 
-_DEFINE_OF = {"fentry": "BPF_FENTRY", "fexit": "BPF_FEXIT", "fmod_ret": "BPF_FMOD_RET", "raw_tp": "BPF_RAW_TP"}
-_TRAMPOLINES = ("fentry", "fexit", "fmod_ret")
+_KIND_OF = {"fentry": "BPF_FENTRY", "fexit": "BPF_FEXIT", "fmod_ret": "BPF_FMOD_RET"}
+_TRAMPOLINES = tuple(_KIND_OF)
 
-CALLERS = ("bare", *_DEFINE_OF)
+CALLERS = ("bare", *_TRAMPOLINES, "raw_tp")
 """What may call a guard. bare: enter, program and exit in one function; raw_tp: a tracepoint, without a trampoline."""
 
 DEFINES = ("BPF_UNCHECKED", "BPF_NO_UNDO", "BPF_RECURSIVE", "BPF_STATS", "BPF_COUNT", "BPF_LEDGER", "BPF_RETURN",
@@ -66,8 +66,9 @@ class Caller:
         return [] if self == ALONE else list(command_words(CALLER, self))
 
     def flags(self, guard: str) -> list[str]:
-        """Return the flags of the compiler."""
-        flags = [f"-D{_DEFINE_OF[self.trampoline]}={self.programs}"] if self.trampoline != "bare" else []
+        """Return the flags of the compiler, for the guard and for what is linked with it."""
+        attached = "BPF_TRAMPOLINE" if self.trampoline in _TRAMPOLINES else "BPF_RAW_TP"
+        flags = [f"-D{attached}={self.programs}"] if self.trampoline != "bare" else []
         flags += ["-DBPF_SLEEPABLE"] if self.sleepable else []
         flags += ScenarioChange(rcu=self.rcu).configuration if flags else ()
         flags += MUTANTS.get(guard, ()) if flags else ()
@@ -76,6 +77,11 @@ class Caller:
     def sources(self, arch: str) -> list[Path]:
         """Return the files that are linked with the guard's."""
         return [_FOLDER / f"{architecture(arch).name}.S"] if self.trampoline in _TRAMPOLINES else []
+
+    @property
+    def assembler_flags(self) -> list[str]:
+        """The further flags of `sources`: what kind of trampoline it is. A guard is the same for every kind."""
+        return [f"-D{_KIND_OF[self.trampoline]}"] if self.trampoline in _TRAMPOLINES else []
 
     def scenario(self, declared: Scenario) -> Scenario:
         """Return `declared`, with the interrupts that reach the guard."""

@@ -318,13 +318,14 @@ def load(
     optimize: str | None = None,
     flags: Sequence[str] = (),
     more: Sequence[Path] = (),
+    more_flags: Sequence[str] = (),
     cache: Path | None = None,
 ) -> Program:
     """Compile and load a C file, or load an object file or a linked executable.
 
     cc: a compiler's command line, None for the clang that comes with ctxrace; optimize: ``-O0`` to ``-Os``,
     default ``-O2``; flags: more for the compiler; more: C or assembler files that are linked with a C file.
-    cache: where builds are kept, None for the user's cache.
+    more_flags: for these files alone. cache: where builds are kept, None for the user's cache.
     Raises `CtxraceError` for whatever cannot be compiled, linked or read.
     """
     path = Path(path)
@@ -340,6 +341,7 @@ def load(
                 flags=flags,
                 include=[INCLUDE],
                 more=more,
+                more_flags=more_flags,
                 linker_script=linker_script(target),
                 cache=cache,
             )

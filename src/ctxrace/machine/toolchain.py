@@ -28,7 +28,7 @@ __all__ = ["FLAGS", "MACHINE_FLAGS", "Build", "Compiler", "UndefinedError", "com
 
 LINK = ("ld.lld", "--build-id=none", "--error-limit=0", "-z", "norelro", "-e", "0")
 SUFFIXES = (".c", ".i", ".S", ".s")
-_READS_UNREPORTED = re.compile(rb"incbin|\.include")
+_READS_UNREPORTED = (b"incbin", b".include")
 CLANG_VERSION = r"clang version (\S+)"
 BUILTINS = frozenset({"memcpy", "memmove", "memset", "memcmp"})  # compilers call them for plain C, too
 
@@ -130,14 +130,15 @@ def compile_c(
     flags: Sequence[str] = (),
     include: Sequence[Path] = (),
     more: Sequence[Path] = (),
+    more_flags: Sequence[str] = (),
     linker_script: str,
     cache: Path | None,
 ) -> Build:
-    """Compile one C or assembler file, or several, and link them.
+    """Compile one C or assembler file, or several, and link them. Of several, each object file is remembered, too.
 
     source: the file; its path is what debug information and messages show.
     optimize: the optimisation flag; flags: the user's, last so that they win; include: header directories.
-    more: files that are compiled with the same flags and linked behind it.
+    more: files that are compiled with the same flags, and with `more_flags`, and linked behind it.
     linker_script: the script's text; cache: where builds are remembered, None for `default_cache()`.
     Raises `ToolchainError`: a file is unreadable, is not source code, does not compile, or a definition is missing.
     """
@@ -150,32 +151,35 @@ def compile_c(
     # The path and the working directory are in the debug information, so they are part of what is built.
     around = [str(Path.cwd()), *(f"{name}={value}" for name, value in sorted(environment().items()))]
     known = (*around, compiler.identity, *compiler.command, *options, arch.name, stamp(zig()))
-    reported = not compiler.configured and not names_files([*compiler.flags, *flags])
+    reported = not compiler.configured and not names_files([*compiler.flags, *flags, *more_flags])
 
     def built(messages: str, read: list[Path]) -> Built:
         return Built(messages, read, reported and not any(map(_reads_more, read)))
 
-    def alone(path: Path) -> Remembered:
-        """Compile one file for all that it is linked with."""
+    def alone(path: Path, further: Sequence[str]) -> Remembered:
+        """Compile one file for all that it is linked with; further: its own flags."""
 
         def build(work: Path, processes: Processes) -> Built:
-            printed, read = compile_object(processes, path, work / "linked", compiler, options)
+            printed, read = compile_object(processes, path, work / "linked", compiler, [*options, *further])
             return built(printed, [path, *read])
 
-        return remembered(digest("object", _source(path), _spelled(path), *known), cache, build)
+        key = digest("object", _source(path), _spelled(path), *known, digest(*further))
+        return remembered(key, cache, build)
 
     def build(work: Path, processes: Processes) -> Built:
         target = work / _object_name(source)
-        messages, read = compile_object(processes, source, target, compiler, options)
-        dependencies, targets = [source, *read], [target]
-        for number, path in enumerate(more, 1):
-            found = alone(path)
-            targets.append(shutil.copyfile(found.path, work / f"{number}-{_object_name(path)}"))
-            messages, dependencies = messages + found.messages, dependencies + found.dependencies
+        if not more:
+            messages, read = compile_object(processes, source, target, compiler, options)
+            return built(messages + _link(processes, [target], work, arch, linker_script, str(source)), [source, *read])
+        objects = [alone(source, ()), *(alone(path, more_flags) for path in more)]
+        targets = [target, *(work / f"{number}-{_object_name(path)}" for number, path in enumerate(more, 1))]
+        for found, copy in zip(objects, targets, strict=True):
+            shutil.copyfile(found.path, copy)
+        messages = "".join(found.messages for found in objects)
         messages += _link(processes, targets, work, arch, linker_script, str(source))
-        return built(messages, dependencies)
+        return built(messages, [path for found in objects for path in found.dependencies])
 
-    path, messages, _ = remembered(digest(*texts, linker_script, *known), cache, build)
+    path, messages, _ = remembered(digest(*texts, linker_script, *known, digest(*more_flags)), cache, build)
     return Build(path, messages, compiler, effective)
 
 
@@ -347,7 +351,8 @@ def _undefined(messages: str) -> dict[str, str]:
 
 def _reads_more(path: Path) -> bool:
     # The assembler's .incbin and .include read files of which compilers do not tell.
-    return _READS_UNREPORTED.search(contents(path, MOST_SOURCE, ToolchainError)) is not None
+    text = contents(path, MOST_SOURCE, ToolchainError)
+    return any(word in text for word in _READS_UNREPORTED)
 
 
 def _source(path: Path) -> bytes:

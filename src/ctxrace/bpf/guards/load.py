@@ -21,6 +21,13 @@ def load_guard(
     path = guard_path(guard, build.architecture)
     caller.check(build.architecture)
     flags = [*caller.flags(guard), *change.configuration, *build.flags]
-    more = caller.sources(build.architecture)
-    program = load(path, arch=build.architecture, cc=build.cc, optimize=build.optimize, flags=flags, more=more)
+    program = load(
+        path,
+        arch=build.architecture,
+        cc=build.cc,
+        optimize=build.optimize,
+        flags=flags,
+        more=caller.sources(build.architecture),
+        more_flags=caller.assembler_flags,
+    )
     return replace(program, scenario=caller.scenario(program.scenario))

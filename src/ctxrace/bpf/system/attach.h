@@ -2,8 +2,9 @@
 /*
  * How the program is attached, for C and for assembler. One of these, where none is the guard by itself:
  *
- *	-DBPF_FENTRY=N -DBPF_FEXIT=N -DBPF_FMOD_RET=N	N programs (1 or 2) at a function, called by its trampoline
- *	-DBPF_RAW_TP=N					N programs at a tracepoint
+ *	-DBPF_TRAMPOLINE=N	N programs (1 or 2) at a function, called by its trampoline; when it calls them is for
+ *				the assembler alone: -DBPF_FENTRY, -DBPF_FEXIT or -DBPF_FMOD_RET
+ *	-DBPF_RAW_TP=N		N programs at a tracepoint
  *
  * and, with a trampoline, any of these:
  *
@@ -21,14 +22,8 @@
 #ifndef CTXRACE_BPF_ATTACH_H
 #define CTXRACE_BPF_ATTACH_H
 
-#ifndef BPF_FENTRY
-# define BPF_FENTRY	0
-#endif
-#ifndef BPF_FEXIT
-# define BPF_FEXIT	0
-#endif
-#ifndef BPF_FMOD_RET
-# define BPF_FMOD_RET	0
+#ifndef BPF_TRAMPOLINE
+# define BPF_TRAMPOLINE	0
 #endif
 #ifndef BPF_RAW_TP
 # define BPF_RAW_TP	0
@@ -36,8 +31,6 @@
 #ifndef BPF_RETURN
 # define BPF_RETURN	0
 #endif
-
-#define BPF_TRAMPOLINE	(BPF_FENTRY + BPF_FEXIT + BPF_FMOD_RET)
 
 /* bpf_trampoline_enter() and bpf_trampoline_exit() of kernel/bpf/trampoline.c choose by the program's kind. */
 #if defined(BPF_UNCHECKED)

@@ -70,23 +70,23 @@ bpf_trampoline:
 	str	x19, [sp, #REGS]
 	str	x20, [sp, #REGS + 8]
 
-#if BPF_FENTRY
+#ifdef BPF_FENTRY
 	invoke_bpf_prog prog, body
-# if BPF_FENTRY > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_prog prog2, body2
 # endif
 	ldr	x0, [sp, #ARGS]
-#elif BPF_FEXIT
+#elif defined(BPF_FEXIT)
 	call_original
 	invoke_bpf_prog prog, body
-# if BPF_FEXIT > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_prog prog2, body2
 # endif
 	ldr	x0, [sp, #RETVAL]
-#elif BPF_FMOD_RET
+#elif defined(BPF_FMOD_RET)
 	str	xzr, [sp, #RETVAL]
 	invoke_bpf_mod_ret prog, body
-# if BPF_FMOD_RET > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_mod_ret prog2, body2
 # endif
 	call_original
@@ -99,7 +99,7 @@ bpf_trampoline:
 	mov	sp, x29
 	ldp	x29, x30, [sp], #16
 	ldp	x29, x9, [sp], #16
-#if BPF_FENTRY
+#ifdef BPF_FENTRY
 	mov	x10, x30			// back into the traced function
 	mov	x30, x9
 	ret	x10

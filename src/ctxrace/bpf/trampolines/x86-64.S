@@ -64,24 +64,24 @@ bpf_trampoline:
 	movq	%rax, NARGS(%rbp)
 	movq	%rdi, ARGS(%rbp)
 
-#if BPF_FENTRY
+#ifdef BPF_FENTRY
 	invoke_bpf_prog prog, body
-# if BPF_FENTRY > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_prog prog2, body2
 # endif
 	movq	ARGS(%rbp), %rdi
-#elif BPF_FEXIT
+#elif defined(BPF_FEXIT)
 	call_original
 	invoke_bpf_prog prog, body
-# if BPF_FEXIT > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_prog prog2, body2
 # endif
 	movq	RETVAL(%rbp), %rax
-#elif BPF_FMOD_RET
+#elif defined(BPF_FMOD_RET)
 	movl	$0, %eax
 	movq	%rax, RETVAL(%rbp)
 	invoke_bpf_mod_ret prog, body
-# if BPF_FMOD_RET > 1
+# if BPF_TRAMPOLINE > 1
 	invoke_bpf_mod_ret prog2, body2
 # endif
 	call_original
@@ -91,7 +91,7 @@ bpf_trampoline:
 
 	movq	RBX(%rbp), %rbx
 	leave
-#if !BPF_FENTRY
+#ifndef BPF_FENTRY
 	addq	$8, %rsp			# past the traced function, to its caller
 #endif
 	ret
