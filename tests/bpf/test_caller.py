@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
 
 import pytest
@@ -100,6 +101,31 @@ def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.Monk
     results = list(run(wanted, 1).results)
     assert searched == ["generic", "arm64-merged"]  # __this_cpu_inc_return() is the same xadd
     assert [(result.case, result.command) for result in results] == [(case.label, case.command) for case in wanted]
+
+
+def test_cases_that_may_be_the_same_machine_code_go_to_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    groups: list[list[str]] = []
+
+    def each(decide: object, items: Sequence[Sequence[Case]], *_: object) -> list[None]:
+        groups[:] = [[f"{case.guard} {case.caller} {case.preemption}" for case in group] for group in items]
+        return [None for _ in items]
+
+    monkeypatch.setattr("ctxrace.bpf.guards.run.each", each)
+    models = [Preemption.NONE, Preemption.FULL]
+    alone = cases(["arm64-v1", "plain-int"], models)
+    called = [case for trampoline in ("fentry", "fexit")
+              for case in cases(["arm64-v1", "plain-int"], models[1:], callers=[Caller(trampoline)])]  # fmt: skip
+    run([*alone, *called], 2)
+    assert groups == [
+        ["arm64-v1  none", "arm64-v1  full"],
+        ["plain-int  none", "plain-int  full"],
+        ["arm64-v1 fentry full", "plain-int fentry full"],
+        ["arm64-v1 fexit full", "plain-int fexit full"],
+    ]
+    run(alone, 3)
+    assert groups == [["arm64-v1  none"], ["arm64-v1  full"], ["plain-int  none"], ["plain-int  full"]]
+    run(alone, 1)
+    assert groups == [["arm64-v1  none", "arm64-v1  full", "plain-int  none", "plain-int  full"]]
 
 
 def test_an_interrupted_run_begins_no_other_search(monkeypatch: pytest.MonkeyPatch) -> None:

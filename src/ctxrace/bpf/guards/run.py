@@ -32,17 +32,21 @@ def run(wanted: Sequence[Case], jobs: int, done: Done | None = None) -> Checked:
     Ctrl-C ends the searches that run, as incomplete, and begins no others. So does a limit, in its process.
     done: is told now and then how much is done.
     """
-    if jobs == 1:
-        groups = [list(wanted)]
-    else:
-        # Guards may compile to the same code, so those with the same caller go to the same process.
-        alone = [str(number) if case.caller == ALONE else "" for number, case in enumerate(wanted)]
-        keyed = [((case.arch, case.caller, case.preemption, number), case)
-                 for case, number in zip(wanted, alone, strict=True)]  # fmt: skip
-        groups = [[case for _, case in group] for _, group in groupby(keyed, lambda pair: pair[0])]
-
+    groups = [list(wanted)]
+    if jobs > 1:
+        groups = [list(group) for _, group in groupby(wanted, _shared)]
+        if len(groups) < jobs:
+            groups = [[case] for case in wanted]
     sizes = [len(group) for group in groups]
     return joined([found or Checked([], Interrupted()) for found in each(_check_all, groups, jobs, done, sizes)])
+
+
+def _shared(case: Case) -> tuple[object, ...]:
+    """Return what cases have in common that go to one process, as they may be the same machine code.
+
+    A guard by itself is the same under each preemption model. Different guards may be, where one trampoline calls them.
+    """
+    return (case.arch, case.caller, case.guard if case.caller == ALONE else case.preemption)
 
 
 def joined(parts: Sequence[Checked]) -> Checked:
