@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ctxrace.core.errors import ScenarioError, ToolchainError
+from ctxrace.core.limits import uncollected
 from ctxrace.core.setting import Setting
 from ctxrace.kernel.change import UNCHANGED, ScenarioChange
 from ctxrace.kernel.hints import hinting
@@ -310,6 +311,7 @@ def _refuse_compiling(path: Path, cc: str | None, optimize: str | None, flags: S
         raise ScenarioError(given, f" is for C files, and {path} is taken as machine code; leave it out")
 
 
+@uncollected()
 def load(
     path: str | Path,
     *,
