@@ -1,12 +1,12 @@
 """Bytes to p-code. The only user of pypcode."""
 
 import re
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
-from ctxrace.machine.arch import Architecture
+from ctxrace.machine.arch import Architecture, architecture
 from ctxrace.machine.image import Image
 from ctxrace.machine.pcode import Instruction, Op, Varnode, with_aligned_temporaries
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifter", "lift"]
 
 _LONGEST_INSTRUCTION = 16
+_MOST_KNOWN = 1 << 14
 _KERNEL_ADDRESS = re.compile(r"-0x[0-9a-f]{8,16}(?=\])")  # as SLEIGH prints it in x86 operands
 
 
@@ -24,6 +25,13 @@ def _sleigh(language: str) -> "pypcode.Context":
     import pypcode  # both take longer than to check a small program; of a context nothing changes
 
     return pypcode.Context(language)
+
+
+@lru_cache(_MOST_KNOWN)
+def _translated(arch: str, address: int, code: bytes) -> Instruction:
+    """Return the first instruction of `code`: the same where programs differ in something else, as in their callers."""
+    known = architecture(arch)
+    return lift(_sleigh(known.language), known, address, code)
 
 
 class Lifter:
@@ -69,7 +77,7 @@ class Lifter:
         spend(f"lifting {self.image.name}")
         code = self._code(address)
         try:
-            return self._name_variable(self._name_target(lift(self._context, self.arch, address, code)))
+            return self._name_variable(self._name_target(_translated(self.arch.name, address, code)))
         except pypcode.BadDataError:
             known = self.arch.unknown(address, code)
             if known is not None:
