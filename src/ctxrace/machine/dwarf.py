@@ -142,7 +142,8 @@ class DebugInformation:
         with reading(self._path, DAMAGED):
             if not self._elf.has_dwarf_info(strict=True):
                 return None, []
-            dwarf = self._elf.get_dwarf_info(follow_links=False)
+            relocatable = self._elf["e_type"] == "ET_REL"  # in others the linker has put in the addresses
+            dwarf = self._elf.get_dwarf_info(relocate_dwarf_sections=relocatable, follow_links=False)
             return dwarf, list(dwarf.iter_CUs())
 
     @cached_property

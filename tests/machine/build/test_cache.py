@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ctxrace.core.errors import ToolchainError
 from ctxrace.machine.build import cache as builds
 from ctxrace.machine.build.cache import Built, remembered
 from ctxrace.machine.build.process import Processes
@@ -46,3 +47,12 @@ def test_a_header_is_looked_at_again(settled: int, tmp_path: Path, monkeypatch: 
     header.unlink()
     with pytest.raises(FileNotFoundError):
         made()
+
+
+def test_a_header_that_is_gone_when_the_build_is_over_is_named(tmp_path: Path) -> None:
+    def build(work: Path, _: Processes) -> Built:
+        (work / "linked").write_text("")
+        return Built("", [tmp_path / "gone.h"])
+
+    with pytest.raises(ToolchainError, match=r"no file .*gone\.h"):
+        remembered("key", tmp_path / "cache", build)

@@ -76,7 +76,7 @@ def remembered(key: str, cache: Path, build: Callable[[Path, Processes], Built])
         began = time.time_ns()
         built = build(work, processes)
         linked = contents(work / "linked", MOST_IMAGE, ToolchainError)
-        digests = [[str(path), digest(contents(path, MOST_SOURCE, ToolchainError))] for path in built.dependencies]
+        digests = [[str(path), _digest_of(str(path))] for path in built.dependencies]
         settled = all(path.stat().st_mtime_ns < began for path in built.dependencies)
         path = cache / f"{digest(linked)}.elf"
         store(path, linked, work)
@@ -125,7 +125,10 @@ def _hit(manifest: Path) -> Remembered | None:
 
 def _digest_of(file: str) -> str:
     """Return the digest of what `file` holds; in one process many builds depend on the same headers."""
-    status = os.stat(file)  # noqa: PTH116 - a Path costs more than that
+    try:
+        status = os.stat(file)  # noqa: PTH116 - a Path costs more than that
+    except OSError:
+        return digest(contents(Path(file), MOST_SOURCE, ToolchainError))  # says what is wrong with it
     what = (file, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     found = _digests.get(what)
     if found is None:
