@@ -106,7 +106,7 @@ def test_what_is_the_same_machine_code_is_searched_once(monkeypatch: pytest.Monk
 def test_cases_that_may_be_the_same_machine_code_go_to_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     groups: list[list[str]] = []
 
-    def each(decide: object, items: Sequence[Sequence[Case]], *_: object) -> list[None]:
+    def each(_decide: object, items: Sequence[Sequence[Case]], *_: object) -> list[None]:
         groups[:] = [[f"{case.guard} {case.caller} {case.preemption}" for case in group] for group in items]
         return [None for _ in items]
 

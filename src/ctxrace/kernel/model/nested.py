@@ -13,7 +13,7 @@ from ctxrace.core.nested import Begin, Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.outcome import Role
-from ctxrace.kernel.model.state import CRASHED, UNLIMITED, KernelState, Others, Task
+from ctxrace.kernel.model.state import CRASHED, UNLIMITED, KernelState, Others, Task, made
 from ctxrace.kernel.model.system import KernelSystem
 from ctxrace.kernel.properties.coverage import runs
 from ctxrace.kernel.properties.demands import Exclusive
@@ -84,8 +84,8 @@ class NestedInterrupts:
         if arrivals:
             lower = self._lower[step.label.handler]  # type: ignore[attr-defined]
             inside = (0,) * lower + arrivals[lower:]
-        start = KernelState(shared, 0, self._stand_still(current), (), interrupts[-1:], inside)
-        return Begin(start, Below(since_idle, current, others, interrupts[:-1], arrivals, lower))
+        start = made(KernelState, (shared, 0, self._stand_still(current), (), interrupts[-1:], inside))
+        return Begin(start, made(Below, (since_idle, current, others, interrupts[:-1], arrivals, lower)))
 
     def ended(self, state: KernelState) -> bool:
         """Return whether the handler has returned. After a fault nobody does."""
@@ -101,7 +101,7 @@ class NestedInterrupts:
             back = self._back[key] = system.tasks(system.tasks.values[current]._replace(task_struct=task_struct))
         if arrivals:
             arrivals = arrivals[:lower] + end.arrivals[lower:]
-        after = KernelState(end.shared, since_idle | end.since_idle, back, others, interrupts, arrivals)
+        after = made(KernelState, (end.shared, since_idle | end.since_idle, back, others, interrupts, arrivals))
         if not interrupts and system.is_idle(after):
             return Return(after._replace(since_idle=0), system.monitor.idle(system.contexts, after), (HANG,))
         return Return(after)

@@ -29,6 +29,7 @@ from ctxrace.kernel.model.state import (
     SwitchThereAndBack,
     Taken,
     Task,
+    made,
     with_task,
     without_task,
 )
@@ -132,10 +133,10 @@ class KernelSystem:
         elif ended:
             current, others = self._retire(current, others)
         shared = CRASHED if move.crashes else shared
-        after = KernelState(shared, since_idle, current, others, interrupts, arrivals)
+        after = made(KernelState, (shared, since_idle, current, others, interrupts, arrivals))
         if ended or move.enters or move.broken:
             return self._step(EVENT, after, move, ended=ended, events=events)
-        return Step(EVENT, after, 0, events)
+        return made(Step, (EVENT, after, 0, events, (), ()))
 
     def after_event(self, state: KernelState) -> Taken:
         """Return what the running context's next event does, and the task and the frame after it."""
@@ -172,7 +173,7 @@ class KernelSystem:
         if arrivals:
             arrivals = (*arrivals[: label.handler], arrivals[label.handler] - 1, *arrivals[label.handler + 1 :])
         shared = CRASHED if move.crashes else shared
-        after = KernelState(shared, since_idle | attempted, current, others, over, arrivals)
+        after = made(KernelState, (shared, since_idle | attempted, current, others, over, arrivals))
         return self._step(label, after, move, ended=move.flow == REST, switches=1, events=0)
 
     def _switches(self, state: KernelState, left: int) -> Iterator[Step]:
@@ -186,11 +187,11 @@ class KernelSystem:
             known = self._known_switches[key] = self._find_switches(*key)
         for label, task, rest, switches, attempted, move, came in known:
             if move is None:
-                after = KernelState(shared, since_idle, task, rest, (), arrivals)
-                yield Step(label, after, switches, 0, self._brings(after) if came else ())
+                after = made(KernelState, (shared, since_idle, task, rest, (), arrivals))
+                yield made(Step, (label, after, switches, 0, self._brings(after) if came else (), ()))
             else:
                 memory = CRASHED if move.crashes else shared
-                after = KernelState(memory, since_idle | attempted, task, rest, (), arrivals)
+                after = made(KernelState, (memory, since_idle | attempted, task, rest, (), arrivals))
                 yield self._step(label, after, move, ended=move.flow == REST, switches=switches, events=0)
 
     def _find_switches(self, left: int, current: int, others: Others) -> list[Switch]:
@@ -270,7 +271,7 @@ class KernelSystem:
             broken += self.monitor.idle(self.contexts, after)
             witnessed += (HANG,)
             after = after._replace(since_idle=0)
-        return Step(label, after, switches, events, broken, witnessed)
+        return made(Step, (label, after, switches, events, broken, witnessed))
 
     def arrivals(self, current: int, top: int) -> list[Arrival]:
         """Return the interrupts that may arrive over the context that runs, see `running`."""
