@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 
 from tests.fuzz.case import MEMORY, TIMEOUT, Case
-from tests.fuzz.damage import NASTY, damaged, damaged_text, nasty_name
-from tests.fuzz.originals import ARCHS, bpf_objects, claims, machine_code, schedules, sources
+from tests.fuzz.damage import NASTY, damaged, damaged_elf, damaged_text, nasty_name
+from tests.fuzz.originals import ARCHS, bpf_objects, claims, kernel, machine_code, schedules, sources
 
 __all__ = ["KINDS", "TYPED", "UNTYPED"]
 
@@ -141,11 +141,17 @@ def c_source(choice: random.Random) -> Case:
 
 
 def elf(choice: random.Random) -> Case:
-    """Damage an object file or an executable of one of four architectures."""
+    """Damage an object file or an executable of one of four architectures, or a kernel image that a harness runs."""
+    if choice.random() < 0.1:
+        image, harness = kernel()
+        booted = choice.choice(((), ("--cpu", "lse"), ("--static-key", "guard_key=on")))
+        words = ("check", "./harness.c", "--kernel", "./vmlinux", *booted)
+        files = {"vmlinux": damaged_elf(image, choice), "harness.c": harness}
+        return Case((*words, *_LIMITED, *_FEW), files, _encoding(choice))
     machine = choice.choice(machine_code())
     linked = choice.random() < 0.8
     name = nasty_name(choice, ".elf" if linked else ".o")
-    data = damaged(machine.linked, choice, machine.code) if linked else damaged(machine.object, choice)
+    data = damaged_elf(machine.linked, choice, machine.code) if linked else damaged_elf(machine.object, choice)
     if choice.random() < 0.15:  # what a symbol, a section or a source is called
         data = data.replace(choice.choice((b"body", b"active", b"attempt", b"guard.c")), b"\x1b[3\xff")
     verb = choice.choice(("check", "check", "check", "show"))
@@ -160,7 +166,7 @@ def bpf_object(choice: random.Random) -> Case:
     more = choice.choice(((), ("--json",), ("--pairs",), _some_options(choice, 3, _OF_PROGRAMS)))
     words = ("check", f"./{name}", *more, "--max-states", "300", "--jobs", "1")
     data = choice.choice(bpf_objects())
-    files = {name: damaged(data, choice) if choice.random() < 0.8 else data, "config": _config(choice)}
+    files = {name: damaged_elf(data, choice) if choice.random() < 0.8 else data, "config": _config(choice)}
     return Case(words, files, _encoding(choice))
 
 
@@ -220,9 +226,9 @@ def options(choice: random.Random) -> Case:
         words += ["--guard", choice.choice(NASTY).replace("\0", "") or "none"]
     if "--arch" not in words and verb[0] not in ("bpf", "replay"):
         words += ["--arch", machine.arch]
-    kernel = damaged(choice.choice(machine_code()).linked, choice)
+    image = damaged(choice.choice(machine_code()).linked, choice)
     texts = choice.choice(claims()).encode(), choice.choice(sources()).encode()
-    files = {"guard.elf": machine.linked, "guard.txt": texts[0], "guard.c": texts[1], "vmlinux": kernel}
+    files = {"guard.elf": machine.linked, "guard.txt": texts[0], "guard.c": texts[1], "vmlinux": image}
     limits = (option for option in (_LIMITED[:2], _LIMITED[2:], _FEW) if option[0] not in words)
     return Case((*words, *(word for option in limits for word in option)), files, _encoding(choice))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bpf.programs.compiled import EXAMPLES, compiled
+from tests.kernel.image import small
 from tests.kernel.random_kernels import random_text
 
 from ctxrace.core.errors import CtxraceError
@@ -20,7 +21,7 @@ from ctxrace.kernel.program import INCLUDE, load
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.toolchain import FLAGS, MACHINE_FLAGS, compile_c, find_compiler
 
-__all__ = ["ARCHS", "Machine", "bpf_objects", "claims", "machine_code", "schedules", "sources"]
+__all__ = ["ARCHS", "Machine", "bpf_objects", "claims", "kernel", "machine_code", "schedules", "sources"]
 
 ARCHS = ("arm64", "arm64-be", "riscv64", "x86-64")
 
@@ -63,6 +64,13 @@ def claims() -> tuple[str, ...]:
 def bpf_objects() -> tuple[bytes, ...]:
     """Return objects of BPF programs."""
     return tuple(compiled(*example).read_bytes() for example in EXAMPLES)
+
+
+@functools.cache
+def kernel() -> tuple[bytes, bytes]:
+    """Return a small kernel image for arm64, and a harness for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        return small.build(Path(folder)).read_bytes(), small.HARNESS.encode()
 
 
 @functools.cache

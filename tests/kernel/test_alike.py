@@ -6,13 +6,20 @@ from pathlib import Path
 
 import pytest
 
+from ctxrace.core.errors import LimitReached
+from ctxrace.core.limits import Budget, within
+from ctxrace.explore.expand import expand
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.check import check, explore
+from ctxrace.kernel.model.build import system_for
 from ctxrace.kernel.model.flows import Flows, IdentityEscapes
+from ctxrace.kernel.model.groups import fresh_task_struct
+from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import Outcome as StepOutcome
 from ctxrace.kernel.model.outcome import Role
+from ctxrace.kernel.model.state import Group
 from ctxrace.kernel.program import load
-from ctxrace.kernel.scenario import validate
+from ctxrace.kernel.scenario import Tasks, validate
 from ctxrace.machine.memory import Memory
 
 from .cases import Build, length
@@ -106,3 +113,14 @@ def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monk
         scenario = validate(replace(scenario, tasks=many), program.image)
         explore(program, scenario, Limits(max_states=200), everything=True)
     assert tried
+
+
+def test_many_tasks_that_are_told_apart_are_placed_within_the_budget(build: Build) -> None:
+    program = build("int x; void e(void) { WRITE_ONCE(x, current->pid); } CTXRACE_TASKS(100000, e);")
+    group, layout = Group(1, "e", 7), Layout(program.image, 100_000)
+    assert fresh_task_struct(layout, group) == layout.task_struct(7)
+    with within(Budget(timeout=0)), pytest.raises(LimitReached, match="while placing tasks in memory"):
+        fresh_task_struct(layout, group)
+    system = system_for(program.image, replace(program.scenario, tasks=(Tasks(2, "e"),)))
+    with within(Budget(timeout=0)), pytest.raises(LimitReached, match="while beginning entries"):
+        expand(system, system.initial())

@@ -65,7 +65,15 @@ class ElfFile:
         self._arrange(tuple(self._headers()))
 
     def _arrange(self, sections: tuple[Header, ...]) -> None:
-        """Take `sections` as those of the file."""
+        """Take `sections` as those of the file; raise `ImageError` where they are not in memory together."""
+        held = 0
+        for section in sections:
+            held += section.size if section.loaded else 0
+            if section.loaded and (held > MOST_AT_ONCE or section.address + section.size > 1 << 64):
+                raise ImageError(
+                    f"{self.path} is damaged: section {section.name} of {section.size:,} bytes at {section.address:#x} "
+                    "is not in memory with the others; fetch it again"
+                )
         self.sections = sections
         self._by_name = {section.name: section for section in reversed(sections)}
         self._loaded = sorted((s for s in self.sections if s.loaded and s.size), key=lambda s: s.address)
@@ -159,15 +167,9 @@ class ElfFile:
         if names_at >= len(rows):
             raise ImageError(f"{self.path} is damaged: section {names_at} with the names does not exist")
         names = data[rows[names_at][4] : rows[names_at][4] + rows[names_at][5]]
-        held = 0
         for name_at, kind, flags, address, offset, length, link, _, _, _ in rows:
             spend(_READING)
             zeros = kind == _NOBITS
-            held += length if flags & _ALLOC and kind else 0
-            if held > MOST_AT_ONCE or flags & _ALLOC and address + length > 1 << 64:
-                name = _string(names, name_at)
-                what = f"section {name} of {length:,} bytes at {address:#x} is not in memory with the others"
-                raise ImageError(f"{self.path} is damaged: {what}; fetch it again")
             if kind and not zeros and offset + length > len(data):
                 name = _string(names, name_at)
                 raise ImageError(f"{self.path} is truncated: section {name} ends outside of the file; fetch it again")

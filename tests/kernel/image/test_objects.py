@@ -252,6 +252,13 @@ def test_a_damaged_object_is_refused(tmp_path: Path) -> None:
         checked(file, UPDATE, arg=GIVEN)
 
 
+def test_an_undefined_name_does_not_become_a_part_of_the_linker_script(tmp_path: Path) -> None:
+    name = "a = 1); } INCLUDE /etc/hostname SECTIONS { PROVIDE(b"
+    file = compiled(tmp_path, text=f'extern int bad __asm__("{name}");\nvoid f(void) {{ bad++; }}\n')
+    with pytest.raises(CtxraceError, match=r"module\.o leaves 'a = 1\); .* undefined, a name that no linker"):
+        checked(file, "--tasks 2:f")
+
+
 def test_a_function_of_a_harness_that_nobody_calls_is_named(tmp_path: Path) -> None:
     file = compiled(tmp_path)
     harness = tmp_path / "harness.c"

@@ -4,6 +4,7 @@ What neither the objects nor the harness define is one of our models (kernel/mod
 where a run comes to it.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ _SLOT = 0x5000
 _IN_SLOT = 0x1000  # what is before a name may be reached, too, as with container_of()
 _BEHIND = 0x10_0000
 _MOST_UNDEFINED = 3000
+_LINKABLE = re.compile(r"[A-Za-z_.$][\w.$]*", re.ASCII)
 _TRAP = {"EM_AARCH64": bytes.fromhex("000020d4"), "EM_X86_64": bytes.fromhex("0f0b9090"),
          "EM_RISCV": bytes.fromhex("73001000")}  # fmt: skip
 """brk, ud2 or ebreak, so that what is undefined may be looked at as code."""
@@ -81,6 +83,9 @@ def link(parts: Parts, cache: Path | None) -> BootedImage:
     missing = sorted(frozenset().union(*(one.undefined for one in everything)) - defined)
     if len(missing) > _MOST_UNDEFINED:
         raise ImageError(f"{parts.name} leaves {len(missing):,} names undefined; name what defines them, too")
+    for name in missing:
+        if not _LINKABLE.fullmatch(name):  # it would be a part of the linker's script
+            raise ImageError(f"{parts.name} leaves {name[:100]!r} undefined, a name that no linker script can have")
     slots = {name: _slot(parts.arch, number) for number, name in enumerate(missing)}
     paths = [*parts.harness, *(one.path for one in parts.objects)]
 

@@ -1,5 +1,6 @@
 """Tasks that count as one another: how many there are, what they run, and with whose addresses."""
 
+from ctxrace.core.limits import spend
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.state import Group
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level
@@ -42,6 +43,7 @@ def softirqs_at_once(scenario: Scenario) -> int:
 
 def fresh_task_struct(layout: Layout, group: Group) -> bytes:
     """Return the task_struct of a task of `group` that has not run yet."""
+    spend("placing tasks in memory")
     if not group.entry:
         # Folded, it has the address of another one, also where `current` is a variable in memory.
         return layout.task_struct(layout.idle, address=group.identity)

@@ -5,6 +5,7 @@
 
 from collections.abc import Hashable, Iterator, Sequence
 
+from ctxrace.core.limits import spend
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.kernel.model.contexts import Contexts, Running
@@ -247,6 +248,7 @@ class KernelSystem:
         left = attempts if attempts == UNLIMITED else attempts - 1
         attempted = self.monitor.attempt(0, self.groups[group].entry)
         for role in self.contexts.roles_of_task(group):
+            spend("beginning entries")
             move = self.first_move(task, role)
             move = move._replace(witnessed=(*move.witnessed, self._begins[group]))
             # An interrupt can tell a softirq that is a task from any other task, and that from the idle task.

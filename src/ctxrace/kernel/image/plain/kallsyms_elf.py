@@ -55,7 +55,7 @@ class KallsymsElf(ElfFile):
         data = self.contents(".BTF")
         if data:  # whoever needs types says so where there are none
             types = Btf(data)
-            self._found = list(_sized(symbols, _variables(types)))
+            self._found = list(self._sized(symbols, _variables(types)))
             self._refuse_wrong_addresses(types)
 
     def _symbols(self) -> Iterator[Symbol]:
@@ -83,6 +83,19 @@ class KallsymsElf(ElfFile):
         data = section is not None and (section.writable or not section.executable)
         return replace(symbol, kind="object") if data else symbol
 
+    def _sized(self, symbols: list[Symbol], known: dict[str, int]) -> Iterator[Symbol]:
+        """Return the symbols with sizes: the `known` ones, of others up to the next symbol, or the section's end.
+
+        So does the kernel (kernel/kallsyms.c, get_symbol_pos). What lies between are alignment and what the table
+        leaves out: constants without a name (scripts/mksysmap).
+        """
+        after = dict(pairwise(sorted({symbol.address for symbol in symbols})))
+        for symbol in symbols:
+            distance = after.get(symbol.address, symbol.address) - symbol.address
+            section = self.section_at(symbol.address)
+            left = section.address + section.size - symbol.address if section is not None else distance
+            yield replace(symbol, size=min(known.get(symbol.name, distance), distance, left))
+
     def _refuse_wrong_addresses(self, types: Btf) -> None:
         """Raise `ImageError` unless the lists of init_task refer to themselves, once relocations are applied."""
         task = self.address("init_task")
@@ -92,18 +105,6 @@ class KallsymsElf(ElfFile):
                 f"the symbols of {self.path} are not where its code is: the lists of its init_task do not refer to "
                 "themselves; take the vmlinux of the package with debug symbols"
             )
-
-
-def _sized(symbols: list[Symbol], known: dict[str, int]) -> Iterator[Symbol]:
-    """Return the symbols with sizes: the `known` ones, of others up to the next symbol.
-
-    So does the kernel (kernel/kallsyms.c, get_symbol_pos). What lies between are alignment and what the table leaves
-    out: constants without a name (scripts/mksysmap).
-    """
-    after = dict(pairwise(sorted({symbol.address for symbol in symbols})))
-    for symbol in symbols:
-        distance = after.get(symbol.address, symbol.address) - symbol.address
-        yield replace(symbol, size=min(known.get(symbol.name, distance), distance))
 
 
 def _variables(types: Btf) -> dict[str, int]:
