@@ -1,18 +1,17 @@
 """The evaluator: what one instruction does to registers and memory.
 
-Plain interpretation of p-code, written to be checked against the "P-Code Reference Manual" line by line; the
+Plain p-code, written to be checked against the "P-Code Reference Manual" line by line; the
 tests hold it against an independent CPU emulator. It knows no Linux and no context: memory is behind `Bus`.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol, final
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.pcode import Instruction, Op, Varnode
 
-__all__ = ["Bus", "Registers", "Trap", "execute"]
-
+__all__ = ["Bus", "Effect", "Registers", "Trap", "execute"]
 
 _MASKS = [(1 << size * 8) - 1 for size in range(9)]
 """Of numbers of so many bytes all bits."""
@@ -89,65 +88,157 @@ class Registers:
 
 
 def execute(instruction: Instruction, registers: Registers, bus: Bus, arch: Architecture) -> int:
-    """Execute `instruction` and return the address of the next one.
+    """Execute `instruction` once, and return the address of the next one; `Effect` says what is raised."""
+    return Effect(instruction, arch)(registers, bus)
 
-    Raises `Trap` where the code ends the run, `ExecutionError` where the model does not know what it does,
-    and whatever `bus` raises.
-    """
-    scratch = Registers()
-    files = {"register": registers, "unique": scratch}
-    words = {"register": registers.words, "unique": scratch.words}
 
-    def value_of(varnode: Varnode) -> int:
-        space, offset, size = varnode
-        if space == "const":
-            return offset & ((1 << size * 8) - 1)
-        if space == "ram":
-            return bus.load(offset, size)
-        if size == 8 and not offset & 7:  # most are a whole word
-            return words[space].get(offset, 0)
-        return files[space].read(offset, size)
+class Effect:
+    """What one instruction does, ready to be done many times: what its operations work on is found out once."""
 
-    def put(varnode: Varnode | None, value: int) -> None:
-        if varnode is None:
-            return
-        space, offset, size = varnode
-        if space == "ram":  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
-            bus.store(offset, size, value & ((1 << size * 8) - 1))
-        elif size == 8 and not offset & 7:
-            words[space][offset] = value & _WORD
-        else:
-            files[space].write(offset, size, value)
+    __slots__ = ("_following", "_steps")
 
-    ops, position = instruction.ops, 0
-    arms_monitor = instruction.mnemonic in arch.arms_monitor
-    while position < len(ops):
-        op = ops[position]
-        position += 1
-        if (operation := _OPERATIONS.get(op.opcode)) is not None and op.output is not None:
-            put(op.output, operation([value_of(node) for node in op.inputs], op.inputs[0].size, op.output.size))
-            continue
-        match op.opcode:
-            case "LOAD":
-                assert op.output is not None
-                address = value_of(op.inputs[0])
-                if arms_monitor:
-                    bus.arm_monitor(address, _loaded(ops))
-                    arms_monitor = False  # a pair is armed by its first half
-                put(op.output, bus.load(address, op.output.size))
-            case "STORE":
-                bus.store(value_of(op.inputs[0]), op.inputs[1].size, value_of(op.inputs[1]))
-            case "CBRANCH" if not value_of(op.inputs[1]):
-                continue
-            case "BRANCH" | "CBRANCH" if op.inputs[0].space == "const":
-                position += _signed(op.inputs[0].offset, op.inputs[0].size) - 1
-            case "BRANCH" | "CBRANCH" | "CALL":
-                return op.inputs[0].offset
-            case "BRANCHIND" | "CALLIND" | "RETURN":
-                return value_of(op.inputs[0])
-            case _:
-                put(op.output, _user_operation(instruction, op, [value_of(node) for node in op.inputs], bus, arch))
-    return instruction.following
+    def __init__(self, instruction: Instruction, arch: Architecture) -> None:
+        self._following = instruction.following
+        self._steps: list[_Step | _Branch] = []
+        armed = _loaded(instruction.ops) if instruction.mnemonic in arch.arms_monitor else 0
+        for position, op in enumerate(instruction.ops):
+            self._steps.append(_branch(op, position) or _step(instruction, op, arch, armed))
+            armed = 0 if op.opcode == "LOAD" else armed  # the first half of a pair arms for both
+
+    def __call__(self, registers: Registers, bus: Bus) -> int:
+        """Do it, and return the address of the next instruction.
+
+        Raises `Trap` where the code ends the run, `ExecutionError` where the model does not know what the instruction
+        does, and whatever `bus` raises.
+        """
+        files: _Files = (registers.words, {})
+        steps, position = self._steps, 0
+        while position < len(steps):
+            step = steps[position]
+            position += 1
+            if type(step) is not _Branch:
+                step(files, bus)
+            elif step.taken(files, bus):
+                if step.within is None:
+                    return step.target(files, bus)
+                position = step.within
+        return self._following
+
+
+_Files = tuple[dict[int, int], dict[int, int]]
+"""The words of the register file and those of the temporaries, as in `Registers`."""
+_PLACE = {"register": 0, "unique": 1}
+"""Which of the two a space is."""
+_Read = Callable[[_Files, Bus], int]
+_Write = Callable[[_Files, Bus, int], None]
+_Step = Callable[[_Files, Bus], None]
+
+
+@final
+class _Branch(NamedTuple):
+    """A step that leaves the instruction for `target` if it is taken, or goes on at operation number `within`."""
+
+    taken: _Read
+    target: _Read
+    within: int | None = None
+
+
+def _branch(op: Op, position: int) -> _Branch | None:
+    match op.opcode:
+        case "BRANCH" | "CBRANCH":
+            target = op.inputs[0]
+            within = position + _signed(target.offset, target.size) if target.space == "const" else None
+            taken = _read(op.inputs[1]) if op.opcode == "CBRANCH" else _always
+            return _Branch(taken, lambda _files, _bus: target.offset, within)
+        case "CALL":
+            return _Branch(_always, lambda _files, _bus: op.inputs[0].offset)
+        case "BRANCHIND" | "CALLIND" | "RETURN":
+            return _Branch(_always, _read(op.inputs[0]))
+    return None
+
+
+def _always(_files: _Files, _bus: Bus) -> int:
+    return True
+
+
+def _step(instruction: Instruction, op: Op, arch: Architecture, armed: int) -> _Step:
+    inputs = [_read(node) for node in op.inputs]
+    if op.opcode == "STORE":
+        address, value = inputs
+        return _store(address, value, op.inputs[1].size)
+    if op.output is not None:
+        put, size = _write(op.output), op.output.size
+        if op.opcode == "LOAD":
+            return _load(inputs[0], put, size, armed)
+        if (operation := _OPERATIONS.get(op.opcode)) is not None:
+            return _compute(operation, inputs, op.inputs[0].size, put, size)
+
+    def step(files: _Files, bus: Bus) -> None:
+        value = _user_operation(instruction, op, [read(files, bus) for read in inputs], bus, arch)
+        if op.output is not None:
+            put(files, bus, value)
+
+    return step
+
+
+def _store(address: _Read, value: _Read, size: int) -> _Step:
+    return lambda files, bus: bus.store(address(files, bus), size, value(files, bus))
+
+
+def _load(address: _Read, put: _Write, size: int, armed: int) -> _Step:
+    def step(files: _Files, bus: Bus) -> None:
+        place = address(files, bus)
+        if armed:
+            bus.arm_monitor(place, armed)
+        put(files, bus, bus.load(place, size))
+
+    return step
+
+
+def _compute(operation: "_Operation", inputs: Sequence[_Read], size: int, put: _Write, out: int) -> _Step:
+    if len(inputs) == 1:
+        (only,) = inputs
+        return lambda files, bus: put(files, bus, operation([only(files, bus)], size, out))
+    first, second = inputs
+    return lambda files, bus: put(files, bus, operation([first(files, bus), second(files, bus)], size, out))
+
+
+def _read(node: Varnode) -> _Read:
+    """Return what reads `node`, which is within one word as a rule."""
+    space, offset, size = node
+    if space == "const":
+        value = offset & ((1 << size * 8) - 1)
+        return lambda _files, _bus: value
+    if space == "ram":
+        return lambda _files, bus: bus.load(offset, size)
+    file, first, shift = _PLACE[space], offset & ~7, (offset & 7) * 8
+    if size == 8 and shift == 0:
+        return lambda files, _bus: files[file].get(offset, 0)
+    if size * 8 + shift > 64:
+        return lambda files, _bus: Registers(files[file]).read(offset, size)
+    mask = _MASKS[size]
+    return lambda files, _bus: files[file].get(first, 0) >> shift & mask
+
+
+def _write(node: Varnode) -> _Write:
+    """Return what writes to `node` as many bytes of a value as it has."""
+    space, offset, size = node
+    if space == "ram":  # x86 names memory relative to the instruction as a place: `decl counter(%rip)`
+        return lambda _files, bus, value: bus.store(offset, size, value & ((1 << size * 8) - 1))
+    file, first, shift = _PLACE[space], offset & ~7, (offset & 7) * 8
+    if size * 8 + shift > 64:
+        return lambda files, _bus, value: Registers(files[file]).write(offset, size, value)
+    mask = _MASKS[size]
+    rest = _WORD & ~(mask << shift)
+
+    def put(files: _Files, _bus: Bus, value: int) -> None:
+        files[file][offset] = value & _WORD
+
+    def put_part(files: _Files, _bus: Bus, value: int) -> None:
+        words = files[file]
+        words[first] = words.get(first, 0) & rest | (value & mask) << shift
+
+    return put if size == 8 else put_part
 
 
 def _loaded(ops: Iterable[Op]) -> int:
@@ -208,7 +299,8 @@ def _piece(v: list[int], size: int, out: int) -> int:
 
 # Operands: the input values, the size of the first input and that of the output, in bytes. `put` cuts a result to the
 # output's size. Division by zero has no p-code meaning; SLEIGH guards it with a branch.
-_OPERATIONS: dict[str, Callable[[list[int], int, int], int]] = {
+_Operation = Callable[[list[int], int, int], int]
+_OPERATIONS: dict[str, _Operation] = {
     "COPY": lambda v, _s, _o: v[0],
     "INT_ZEXT": lambda v, _s, _o: v[0],
     "INT_SEXT": lambda v, s, _o: _signed(v[0], s),

@@ -10,7 +10,7 @@ from ctxrace.machine.lift import Lifter
 from ctxrace.machine.liveness import Liveness
 from ctxrace.machine.pcode import Instruction, Varnode
 
-__all__ = ["Facts", "reads", "refusal", "returns", "with_callers", "writes"]
+__all__ = ["Facts", "never", "reads", "refusal", "returns", "with_callers", "writes"]
 
 Fact = TypeVar("Fact")
 
@@ -35,6 +35,11 @@ def writes(register: Varnode) -> Callable[[Instruction], bool]:
 def reads(register: Varnode) -> Callable[[Instruction], bool]:
     """Return what tells whether an instruction reads `register`."""
     return lambda instruction: any(node[:2] == register[:2] for op in instruction.ops for node in op.inputs)
+
+
+def never(_instruction: Instruction) -> bool:
+    """Return False: what holds of no instruction."""
+    return False
 
 
 def returns(instruction: Instruction) -> bool:

@@ -14,8 +14,8 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.core.facts.fault import FaultKind, MachineFault
 from ctxrace.core.limits import spend
 from ctxrace.machine.drift.number import DriftObserved, Mark
-from ctxrace.machine.evaluate import Registers, Trap, execute
-from ctxrace.machine.facts import Facts, reads, refusal, returns, with_callers, writes
+from ctxrace.machine.evaluate import Effect, Registers, Trap
+from ctxrace.machine.facts import Facts, never, reads, refusal, returns, with_callers, writes
 from ctxrace.machine.findings.code import analysed
 from ctxrace.machine.image import Image, Symbol
 from ctxrace.machine.memory import Fault, ForeignAccess, Memory, NotPrivate, Split
@@ -100,12 +100,17 @@ class Machine:
         self.stack_pointer = self.code.register(self.arch.stack_pointer)
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
+        self.effects = Facts(self.code, lambda instruction: Effect(instruction, self.arch))
         self.alignment = Facts(self.code, self.arch.alignment)
         self.refusal = Facts(self.code, refusal(self.code, self.liveness))
         self.returns = Facts(self.code, returns)
-        self._changes_mask = Facts(self.code, writes(self.mask))
-        asked = self.arch.percpu_register if migrates else None
-        self._asks_cpu = Facts(self.code, reads(self.code.register(asked))) if asked else None
+        # Whether an instruction writes the interrupt mask, and so which interrupts may arrive.
+        self.changes_interrupt_mask = Facts(self.code, writes(self.mask))
+        # Whether one reads what only this CPU has, and flows may migrate.
+        cpu = self.arch.percpu_register if migrates else None
+        self.asks_which_cpu = Facts(self.code, reads(self.code.register(cpu)) if cpu else never)
+        # Whether one is an event wherever it is executed, whatever it touches.
+        self.is_event = Facts(self.code, self._is_always_event)
 
     def begin(
         self,
@@ -163,18 +168,6 @@ class Machine:
         mask = registers.read(self.mask.offset, self.mask.size)
         return mask & self.arch.interrupt_bits == self.arch.interrupts_on
 
-    def changes_interrupt_mask(self, address: int) -> bool:
-        """Return whether the instruction at `address` writes the interrupt mask, and so which interrupts may arrive."""
-        return self._changes_mask[address]
-
-    def asks_which_cpu(self, address: int) -> bool:
-        """Return whether the instruction at `address` reads what only this CPU has, and flows may migrate."""
-        return self._asks_cpu is not None and self._asks_cpu[address]
-
-    def is_event(self, address: int) -> bool:
-        """Return whether the instruction at `address` is an event wherever it is executed, whatever it touches."""
-        return address in self.sleeping or self._changes_mask[address] or self.asks_which_cpu(address)
-
     def entered(self, instruction: Instruction | None, address: int) -> Symbol | None:
         """Return the watched function that begins at `address`, if `instruction` has just gone there to run it.
 
@@ -186,6 +179,10 @@ class Machine:
         if not called and instruction is not None and 0 <= instruction.address - address < symbol.size:
             return None  # a loop back to its own first instruction
         return symbol
+
+    def _is_always_event(self, instruction: Instruction) -> bool:
+        at = instruction.address
+        return at in self.sleeping or self.changes_interrupt_mask[at] or self.asks_which_cpu[at]
 
     def _make_stack(self, registers: Registers, memory: Memory, stack: range, top: int) -> None:
         if self._shadow is not None:
@@ -250,7 +247,7 @@ class _Run:
         memory, registers = self.memory, self.registers
         snapshot, power, taken = (pc, dict(registers.words), bytes(memory.stack)), 1, 0  # Brent's cycle detection
         start = pc
-        while pc != EXIT and not self.machine.is_event(pc):
+        while pc != EXIT and not self.machine.is_event[pc]:
             following = self.take_private_step(pc)
             if following is None:
                 break
@@ -277,7 +274,7 @@ class _Run:
         self.memory.begin(private=True, alignment=self.machine.alignment[pc])
         try:
             following = self.execute(instruction)
-            if any(over.function in self.machine.tracked for over in self.ended(following)):
+            if self.active and any(over.function in self.machine.tracked for over in self.ended(following)):
                 raise NotPrivate
         except NotPrivate:
             self.registers.words, self.memory.monitor = before, monitor
@@ -310,7 +307,7 @@ class _Run:
                 known.enter(instruction.address)
         before = int(self.stack_pointer())
         try:
-            following = execute(instruction, self.registers, self.memory, self.arch)
+            following = self.machine.effects[instruction.address](self.registers, self.memory)
         except ExecutionError as error:
             raise ExecutionError(f"{self.image.where(instruction.address)}: {error}") from None
         except Trap:
@@ -377,6 +374,8 @@ class _Run:
 
     def leave(self, pc: int) -> None:
         """Note which watched functions are over now that control is at `pc`, and what they return."""
+        if not self.active:
+            return
         for over in self.ended(pc):
             self.active.pop()
             self.memory.notes.append(("leaves", over.function))
@@ -395,6 +394,5 @@ class _Run:
         return over
 
     def stack_pointer(self) -> int:
-        """Return what the stack pointer holds."""
-        place = self.machine.stack_pointer
-        return self.registers.read(place.offset, place.size)
+        """Return what the stack pointer holds, which is one word everywhere."""
+        return self.registers.words.get(self.machine.stack_pointer.offset, 0)

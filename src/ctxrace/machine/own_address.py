@@ -6,14 +6,17 @@ alike. An `OwnAddress` is a number that knows this. What it is added to is one, 
 any other use raises `AddressObserved`, and the tasks are compared with one another.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from struct import unpack_from
 from typing import Any, Literal, NoReturn
 
+from ctxrace.machine.flow import Flow
 from ctxrace.machine.memory import Memory, Region, RegionKind
 
-__all__ = ["AddressObserved", "OwnAddress", "OwnMemory"]
+__all__ = ["AddressObserved", "OwnAddress", "OwnMemory", "marked", "plain"]
 
 _WORD = (1 << 64) - 1
+_ORDERS = {"little": "<", "big": ">"}  # as `struct` spells them
 _ALIGNED = 64  # all tasks' memory is at multiples of it: what is below it in an address is the same for all
 _NEVER_NULL = range(1 << 63, (1 << 64) - (1 << 40))  # such an address is not 0 for any other task either
 
@@ -118,10 +121,8 @@ class OwnMemory(Memory):
     ) -> None:
         super().__init__(regions, constant, shared, own, stack, quiet, saved, byte_order)
         self._span, self._pid = span, pid
-        words = [(RegionKind.OWN, own, 0), (RegionKind.STACK, stack, unused & ~7)]
-        self._words = {
-            (kind, at) for kind, blob, first in words for at in range(first, len(blob) - 7, 8) if self._is_own(blob, at)
-        }
+        self._words = {(RegionKind.OWN, at) for at in self._own_words(own, 0)}
+        self._words |= {(RegionKind.STACK, at) for at in self._own_words(stack, unused & ~7)}
 
     def load(self, address: int, size: int) -> int:
         """Return the bytes at `address`, as an `OwnAddress` where they are one; see `Memory.load`."""
@@ -197,5 +198,24 @@ class OwnMemory(Memory):
             raise AddressObserved
         return bool(touched)
 
+    def _own_words(self, blob: bytes, first: int) -> list[int]:
+        """Return where in `blob`, from offset `first` on, are words that are own addresses."""
+        number = (len(blob) - first) // 8
+        words = unpack_from(f"{_ORDERS[self._order]}{number}Q", blob, first)
+        return [first + 8 * index for index, word in enumerate(words) if self._span.start <= word < self._span.stop]
+
     def _is_own(self, blob: bytes | bytearray, at: int) -> bool:
         return self._span.start <= int.from_bytes(blob[at : at + 8], self._order) < self._span.stop
+
+
+def marked(flow: Flow, known: Callable[[int], int]) -> Flow:
+    """Return `flow` with its words marked by `known`."""
+    return flow._replace(
+        registers=tuple((at, known(word)) for at, word in flow.registers),
+        active=tuple(activation._replace(stack=known(activation.stack)) for activation in flow.active),
+    )
+
+
+def plain(flow: Flow) -> Flow:
+    """Return `flow` with plain numbers for its words."""
+    return marked(flow, int)

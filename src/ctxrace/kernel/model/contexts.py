@@ -20,6 +20,7 @@ from ctxrace.kernel.model.state import (
     REST,
     UNLIMITED,
     Arrival,
+    Frame,
     KernelState,
     Move,
     Numbers,
@@ -27,7 +28,7 @@ from ctxrace.kernel.model.state import (
     Taken,
     Task,
 )
-from ctxrace.kernel.properties.coverage import finishes, runs
+from ctxrace.kernel.properties.coverage import arrives, finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
 from ctxrace.kernel.rules.contexts import SOFTIRQS_AT_ONCE, Level
@@ -121,7 +122,9 @@ class Contexts:
             for number, group in enumerate(self.groups)
         ]
         self.idle = self.fresh[-1] = self.tasks(self.tasks.values[self.fresh[-1]]._replace(cpu=cpu))
+        self.arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
         self._starts: dict[tuple[int, Role], Move] = {}
+        self._first_frames: dict[tuple[int, int, int], list[tuple[int, tuple[int, ...], Move]]] = {}
         self._roles = [self.roles(Level.TASK, group.entry) if group.entry else [] for group in self.groups]
         self._contents: dict[int, tuple[object, ...]] = {}
         self._finishes = {entry: finishes(entry) for entry in scenario.entries}
@@ -159,6 +162,23 @@ class Contexts:
             began = self.task_structs(mine)
             move = self._starts[key] = self.conclude(role, outcome, mine, began, run_context)
         return move
+
+    def first_frames(self, number: int, task: int) -> list[tuple[int, tuple[int, ...], Move]]:
+        """Return how handler `number` may begin over `task`: in which way, its frame (none if it is over), its move.
+
+        Of the task only who it is and what is in its task_struct make a difference.
+        """
+        group, _, task_struct = self.tasks.values[task][:3]
+        found = self._first_frames.get((number, group, task_struct))
+        if found is None:
+            found = self._first_frames[number, group, task_struct] = []
+            handler = self.handlers[number]
+            for role in self.roles(handler.level, handler.entry, handler.window):
+                move = self.first_move(task, role)
+                move = move._replace(witnessed=(*move.witnessed, self.arrives[number]))
+                over = () if move.flow == REST else (self.frames(Frame(move.flow, move.began, move.run_context)),)
+                found.append((role.way, over, move))
+        return found
 
     def _interrupted(self, mine: bytes, role: Role) -> tuple[bytes, int]:
         """Return current's task_struct as an interrupt that begins `role` finds it, and the bpf_ctx that it hides."""

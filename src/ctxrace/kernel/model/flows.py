@@ -16,12 +16,13 @@ from ctxrace.kernel.model.known_steps import KnownSteps, Seen
 from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import NO_FLOW, Outcome, Role, Tree
 from ctxrace.kernel.rules.contexts import Level
+from ctxrace.machine.arch import Architecture
 from ctxrace.machine.drift.memory import Counters, DriftingMemory
 from ctxrace.machine.drift.number import DriftObserved, Mark
 from ctxrace.machine.evaluate import Registers
 from ctxrace.machine.flow import EXIT, Flow, Machine
 from ctxrace.machine.memory import Fault, FirstWrite, ForeignAccess, Memory, RegionKind
-from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory
+from ctxrace.machine.own_address import AddressObserved, OwnAddress, OwnMemory, marked, plain
 
 __all__ = ["CurrentSeen", "Flows", "IdentityEscapes"]
 
@@ -207,7 +208,7 @@ class Flows:
         )
         system = {name: known(word) for name, word in layout.system_registers(identity).items()}
         try:
-            after = self._proceed(role, None if flow is None else _marked(flow, known), memory, system, stack, known)
+            after = self._proceed(role, None if flow is None else marked(flow, known), memory, system, stack, known)
             words = [*(word for _, word in after.registers), *(activation.stack for activation in after.active)]
             if any((type(word) is OwnAddress) is not (int(word) in span) for word in words):
                 return None
@@ -217,7 +218,7 @@ class Flows:
             memory.check_writes()
         except (AddressObserved, Fault, FirstWrite, ForeignAccess):
             return None
-        return _plain(after), memory
+        return plain(after), memory
 
     def _proceed(
         self,
@@ -314,7 +315,7 @@ class Flows:
         mine = {offset for kind, offset in touched if kind is RegionKind.OWN}
         if mine - self.layout.struct.quiet - self._saved:
             raise CurrentSeen
-        holds = flow is not None and self.layout.change_words(flow, lambda word: _revealed(word, 0)) != flow
+        holds = flow is not None and _may_hold(flow, HIDDEN, self.machine.arch)
         return Seen(holds, bool(mine & self._saved), [])
 
     def _check_hidden(
@@ -379,20 +380,10 @@ class Flows:
                 raise IdentityEscapes
 
 
-def _marked(flow: Flow, known: Callable[[int], int]) -> Flow:
-    """Return `flow` with its words marked by `known`."""
-    return flow._replace(
-        registers=tuple((at, known(word)) for at, word in flow.registers),
-        active=tuple(activation._replace(stack=known(activation.stack)) for activation in flow.active),
-    )
-
-
-def _plain(flow: Flow) -> Flow:
-    """Return `flow` with plain numbers for its words."""
-    return flow._replace(
-        registers=tuple((at, int(word)) for at, word in flow.registers),
-        active=tuple(activation._replace(stack=int(activation.stack)) for activation in flow.active),
-    )
+def _may_hold(flow: Flow, word: int, arch: Architecture) -> bool:
+    """Return whether `word` is among the words of `flow`, or its bytes are a part of two others on the stack."""
+    words = [*(value for _, value in flow.registers), *flow.monitor, *flow.done, *(each.stack for each in flow.active)]
+    return word in words or word.to_bytes(8, arch.byte_order) in flow.stack
 
 
 def _revealed(value: int, pointer: int) -> int:

@@ -34,7 +34,7 @@ from ctxrace.kernel.model.state import (
     with_task,
     without_task,
 )
-from ctxrace.kernel.properties.coverage import arrives, begins, finishes, runs
+from ctxrace.kernel.properties.coverage import begins, finishes, runs
 from ctxrace.kernel.properties.demands import watched
 from ctxrace.kernel.properties.hang import HANG
 from ctxrace.kernel.properties.invariants import CHECK, FAULT, RESTORED, SLEEP
@@ -64,7 +64,6 @@ class KernelSystem:
         self._running: dict[tuple[int, int], Running] = {}
         self._left: dict[int, int | None] = {}
         self._known_switches: dict[tuple[int, int, Others], list[Switch]] = {}
-        self._arrives = [arrives(str(handler.level), handler.entry) for handler in self.handlers]
         self._begins = [begins(group.entry) for group in self.groups]
 
     @property
@@ -79,7 +78,7 @@ class KernelSystem:
         """What should happen in some interleaving: each entry begins and returns, each watched function runs."""
         bodies = map(runs, watched(self.scenario.properties))
         done = map(finishes, self.scenario.entries)
-        return tuple(dict.fromkeys([*bodies, *self._begins[:-1], *self._arrives, *done]))
+        return tuple(dict.fromkeys([*bodies, *self._begins[:-1], *self.contexts.arrives, *done]))
 
     def initial(self) -> KernelState:
         """Return the idle CPU, with memory as the image has it."""
@@ -304,15 +303,11 @@ class KernelSystem:
             task = task._replace(flow=self.flows.disarm(running))
         found = []
         for number, handler in enumerate(self.handlers):
-            if not may_arrive(handler.level, level, interrupts_on=not masked, preempt_count=count):
-                continue
-            for role in self.contexts.roles(handler.level, handler.entry, handler.window):
-                move = self.first_move(self.tasks(task), role)
-                after = self.tasks(task._replace(task_struct=move.task_struct))
-                move = move._replace(witnessed=(*move.witnessed, self._arrives[number]))
-                over = () if move.flow == REST else (self.frames(Frame(move.flow, move.began, move.run_context)),)
+            if may_arrive(handler.level, level, interrupts_on=not masked, preempt_count=count):
                 attempted = self.monitor.attempt(0, handler.entry)
-                found.append(Arrival(Arrive(number, role.way), after, interrupted, over, attempted, move))
+                for way, over, move in self.contexts.first_frames(number, self.tasks(task)):
+                    after = self.tasks(task._replace(task_struct=move.task_struct))
+                    found.append(Arrival(Arrive(number, way), after, interrupted, over, attempted, move))
         return found
 
     def _leave(self, current: int) -> int | None:

@@ -28,11 +28,11 @@ def listing(system: KernelSystem) -> list[Event]:
             reschedules = name == "preempt_count" and kind is NoteKind.WRITES
             found[Note(NoteKind.RESCHEDULES if reschedules else kind, name)] = None
         found |= {Note(_NOTED[kind], what): None for kind, what in outcome.notes if kind in _NOTED}
-        if system.flows.machine.changes_interrupt_mask(outcome.address):
+        if system.flows.machine.changes_interrupt_mask[outcome.address]:
             found[Note(NoteKind.MASKS)] = None
         if outcome.fault:
             found[Note(NoteKind.FAULTS, fault=outcome.fault)] = None
-        if system.flows.machine.asks_which_cpu(outcome.address):
+        if system.flows.machine.asks_which_cpu[outcome.address]:
             found[Note(NoteKind.ASKS_CPU)] = None
         if not found:
             found[Note(NoteKind.NEEDS_MONITOR)] = None
