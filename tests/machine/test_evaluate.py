@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.arch.arm64 import ARM64
-from ctxrace.machine.evaluate import Registers, Trap, execute
+from ctxrace.machine.evaluate import Effect, Registers, Trap, execute
 from ctxrace.machine.lift import lift
 from ctxrace.machine.pcode import Instruction, Op, Varnode
 
@@ -298,3 +298,17 @@ def test_registers_are_bytes(writes: list[tuple[int, int, int]], offset: int, si
     assert registers.read(offset, size) == int.from_bytes(model[offset : offset + size], "little")
     assert all(registers.read(at, 1) == model[at] for at in range(80))
     assert all(at % 8 == 0 and 0 <= word <= MOST for at, word in registers.words.items())
+
+
+def test_an_effect_keeps_nothing_from_one_time_to_the_next() -> None:
+    scratch = Varnode("unique", 0x1000_0000, 8)
+    ops = (
+        Op("CBRANCH", None, (constant(2, 4), register(8, 1))),  # over the next one
+        Op("COPY", scratch, (constant(7, 8),)),
+        Op("INT_ADD", register(0, 8), (scratch, constant(1, 8))),
+    )
+    effect = Effect(made_of(*ops), ARM64)
+    for skips, expected in ((0, 8), (1, 1), (0, 8)):
+        registers = Registers({8: skips})
+        assert effect(registers, Bus()) == ADDRESS + 4
+        assert registers.words == {8: skips, 0: expected}
