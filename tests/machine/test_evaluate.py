@@ -312,3 +312,36 @@ def test_an_effect_keeps_nothing_from_one_time_to_the_next() -> None:
         registers = Registers({8: skips})
         assert effect(registers, Bus()) == ADDRESS + 4
         assert registers.words == {8: skips, 0: expected}
+
+
+def test_any_operand_may_be_in_memory() -> None:
+    """As x86 names memory relative to the instruction."""
+
+    def ram(address: int) -> Varnode:
+        return Varnode("ram", address, 8)
+
+    bus, registers = Bus(), Registers()
+    for address, value in ((0x100, 0x8000), (0x108, 5), (0x110, 1), (0x118, 0x4242)):
+        bus.store(address, 8, value)
+    ops = (
+        Op("COPY", ram(0x200), (ram(0x108),)),
+        Op("INT_ADD", ram(0x208), (ram(0x108), ram(0x110))),
+        Op("STORE", None, (ram(0x100), ram(0x108))),
+        Op("LOAD", ram(0x210), (ram(0x100),)),
+        Op("CALLOTHER", ram(0x218), (ram(0x100),), "ExclusiveMonitorPass"),
+        Op("CBRANCH", None, (constant(2, 4), Varnode("ram", 0x110, 1))),  # taken, over the next one
+        Op("COPY", register(0, 8), (constant(1, 8),)),
+        Op("BRANCHIND", None, (ram(0x118),)),
+    )
+    assert execute(made_of(*ops), registers, bus, ARM64) == 0x4242
+    assert [bus.load(address, 8) for address in (0x200, 0x208, 0x8000, 0x210, 0x218)] == [5, 6, 5, 5, 1]
+    assert bus.log == ["pass 0x8000"]
+    assert not registers.words
+
+
+@pytest.mark.parametrize(("size", "at"), [(1, 7), (2, 1), (4, 4), (8, 0)])
+def test_a_register_that_nobody_wrote_is_0(size: int, at: int) -> None:
+    registers = Registers({72: 2})
+    op = Op("INT_SUB", register(at, size), (register(64, size), register(72, size)))
+    execute(made_of(op), registers, Bus(), ARM64)
+    assert registers.words == {72: 2, 0: (-2 & (1 << 8 * size) - 1) << 8 * at}

@@ -103,7 +103,8 @@ class Effect:
         armed = _loaded(instruction.ops) if instruction.mnemonic in arch.arms_monitor else 0
         for position, op in enumerate(instruction.ops):
             self._steps.append(_branch(op, position) or _step(instruction, op, arch, armed))
-            armed = 0 if op.opcode == "LOAD" else armed  # the first half of a pair arms for both
+            # The first half of a pair arms for both.
+            armed = 0 if op.opcode == "LOAD" else armed
 
     def __call__(self, registers: Registers, bus: Bus) -> int:
         """Do it, and return the address of the next instruction.
