@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tests.fuzz.case import MEMORY, TIMEOUT, Case
 from tests.fuzz.damage import NASTY, damaged, damaged_elf, damaged_text, nasty_name
-from tests.fuzz.originals import ARCHS, bpf_objects, claims, kernel, machine_code, schedules, sources
+from tests.fuzz.originals import ARCHS, bpf_objects, claims, kernel, machine_code, modules, schedules, sources
 
 __all__ = ["KINDS", "TYPED", "UNTYPED"]
 
@@ -93,6 +93,7 @@ _SWITCHES_OF = {
     "show": ("--json", "--entry-window"),
     "test": ("--json", "--quiet", "--update"),
 }
+_OF_MODULES = (("--arg", "update=1", "--static-key", "count=on"), ("--arg", "update=0..2"), ("--arg", "update=&count"))
 _PAGES = (("--html", "page.html"), ("--svg", "lanes.svg"), ("--format", "junit"), ("--format", "sarif"),
           ("--format", "ktap"), ("--format", "github"), ("--format", "mermaid"), ("--output", "report"))  # fmt: skip
 _CONFIG = b"""# Linux/x86 7.0.0 Kernel Configuration
@@ -141,8 +142,14 @@ def c_source(choice: random.Random) -> Case:
 
 
 def elf(choice: random.Random) -> Case:
-    """Damage an object file or an executable of one of four architectures, or a kernel image that a harness runs."""
-    if choice.random() < 0.1:
+    """Damage an object or an executable of one of four architectures, a module, or a kernel image with a harness."""
+    some = choice.random()
+    if some < 0.1:
+        name = nasty_name(choice, choice.choice((".ko", ".o")))
+        words = ("check", f"./{name}", "--tasks", "2:update", "--exclusive", "body", "--stub", "kfree")
+        data = damaged_elf(choice.choice(modules()), choice)
+        return Case((*words, *choice.choice(_OF_MODULES), *_LIMITED, *_FEW), {name: data}, _encoding(choice))
+    if some < 0.2:
         image, harness = kernel()
         booted = choice.choice(((), ("--cpu", "lse"), ("--static-key", "guard_key=on")))
         words = ("check", "./harness.c", "--kernel", "./vmlinux", *booted)

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from tests.bpf.programs.compiled import EXAMPLES, compiled
 from tests.kernel.image import small
+from tests.kernel.image.test_objects import MODULE
+from tests.kernel.image.test_objects import compiled as compiled_module
 from tests.kernel.random_kernels import random_text
 
 from ctxrace.core.errors import CtxraceError
@@ -21,7 +23,8 @@ from ctxrace.kernel.program import INCLUDE, load
 from ctxrace.machine.arch import architecture
 from ctxrace.machine.toolchain import FLAGS, MACHINE_FLAGS, compile_c, find_compiler
 
-__all__ = ["ARCHS", "Machine", "bpf_objects", "claims", "kernel", "machine_code", "schedules", "sources"]
+__all__ = ["ARCHS", "Machine", "bpf_objects", "claims", "kernel", "machine_code", "modules", "schedules",
+           "sources"]  # fmt: skip
 
 ARCHS = ("arm64", "arm64-be", "riscv64", "x86-64")
 
@@ -32,6 +35,24 @@ CTXRACE_NMI(any_b);
 CTXRACE_EXCLUSIVE(body);
 CTXRACE_BALANCED(x);
 """
+
+
+# Of each kind one entry: struct alt_instr and struct jump_entry, as arm64 and x86-64 have them (Linux v7.0
+# arch/*/include/asm/alternative.h, include/linux/jump_label.h), and the places of returns, retpolines and __fentry__.
+_TABLES = {
+    "arm64": r"""
+__asm__ __volatile__("661: nop\n.pushsection .altinstructions, \"a\"\n.word 661b - ., 663f - .\n.hword 5\n.byte 4, 4\n"
+	".popsection\n.pushsection .text.new, \"ax\"\n663: nop\n.popsection\n1: nop\n.pushsection __jump_table, \"aw\"\n"
+	".balign 8\n.word 1b - ., 2f - .\n.quad count - .\n.popsection\n2:" : : : "memory");
+""",
+    "x86-64": r"""
+__asm__ __volatile__("661: .byte 0x0f, 0x1f, 0x00\n.pushsection .altinstructions, \"a\"\n.long 661b - ., 663f - .\n"
+	".short 117, 0\n.byte 3, 3\n.popsection\n.pushsection .text.new, \"ax\"\n663: .byte 0x66, 0x66, 0x90\n.popsection\n"
+	"1: .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n.pushsection __jump_table, \"aw\"\n.balign 8\n.long 1b - ., 2f - .\n"
+	".quad count - .\n.popsection\n2: jmp 3f\n3:\n.pushsection .return_sites, \"a\"\n.long 2b - .\n.popsection\n"
+	".pushsection __mcount_loc, \"a\"\n.quad 1b\n.popsection" : : : "memory");
+""",
+}
 
 
 @dataclass(frozen=True)
@@ -71,6 +92,17 @@ def kernel() -> tuple[bytes, bytes]:
     """Return a small kernel image for arm64, and a harness for it."""
     with tempfile.TemporaryDirectory() as folder:
         return small.build(Path(folder)).read_bytes(), small.HARNESS.encode()
+
+
+@functools.cache
+def modules() -> tuple[bytes, ...]:
+    """Return objects that call what a kernel has, with the tables of what boot changes, for two architectures."""
+    found = []
+    for arch, tables in _TABLES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            text = MODULE.replace("count += by;", f"count += by;\n{tables}")
+            found.append(compiled_module(Path(folder), text=text, arch=arch).read_bytes())
+    return tuple(found)
 
 
 @functools.cache
