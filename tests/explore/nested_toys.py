@@ -20,11 +20,13 @@ __all__ = [
     "ENDS",
     "EXCLUSIVE",
     "RESTS",
+    "RUNS",
     "WRONG",
     "Act",
     "Handlers",
     "HandlersState",
     "Program",
+    "arrives",
     "random_handlers",
 ]
 
@@ -42,7 +44,17 @@ class _Possible(Property):
     expectation: ClassVar[Expectation] = Expectation.ALWAYS_POSSIBLE
 
 
+class _Sometimes(Property):
+    expectation: ClassVar[Expectation] = Expectation.SOMETIMES
+
+
 ENDS = _Possible("hang", (), "the task can always come to rest again")
+RUNS = _Sometimes("runs", ("body",), "body runs in some interleaving")
+
+
+def arrives(handler: int) -> Property:
+    """Return what is witnessed where handler number `handler` arrives."""
+    return _Sometimes("arrives", (str(handler),), f"handler {handler} arrives in some interleaving")
 
 
 class Act(NamedTuple):
@@ -111,13 +123,14 @@ class Handlers(Toy):
             enters = act.place is not None and self._active(level, act.place) and not self._active(level, place)
             broken = [WRONG] * act.wrong + [EXCLUSIVE] * (enters and self._activations(after) > 1)
             broken += [RESTS] * (on == AT_REST and act.shared != 0) + [ENTERED] * (enters and stack[0][0] > 0)
-            witnessed = (ENDS,) if on == AT_REST else ()
+            witnessed = (ENDS,) * (on == AT_REST) + (RUNS,) * enters
             yield Step(f"act {number}", after, act.switches, act.events, tuple(broken), witnessed)
         for handler in range(level, len(self.programs) - 1):
             if (place, handler + 1) in self.programs[level].masked or (left and not left[handler]):
                 continue
             fewer = (*left[:handler], left[handler] - 1, *left[handler + 1 :]) if left else ()
-            yield Step(f"arrival {handler + 1}", HandlersState(shared, fewer, (*stack, (handler + 1, 0))), 1, 0)
+            after = HandlersState(shared, fewer, (*stack, (handler + 1, 0)))
+            yield Step(f"arrival {handler + 1}", after, 1, 0, (), (arrives(handler + 1),))
 
     def _active(self, level: int, place: int) -> bool:
         return place in self.programs[level].body

@@ -8,15 +8,31 @@ from typing import Any
 
 import pytest
 
-from ctxrace.core.facts.stop import StateLimit
+from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
+from ctxrace.core.nested import Begin
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
+from ctxrace.explore import summaries, watch
 from ctxrace.explore.search import Exploration, search
 from ctxrace.explore.shortest import cost
 from ctxrace.explore.summaries import summarized
 from ctxrace.explore.watch import Limits
 
-from .nested_toys import AT_REST, CRASHED, ENDS, EXCLUSIVE, WRONG, Act, Handlers, Program, random_handlers
+from .nested_toys import (
+    AT_REST,
+    CRASHED,
+    ENDS,
+    EXCLUSIVE,
+    RESTS,
+    RUNS,
+    WRONG,
+    Act,
+    Handlers,
+    HandlersState,
+    Program,
+    arrives,
+    random_handlers,
+)
 
 EVERYTHING: frozenset[Property] = frozenset()
 
@@ -67,7 +83,8 @@ def ranks(system: Handlers, run: list[tuple[Any, Step]]) -> tuple[int, tuple[int
 def assert_agree(system: Handlers) -> Exploration:
     plain, summed = search(system, EVERYTHING), summarized(system, EVERYTHING)
     assert plain.exhausted and summed.exhausted
-    assert (plain.runs, plain.possible) == (summed.runs, summed.possible)
+    assert (plain.runs, plain.possible, plain.witnessed) == (summed.runs, summed.possible, summed.witnessed)
+    assert summed.shortest == summed.runs.keys()
     wanted = frozenset(plain.runs) - {ENDS}
     if wanted:
         few = search(system, wanted)
@@ -151,6 +168,109 @@ def test_limits_end_it_in_the_midst_of_nested_runs() -> None:
     assert (found.exhausted, found.states, found.stopped) == (False, 3, StateLimit(3))
 
 
+def test_states_and_steps_are_counted() -> None:
+    """The task of `chooses(0)` rests or is at 0, and takes a step there or lets the handler in, which has six steps.
+
+    Those come to one end, from which either call returns.
+    """
+    found = summarized(chooses(0), EVERYTHING)
+    assert (found.states, found.transitions) == (found.all_states, found.all_transitions) == (2 + 5, 4 + 6 + 2)
+    assert found.seconds >= 0
+    assert found.summed_up
+
+
+def test_what_steps_and_arrivals_witness() -> None:
+    both = Program({(0, 0): [Act(1, 0)], (1, 0): [Act(None, 0)]}, body=frozenset({1}), masked=frozenset({(-1, 2)}))
+    never = Program({}, masked=frozenset({(0, 2), (1, 2)}))
+    plain = Program({(0, 0): [Act(None, 0)]})
+    assert summarized(Handlers([plain, plain]), EVERYTHING).witnessed == {arrives(1)}
+    assert summarized(Handlers([plain, both]), EVERYTHING).witnessed == {arrives(1), RUNS}
+    assert summarized(Handlers([both, both, never]), EVERYTHING).witnessed == {arrives(1), arrives(2), RUNS}
+
+
+class Demanding(Handlers):
+    """Handlers of which nothing must always be possible."""
+
+    properties = (EXCLUSIVE, RESTS, WRONG)
+
+
+def test_without_a_wish_all_invariants_are_decided() -> None:
+    """Each of the three is broken before the handler arrives twice, when there are 300 more places to go."""
+    acts = {(0, 0): [Act(1, 0)], (1, 0): [Act(2, 0, wrong=True)], (2, 0): [Act(None, 1)]}
+    acts |= {(place, 1): [Act(place + 1, 1, switches=2)] for place in range(300)}
+    handler = {(place, shared): [Act(1 - place or None, shared)] for place in (0, 1) for shared in (0, 1)}
+    found = summarized(Demanding([Program(acts, body=frozenset({1, 2})), Program(handler, body=frozenset({1}))]))
+    assert found.runs.keys() == {EXCLUSIVE, RESTS, WRONG}
+    assert found.states < 20
+
+
+def test_what_is_decided_ends_the_search_at_once_where_nothing_must_be_possible() -> None:
+    wrong = Program({(0, 0): [Act(1, 0, wrong=True)], **{(at, 0): [Act(at + 1, 0)] for at in range(1, 40)}})
+    found = summarized(Demanding([wrong]), frozenset({WRONG}))
+    assert (found.states, found.all_states, found.exhausted, found.stopped) == (2, 2, False, None)
+
+
+def test_so_much_more_is_visited_to_decide_what_must_be_possible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(summaries, "MORE", 3)
+    wrong = Program({(0, 0): [Act(1, 0, wrong=True)], **{(at, 0): [Act(at + 1, 0)] for at in range(1, 40)}})
+    found = summarized(Handlers([wrong]), frozenset({WRONG}))
+    assert (found.states, found.all_states, found.shortest, found.possible) == (2, 5, {WRONG}, frozenset())
+
+
+def test_states_that_wait_are_limited_and_calls_with_them() -> None:
+    """After two visits: the task at rest, before its start and at 12 more places; two arrivals."""
+    acts = {(0, 0): [Act(place, 0) for place in range(1, 13)]}
+    found = summarized(Handlers([Program(acts), Program({})]), EVERYTHING, Limits(max_states=3))
+    assert found.stopped == StateLimit(3, 14 + 2, 2)
+
+
+def test_a_limit_ends_it_before_the_first_state() -> None:
+    found = summarized(chooses(1), EVERYTHING, Limits(timeout=0.0))
+    assert (found.states, found.stopped) == (0, TimeLimit(0.0))
+
+
+def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ends(states: int, _seconds: float) -> Stop | None:
+        return Interrupted() if states == 4 else None
+
+    monkeypatch.setattr(watch, "_BETWEEN_REPORTS", 1)
+    found = summarized(chooses(1), EVERYTHING, progress=ends)
+    assert (found.states, found.stopped) == (4, Interrupted())
+
+
+class Disturbed(Handlers):
+    """Handlers during whose step number `when` the user types Ctrl-C."""
+
+    def __init__(self, system: Handlers, when: int) -> None:
+        super().__init__(system.programs, system.arrivals)
+        self.when = when
+
+    def called(self, state: HandlersState, step: Step) -> Begin | None:
+        self.when -= 1
+        if not self.when:
+            raise KeyboardInterrupt
+        return super().called(state, step)
+
+
+def test_of_a_state_that_was_left_in_the_midst_nothing_is_said() -> None:
+    """It may be one from which only the steps that were not taken lead to a goal."""
+    for when in range(1, 20):
+        found = summarized(Disturbed(chooses(1), when), EVERYTHING)
+        assert (found.stopped, found.exhausted, found.possible) == (Interrupted(), False, frozenset())
+        assert ENDS not in found.runs
+    assert ENDS in summarized(Disturbed(chooses(1), 0), EVERYTHING).runs
+
+
+def test_to_be_called_is_a_step_as_any_other() -> None:
+    """To go to where it waits for ever costs the task as much as to let in a handler that does, and is named first."""
+    waits = {(0, 0): [Act(1, 0, switches=1, events=0)], (1, 0): [Act(1, 0)]}
+    task = Program(waits, masked=frozenset({(-1, 1), (1, 1)}))
+    spins = Program({(0, 0): [Act(0, 0)]})
+    assert labels(assert_agree(Handlers([task, spins])))[ENDS] == ["start"]
+    task = task._replace(acts={**task.acts, (0, 0): [*task.acts[0, 0], Act(None, 0)]})
+    assert labels(assert_agree(Handlers([task, spins])))[ENDS] == ["start", "act 0"]
+
+
 @pytest.mark.parametrize("crashes", [False, True])
 @pytest.mark.parametrize("seed", range(60))
 def test_random_systems(seed: int, crashes: bool) -> None:
@@ -177,7 +297,7 @@ def graph(system: Handlers) -> dict[Hashable, set[Hashable]]:
 
 @pytest.mark.parametrize(("crashes", "least"), [(False, 50), (True, 20)])
 def test_what_a_search_that_stopped_early_calls_hopeless_is(crashes: bool, least: int) -> None:
-    rng, found = random.Random(11), 0
+    rng, found, known = random.Random(11), 0, 0
     for _ in range(40):
         system = random_handlers(rng, crashes=crashes)
         whole = summarized(system, EVERYTHING)
@@ -185,11 +305,15 @@ def test_what_a_search_that_stopped_early_calls_hopeless_is(crashes: bool, least
         for most in range(1, whole.states, 4):
             early = summarized(system, EVERYTHING, Limits(max_states=most))
             assert not early.exhausted and not early.possible
+            for prop in early.shortest:
+                assert early.runs[prop] == whole.runs[prop]
+                known += 1
             if ENDS in early.runs:
                 found += 1
                 assert ENDS not in early.shortest
                 assert early.runs[ENDS][-1][1].state not in hopeful
     assert found > least
+    assert known > least
 
 
 def test_more_is_visited_to_decide_hangs_after_all_that_was_wanted_is_decided() -> None:

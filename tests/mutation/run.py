@@ -27,6 +27,12 @@ SURVIVORS = Path(__file__).parent / "survivors.toml"
 _MOST_MEMORY = 4 << 30  # bytes, of each process
 
 PARTS = {
+    "explore/nested_product.py": ("tests/explore/test_nested_product.py",),
+    "explore/shortest.py": ("tests/explore/test_shortest.py", "tests/explore/test_search.py"),
+    "explore/summaries.py": ("tests/explore/test_summaries.py",),
+    "machine/liveness.py": ("tests/machine/test_liveness.py",),
+    "machine/drift/number.py": ("tests/machine/drift/test_number.py",),
+    "machine/drift/memory.py": ("tests/machine/drift/test_memory.py",),
     "core/interleaving.py": ("tests/core/test_interleaving.py",),
     "core/limits.py": ("tests/core/test_limits.py",),
     "core/schedule.py": ("tests/core/test_schedule.py",),
@@ -49,6 +55,7 @@ PARTS = {
     "explore/product.py": ("tests/explore/test_product.py",),
     "explore/search.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
     "explore/walk.py": ("tests/explore/test_search.py", "tests/explore/test_possible.py"),
+    "kernel/model/assumptions.py": ("tests/kernel/model/test_assumptions.py",),
     "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
     "kernel/model/groups.py": ("tests/kernel/model/test_groups.py",),
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),

@@ -71,7 +71,7 @@ def furthest(
 
 
 def _reached(progress: int) -> Property:
-    return Property("reached", (str(progress),), f"the observer never gets to step {progress}")
+    return Property("reached", (str(progress),))
 
 
 class _Reading(NamedTuple):

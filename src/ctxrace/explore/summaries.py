@@ -82,7 +82,7 @@ class _Summarizing(Walk):
                 return None
             while (number := self.following()) is not None:
                 if number >= 0 and (stopped := self.watch.limit(self.states, len(self.found) + len(self.calls))):
-                    return None if self.enough is not None else stopped
+                    return stopped
                 self.interrupted = True
                 if number < 0:
                     self.call(~number)
