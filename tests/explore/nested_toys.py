@@ -94,7 +94,7 @@ class HandlersState(NamedTuple):
 class Handlers(Toy):
     """One task that begins its program again and again, and handlers over it and over each other."""
 
-    properties = (EXCLUSIVE, RESTS, WRONG, ENDS)
+    properties: Sequence[Property] = (EXCLUSIVE, RESTS, WRONG, ENDS)
 
     def __init__(self, programs: Sequence[Program], arrivals: int | None = None) -> None:
         self.programs, self.arrivals = programs, arrivals

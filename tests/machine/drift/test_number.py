@@ -1,5 +1,6 @@
 """Numbers that depend on a drift, against the same operations after every drift."""
 
+import operator
 import random
 from typing import Any
 
@@ -179,3 +180,92 @@ def test_counters_are_compared_as_words_that_they_are_extended_to() -> None:
         bool((head - (tail + 2 & 0xFF | 0x100)) & low(16))  # the lowest byte is 0, and what is above it is not known
     with pytest.raises(DriftObserved):
         bool((head - (tail + 2 & 0xFF)) & 0x1FE)
+
+
+def facts(number: Any) -> tuple[int, int, int, int, int]:  # noqa: ANN401 - what operations make of numbers
+    assert type(number) is Drifting
+    return number.plain, number.unsure, number.counters, number.group, number.width
+
+
+def test_on_which_counters_a_number_depends() -> None:
+    head, tail = Drifting(7, 0xFF, 4, 2, 1), Drifting(5, 0xFF, 2, 2, 1)
+    for one in (head + 1, head - 1, 1 - head, -head, head * 3, head & 0x1F, head | 0x20, head ^ 1, ~head, head << 1,
+                head >> 1, head == 7, head != 7, head < 7, head <= 7, head > 7, head >= 7, head.bit_count(),
+                head.bit_length()):  # fmt: skip
+        assert facts(one)[2] == 4
+    for both in (head + tail, head - tail & 0x1FF, head * tail, head & tail, head | tail, head ^ tail, head < tail,
+                 head <= tail, head > tail, head >= tail, head == Drifting(7, 0xFF, 2, 9, 1),
+                 head != Drifting(7, 0xFF, 2, 9, 1)):  # fmt: skip
+        assert facts(both)[2] == 6
+
+
+def test_which_bits_may_differ() -> None:
+    head, tail = Drifting(7, 0xFC, 1, 0, 1), Drifting(5, 0xFF, 2, 0, 1)
+    assert facts(head * tail)[:2] == (35, -1)
+    assert facts((head & 0x0F) & tail)[:2] == (5, 0x0F)  # what is 0 in one of them is 0
+    assert facts(tail & (head & 0x0F))[:2] == (5, 0x0F)
+    assert facts((head | 0xF0) | tail)[:2] == (0xF7, 0x0C)
+    assert [facts(number)[:2] for number in (head.bit_count(), head.bit_length())] == [(3, -1), (3, -1)]
+    truths = [facts(truth)[:2] for truth in (head == 11, head != 11, head < 11, head > 11)]
+    assert truths == [(0, 1), (1, 1), (1, 1), (0, 1)]
+
+
+def test_numbers_are_unequal_for_sure_only_where_neither_may_change_that() -> None:
+    head, above = Drifting(7, 0xFF, 1, 0, 1), Drifting(0x1000, 0xF000, 2)
+    for number in (0, 0xFF, above, Drifting(0, 0xF000, 2)):
+        assert facts(head == number)[:2] == (0, 1)
+        assert facts(number == head)[:2] == (0, 1)
+    assert facts(head == 7)[:2] == (1, 1)
+    for number in (0x100, Drifting(0x1200, 0xF000, 2)):
+        assert (head == number) is (number == head) is False
+
+
+def test_what_leaves_the_lowest_bytes_of_a_counter_alone_is_still_one() -> None:
+    head, above = Drifting(7, 0xFF, 1, 3, 1), Drifting(0x1200, 0xF000, 2)
+    assert facts(above | head) == facts(head | above) == (0x1207, 0xF0FF, 3, 3, 1)
+    assert facts(above ^ head)[3:] == facts(head ^ above)[3:] == (3, 1)
+    assert (type(above & head), above & head) == (int, 0)
+    assert facts((above | 0xFF) & head)[3:] == (3, 1)
+    both = Drifting(5, 0xFF, 2, 4, 1)
+    assert facts(head | both)[4] == facts(both ^ head)[4] == 0
+    assert facts(head << 0) == facts(head >> 0) == facts(head)
+
+
+def test_to_flip_the_highest_bit_is_to_add_half_the_range() -> None:
+    wide = Drifting(7, 0xFFFF, 1, 3, 2)
+    assert [facts(wide ^ bit)[4] for bit in (0x8000, 0x4000, 0x80, 0x40, 0x10000)] == [2, 1, 1, 0, 2]
+    assert facts(wide | 0x8000)[4] == 1  # that bit may have been set
+
+
+def test_a_count_of_bits_to_shift_by_does_not_drift() -> None:
+    for by in (Drifting(0, 0xFF, 2), Drifting(1, 0xFE, 2)):
+        for use in (operator.lshift, operator.rshift):
+            with pytest.raises(DriftObserved) as seen:
+                use(Drifting(7, 0xFF, 1), by)
+            assert seen.value.counters == 2
+
+
+def test_counters_of_which_one_is_wider_differ_above() -> None:
+    """The lowest byte of their difference is 0, and what is above that is not known."""
+    narrow, wide = Drifting(7, 0xFF, 1, 0, 1), Drifting(7, 0xFFFF, 2, 0, 2)
+    for difference in (narrow - wide, wide - narrow, narrow ^ wide, wide ^ narrow):
+        assert bool(difference & 0xFF) is False
+        with pytest.raises(DriftObserved):
+            bool(difference & 0xFFFF)
+
+
+@pytest.mark.parametrize(
+    ("mask", "tested"),
+    [(0, 0), (0x7F, 0), (0xFE, 0), (0xFF, 1), (0x1FF, 1), (0x7FFF, 1), (0xFFFF, 2), (low(48), 2), (-1, 2), (0xFF00, 0)],
+)
+def test_which_lowest_bytes_a_mask_leaves_whole(mask: int, tested: int) -> None:
+    """Of two bytes that are known to be 0 or not."""
+    difference: Any = Drifting(7, 0xFFFF, 1, 0, 2) ^ Drifting(5, 0xFFFF, 2, 0, 2)
+    assert difference.tested == 2
+    assert getattr(difference & mask, "tested", 0) == tested
+    assert ((difference | 0x10000) & Drifting(7, 0xFFFF, 1, 0, 2)).tested == 0
+
+
+def test_what_is_seen_of_a_drift() -> None:
+    seen = DriftObserved(6)
+    assert (seen.counters, seen.spread, seen.reset, seen.address) == (6, None, False, None)

@@ -160,10 +160,10 @@ class Drifting(int):
         return drifting(~self.plain, self.unsure, self.counters)
 
     def __lshift__(self, other: int) -> int:
-        return self if _count(other) == 0 else drifting(self.plain << other, self.unsure << other, self.counters)
+        return self if other == 0 else drifting(self.plain << other, self.unsure << other, self.counters)
 
     def __rshift__(self, other: int) -> int:
-        return self if _count(other) == 0 else drifting(self.plain >> other, self.unsure >> other, self.counters)
+        return self if other == 0 else drifting(self.plain >> other, self.unsure >> other, self.counters)
 
     def __eq__(self, other: object) -> Any:  # noqa: ANN401 - a number, as the evaluator's truths are
         assert isinstance(other, int)
@@ -234,12 +234,6 @@ def _whole_bytes(mask: int) -> int:
 
 def _truth(answer: bool, counters: int) -> Any:  # noqa: ANN401 - the evaluator's truths are numbers
     return Drifting(answer, 1, counters)
-
-
-def _count(number: int) -> int:
-    if type(number) is Drifting:
-        raise DriftObserved(number.counters)
-    return number
 
 
 def _left_alone(number: Drifting, other: int, sure: int | None) -> int:
