@@ -53,7 +53,7 @@ def test_compiling(tmp_path: Path) -> None:
 
 def test_reading(program: Program) -> None:
     image = program.image
-    assert_ends("reading symbols$", lambda: load_image(image.path, image.arch))
+    assert_ends("reading sections$", lambda: load_image(image.path, image.arch))
     fresh = load_image(image.path, image.arch)
     assert_ends("reading debug information$", lambda: fresh.source(image.symbols["attempt"].address))
     assert_ends("reading debug information$", lambda: fresh.place("active", 0, 4))

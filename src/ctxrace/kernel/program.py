@@ -354,6 +354,6 @@ def load(
         if path.suffix == ".o":
             build = link_object(path, target, linker_script(target), cache)
             messages, linked = build.messages, build.path
-    image = load_image(linked, target, headers=(INCLUDE,))
+    image = load_image(linked, target, headers=(INCLUDE,), shown=path)
     image.name = str(path)
     return Program(str(path), image, made_by, messages, declared_scenario(image))

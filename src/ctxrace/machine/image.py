@@ -23,7 +23,7 @@ from ctxrace.machine.elf.symbols import Symbol, files_of, symbols_of
 from ctxrace.machine.findings.debug import KnownDebugInformation, all_of
 from ctxrace.machine.findings.store import directory, keep, key_of, recall
 from ctxrace.machine.inputs import MOST_IMAGE, MOST_SOURCE, contents, resolved, shortest
-from ctxrace.machine.layout import is_signed, part, spell
+from ctxrace.machine.layout import Layout, is_signed, part, spell
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -34,27 +34,30 @@ MOST_KNOWN = 1 << 20
 """Bytes of a file of which all is read at once and kept for later runs; a larger one is read as questions come up."""
 
 
-def load_image(path: Path, arch: Architecture, headers: Sequence[Path] = ()) -> "Image":
+def load_image(
+    path: Path, arch: Architecture, headers: Sequence[Path] = (), *, shown: Path | None = None
+) -> "Image":
     """Load a linked ELF file.
 
-    path: the file; arch: what its code must be for; headers: directories, see `Image`.
+    path: the file; arch: what its code must be for; headers: directories, see `Image`. shown: what the user named, and
+    `path` was made of, for messages.
     A position-independent one that is linked to where NULL points is moved to where kernel code lies.
     Raises `ImageError`: unreadable, not ELF, damaged, another architecture, or not linked.
     """
-    data = contents(path, MOST_IMAGE, ImageError)
-    check_header(data, path, arch, linked=True)
+    data, shown = contents(path, MOST_IMAGE, ImageError), shown or path
+    check_header(data, shown, arch, linked=True)
     key = key_of("image", arch.name, data) if len(data) <= MOST_KNOWN and directory() is not None else None
     match recall(key) if key is not None else None:
         case {"image": dict(known), "debug": dict(debug)}:
-            return _recalled(path, arch, tuple(headers), data, known, debug)
-    with reading(path, "its sections or symbols"):
+            return _recalled(path, shown, arch, tuple(headers), data, known, debug)
+    with reading(shown, "its sections or symbols"):
         elf = elf_of(data)
-        linked = tuple(loaded_sections(elf, path))
+        linked = tuple(loaded_sections(elf, shown))
         code = [(section.address, len(section.data)) for section in linked if section.executable]
         bias = load_bias(linked, arch)
-        sections = relocated(elf, linked, arch, bias, path)
-        symbols = tuple(symbols_of(elf, sections, bias, path))
-        information = DebugInformation(path, partial(elf_of, data), code)
+        sections = relocated(elf, linked, arch, bias, shown)
+        symbols = tuple(symbols_of(elf, sections, bias, shown))
+        information = DebugInformation(shown, partial(elf_of, data), code)
         image = Image(arch, path, sections, symbols, information, tuple(headers), dict(_notes(elf)), bias)
         image.files = files_of(elf)
     if key is not None:
@@ -76,12 +79,18 @@ def _facts(image: "Image", symbols: Sequence[Symbol], code: Sequence[tuple[int, 
 
 
 def _recalled(
-    path: Path, arch: Architecture, headers: tuple[Path, ...], data: bytes, known: dict[str, Any], debug: dict[str, Any]
+    path: Path,
+    shown: Path,
+    arch: Architecture,
+    headers: tuple[Path, ...],
+    data: bytes,
+    known: dict[str, Any],
+    debug: dict[str, Any],
 ) -> "Image":
     """Return the image of which `_facts` and `all_of` have said `known` and `debug`."""
     sections = tuple(Section(name, at, bytes.fromhex(held), *may) for name, at, held, *may in known["sections"])
     symbols = tuple(Symbol(*row) for row in known["symbols"])
-    information = KnownDebugInformation(path, partial(elf_of, data), known["code"], debug)
+    information = KnownDebugInformation(shown, partial(elf_of, data), known["code"], debug)
     notes = {name: bytes.fromhex(held) for name, held in known["notes"].items()}
     image = Image(arch, path, sections, symbols, information, headers, notes, known["bias"])
     image.files = known["files"]
@@ -232,18 +241,22 @@ class Image:
             return symbol
         if inside is not None and symbol.size and inside.stop > symbol.size:
             what = f"{name} is not within the {symbol.size:,} bytes of {base}"
-            raise ImageError(f"{self.path} is damaged: {what}; build it again")
+            raise ImageError(f"{self.name} is damaged: {what}; build it again")
         return Symbol(name, symbol.address + inside.start, len(inside), symbol.kind) if inside is not None else None
 
     def _part(self, symbol: Symbol, path: str) -> range | None:
         """Return the bytes of a variable that hold its member `path`."""
-        found = self.debug.variable_at(symbol.address - self.bias)
+        found = self._variable_of(symbol)
         return part(found[1], path) if found is not None else None
+
+    def _variable_of(self, symbol: Symbol) -> tuple[str, Layout] | None:
+        """Return what debug information calls the variable that begins where `symbol` does, and its layout."""
+        return self.debug.variable_at(symbol.address - self.bias)
 
     def is_signed(self, symbol: str, offset: int, size: int) -> bool:
         """Return whether `size` bytes at `offset` bytes into the variable `symbol` are one number with a sign."""
         known = self.symbols.get(symbol)
-        variable = self.debug.variable_at(known.address) if known is not None and known.kind == "object" else None
+        variable = self._variable_of(known) if known is not None and known.kind == "object" else None
         return variable is not None and offset >= 0 and is_signed(variable[1], offset, size)
 
     def result_size(self, function: str) -> int:
@@ -260,7 +273,7 @@ class Image:
         known = self.symbols.get(symbol) if isinstance(symbol, str) else symbol
         name = symbol if isinstance(symbol, str) else symbol.name
         is_object = known is not None and known.kind == "object"
-        variable = self.debug.variable_at(known.address - self.bias) if known is not None and is_object else None
+        variable = self._variable_of(known) if known is not None and is_object else None
         if known is not None and variable is not None:
             called, layout = variable
             layout = replace(layout, size=max(layout.size, known.size))  # a flexible array may have elements

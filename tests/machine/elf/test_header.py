@@ -109,3 +109,9 @@ def test_the_bytes_of_a_symbol_are_within_its_section(
     (tmp_path / "x.elf").write_bytes(data)
     found = load_image(tmp_path / "x.elf", architecture("arm64")).symbols[".text"]
     assert (found.address, found.size) == (value, size)
+
+
+def test_the_error_names_the_file_that_the_user_named(tmp_path: Path) -> None:
+    (tmp_path / "made.elf").write_bytes(elf((7, 1, 0, 0, 64, 1 << 40, 0, 0, 1, 0)))
+    with pytest.raises(ImageError, match=r"^race\.o is damaged"):
+        load_image(tmp_path / "made.elf", architecture("arm64"), shown=Path("race.o"))

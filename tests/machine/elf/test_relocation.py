@@ -74,6 +74,7 @@ def test_addresses_are_filled_in(arch: str, flags: list[str], tmp_path: Path) ->
     assert found is not None
     assert (found.line, found.text) == (SOURCE.split("\n").index("{") + 1, "{")
     assert image.place("active", 0, 4) == "active"
+    assert image.is_signed("active", 0, 4)
     (verdict,) = check(load(path, arch=arch)).verdicts
     assert verdict.outcome is Outcome.VIOLATED
 

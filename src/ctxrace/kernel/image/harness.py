@@ -105,7 +105,7 @@ def load_harness(
         )
     except UndefinedError as error:
         raise ScenarioError(*_undefined(path, kernel, error.missing)) from None
-    harness = load_image(build.path, arch, headers=tuple(include))
+    harness = load_image(build.path, arch, headers=tuple(include), shown=path)
     harness.name = str(path)
     patches, refused = booted(kernel, types, boot)
     patches = {**patches, **replaced(kernel, harness.symbols)}

@@ -102,7 +102,7 @@ def link(parts: Parts, cache: Path | None) -> BootedImage:
             raise ImageError(f"{parts.name}: the linker moved what it had placed; name fewer objects")
     slots = {name: address for name, address in slots.items() if name not in static}
     _refuse_undefined(parts, mine, slots)
-    linked = load_image(kernel.path, parts.arch, headers=parts.headers)
+    linked = load_image(kernel.path, parts.arch, headers=parts.headers, shown=Path(parts.name))
     patches, refused = booted_objects(kernel, parts.boot, parts.capabilities)
     patches = {**patches, **replaced(kernel, _first(kernel, mine))}
     image = _image(parts, kernel, linked, patches, refused, slots)
