@@ -10,6 +10,7 @@ from ctxrace.bpf.guards.case import Case
 from ctxrace.core.errors import LimitReached
 from ctxrace.core.facts.stop import Interrupted, StateLimit
 from ctxrace.core.facts.stop import Stop as Ended
+from ctxrace.core.limits import uncollected
 from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.processes import Done, Stop, each
 
@@ -71,19 +72,25 @@ def _check_all(wanted: Sequence[Case], stop: Stop) -> Checked:
     try:
         for case in wanted:
             stop.check()
-            program, scenario = case.load()
-            loaded = tuple((s.address, s.data) for s in program.image.sections)
-            key = (loaded, scenario, case.limits, case.arch, program.compiler)
-            result = known.get(key) or case.decide(program, scenario, stop)
-            if result.outcome is Outcome.HOLDS:  # an interleaving names the guard's own lines
-                known[key] = result
-            results.append(replace(result, setup=replace(result.setup, case=case.label), command=case.command,
-                                   replay=case.replay))
+            results.append(_check(case, stop, known))
     except KeyboardInterrupt:
         return Checked(results, Interrupted())  # what was found until then is as true as before
     except LimitReached as reached:
         return Checked(results, alone(reached))
     return Checked(results)
+
+
+@uncollected()  # until its program is garbage: what is found to be in use is looked through again later
+def _check(case: Case, stop: Stop, known: dict[tuple[object, ...], Result]) -> Result:
+    """Check a case. known: what was found of machine code where everything holds."""
+    program, scenario = case.load()
+    loaded = tuple((s.address, s.data) for s in program.image.sections)
+    key = (loaded, scenario, case.limits, case.arch, program.compiler)
+    result = known.get(key) or case.decide(program, scenario, stop)
+    if result.outcome is Outcome.HOLDS:  # an interleaving names the guard's own lines
+        known[key] = result
+    setup = replace(result.setup, case=case.label)
+    return replace(result, setup=setup, command=case.command, replay=case.replay)
 
 
 def alone(reached: LimitReached) -> Ended:
