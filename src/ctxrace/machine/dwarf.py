@@ -204,7 +204,7 @@ def _unit_lines(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     if program is None:
         return
     base = Path(text_of(unit.get_top_DIE(), "DW_AT_comp_dir"))
-    names = _file_names(program.header)
+    files = _files(program.header, base)
     row: Line | None = None
     for state in (entry.state for entry in program.get_entries() if entry.state is not None):
         spend(READING)
@@ -218,35 +218,33 @@ def _unit_lines(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
         elif state.line == 0 and row is not None:  # made by the compiler: keep showing the line before
             row = row._replace(start=address)
         else:
-            file = names.get(state.file, "")
-            row = Line(address, address, file, base / file, state.line)
+            row = Line(address, address, *files.get(state.file, ("", base)), state.line)
 
 
-def _file_names(header: Mapping[str, Any]) -> dict[int, str]:
+def _files(header: Mapping[str, Any], base: Path) -> dict[int, tuple[str, Path]]:
+    """Return by number what each file is called, and where it is. base: the directory where it was compiled."""
     first = 0 if header["version"] >= 5 else 1  # what the first file is called; directory 0 is where it was compiled
     directories = [b"", *header["include_directory"][1 - first :]]
-    return {
-        number: str(Path(os.fsdecode(directories[entry.dir_index]), os.fsdecode(entry.name)))
-        for number, entry in enumerate(header["file_entry"], first)
-    }
+    paths = (Path(os.fsdecode(directories[entry.dir_index]), os.fsdecode(entry.name)) for entry in header["file_entry"])
+    return {number: (str(path), base / path) for number, path in enumerate(paths, first)}
 
 
 def _unit_calls(dwarf: "DWARFInfo", unit: "CompileUnit") -> Iterator[Line]:
     """Yield the calls of inline functions, an outer one before those inside of it."""
-    names: dict[int, str] | None = None
+    files: dict[int, tuple[str, Path]] | None = None
     base = Path(text_of(unit.get_top_DIE(), "DW_AT_comp_dir"))
     for die in unit.iter_DIEs():
         spend(READING)
         line = number_of(die, "DW_AT_call_line") if die.tag == "DW_TAG_inlined_subroutine" else None
         if not line:
             continue
-        if names is None:
+        if files is None:
             program = dwarf.line_program_for_CU(unit)
-            names = _file_names(program.header) if program is not None else {}
-        file = names.get(number_of(die, "DW_AT_call_file") or 0)
+            files = _files(program.header, base) if program is not None else {}
+        file = files.get(number_of(die, "DW_AT_call_file") or 0)
         if file is not None and 0 < line < _MOST_LINES:
             for start, end in _ranges(dwarf, unit, die):
-                yield Line(start, end, file, base / file, line)
+                yield Line(start, end, *file, line)
 
 
 def _ranges(dwarf: "DWARFInfo", unit: "CompileUnit", die: "DIE") -> Iterator[tuple[int, int]]:
