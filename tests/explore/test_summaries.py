@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ctxrace.core.facts.stop import Interrupted, StateLimit, Stop, TimeLimit
-from ctxrace.core.nested import Begin
+from ctxrace.core.nested import Begin, Return
 from ctxrace.core.property import Property
 from ctxrace.core.system import Step
 from ctxrace.explore import summaries, watch
@@ -241,26 +241,40 @@ def test_progress_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Disturbed(Handlers):
-    """Handlers during whose step number `when` the user types Ctrl-C."""
+    """Handlers of which number `when` of the calls and returns is one during which the user types Ctrl-C."""
 
     def __init__(self, system: Handlers, when: int) -> None:
         super().__init__(system.programs, system.arrivals)
         self.when = when
 
     def called(self, state: HandlersState, step: Step) -> Begin | None:
+        self._count()
+        return super().called(state, step)
+
+    def returned(
+        self, below: tuple[int, tuple[int, ...], tuple[tuple[int, int], ...]], end: HandlersState
+    ) -> Return:
+        self._count()
+        return super().returned(below, end)
+
+    def _count(self) -> None:
         self.when -= 1
         if not self.when:
             raise KeyboardInterrupt
-        return super().called(state, step)
 
 
 def test_of_a_state_that_was_left_in_the_midst_nothing_is_said() -> None:
-    """It may be one from which only the steps that were not taken lead to a goal."""
-    for when in range(1, 20):
-        found = summarized(Disturbed(chooses(1), when), EVERYTHING)
-        assert (found.stopped, found.exhausted, found.possible) == (Interrupted(), False, frozenset())
-        assert ENDS not in found.runs
-    assert ENDS in summarized(Disturbed(chooses(1), 0), EVERYTHING).runs
+    """It may be one from which only the steps that were not taken, or a return that was not made, lead to a goal."""
+    task = Program({(0, 0): [Act(1, 0, switches=2)], (0, 1): [Act(None, 0)], (1, 1): [Act(None, 0)]})
+    waits = Handlers([task, Program({(0, 0): [Act(None, 1)], (0, 1): [Act(None, 1)]})])
+    for system, hangs, most in ((chooses(1), True, 26), (waits, False, 20)):
+        for when in range(1, most):
+            found = summarized(Disturbed(system, when), EVERYTHING)
+            assert (found.stopped, found.exhausted, found.possible) == (Interrupted(), False, frozenset())
+            assert ENDS not in found.runs
+        whole = summarized(Disturbed(system, 0), EVERYTHING)
+        assert whole.exhausted
+        assert (ENDS in whole.runs) is hangs
 
 
 class ArrivingIsAGoal(Handlers):
