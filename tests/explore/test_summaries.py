@@ -226,6 +226,15 @@ def test_states_that_wait_are_limited_and_calls_with_them() -> None:
     assert found.stopped == StateLimit(3, 14 + 2, 2)
 
 
+def test_a_run_that_a_limit_leaves_may_not_be_the_shortest() -> None:
+    """The first of the task's two steps breaks it after two switches, the second one lets it be broken without any."""
+    task = {(0, 0): [Act(1, 0, switches=2, wrong=True), Act(1, 0)], (1, 0): [Act(None, 0, wrong=True)]}
+    for most, known in ((2, False), (None, True)):
+        found = summarized(Handlers([Program(task)]), EVERYTHING, Limits(max_states=most))
+        assert len(found.runs[WRONG]) == 2 + known
+        assert (WRONG in found.shortest) is known
+
+
 def test_a_limit_ends_it_before_the_first_state() -> None:
     found = summarized(chooses(1), EVERYTHING, Limits(timeout=0.0))
     assert (found.states, found.stopped) == (0, TimeLimit(0.0))
