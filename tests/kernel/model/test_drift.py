@@ -12,7 +12,7 @@ from ctxrace.kernel.model.drift import UpToDrift
 from ctxrace.kernel.model.interner import Interner
 from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.smp import Cpu, SmpState
-from ctxrace.kernel.model.state import CRASHED, REST, Arrive, Frame, KernelState, On, Start, Task
+from ctxrace.kernel.model.state import CRASHED, REST, Arrive, Frame, KernelState, On, Resume, Start, Task
 from ctxrace.kernel.rules.contexts import Level
 from ctxrace.machine.drift.memory import Counter, Counters
 from ctxrace.machine.drift.number import Mark
@@ -190,7 +190,7 @@ def test_a_run_is_one_of_the_system_itself() -> None:
         right[0]._replace(state=states[2]),
         right[0]._replace(broken=()),
     ]
-    system.following[states[1]] = [right[1]]
+    system.following[states[1]] = [right[1]._replace(label=Resume(7)), right[1]]
     both = reduced(system)
     run = [
         (states[0], Step(On(1, Arrive(0)), both.settled(states[1]), 1, 0, (P,))),
