@@ -189,7 +189,7 @@ def test_a_write_clears_the_monitors_of_other_cpus(
     cpus = Cpus()
     armed, disarmed = cpus.numbered.armed(*monitor), cpus.numbered.armed()
     left = disarmed if cleared else armed
-    frames = [(cpus.frame(armed), cpus.frame(flow)) for flow in (armed, left)]
+    frames = [tuple(map(cpus.frame, (armed, disarmed, flow))) for flow in (armed, left)]
     task, after = cpus.task(armed), cpus.task(left)
     before, there = (Cpu(task, frames[0]), Cpu(task, frames[1])) if interrupted else (Cpu(task, ()), Cpu(after, ()))
     state = cpus.state(Cpu(task, ()), before, before)
