@@ -36,6 +36,7 @@ PARTS = {
     "machine/discovery.py": ("tests/machine/test_discovery.py",),
     "machine/drift/memory.py": ("tests/machine/drift/test_memory.py",),
     "machine/drift/number.py": ("tests/machine/drift/test_number.py",),
+    "machine/elf/relocation.py": ("tests/machine/elf/test_relocation_by_hand.py",),
     "machine/evaluate.py": ("tests/machine/test_evaluate.py",),
     "machine/flow.py": (
         "tests/machine/test_events.py",

@@ -1,5 +1,6 @@
 """Interrupts of several CPUs as nested runs, and when they cannot be: what handlers and other CPUs touch together."""
 
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -61,7 +62,8 @@ class System:
     def locate(self, address: int, _identity: int) -> tuple[RegionKind, int]:
         return RegionKind.SHARED if address >= PRIVATE else RegionKind.OWN, 0
 
-    def after_event(self, _state: KernelState) -> Any:  # noqa: ANN401 - a part of Taken
+    def after_event(self, state: KernelState) -> Any:  # noqa: ANN401 - a part of Taken
+        assert isinstance(state, KernelState)
         return SimpleNamespace(move=SimpleNamespace(outcome=self.outcome))
 
     def next(self, *touches: tuple[str, int, int]) -> None:
@@ -80,7 +82,8 @@ class Together:
     def initial(self) -> SmpState:
         return START
 
-    def steps(self, _state: SmpState) -> list[Step]:
+    def steps(self, state: SmpState) -> list[Step]:
+        assert isinstance(state, SmpState)
         return self.following
 
     def seen_from(self, state: SmpState, number: int) -> KernelState:
@@ -241,6 +244,30 @@ def test_all_that_a_step_touches_counts_and_each_time_that_it_is_another_step(to
         together.cpus[1].next(("read", address, 8))
         with pytest.raises(HandlersMeet):
             task_step(together, system, 1)
+
+
+def test_who_takes_a_step_counts_where_the_step_is_the_same(together: Together) -> None:
+    together.cpus[0].next(("write", 0x200, 8))
+    together.cpus[1].outcome = together.cpus[0].outcome
+    system = nested(together)
+    handler_step(together, system, 0)
+    with pytest.raises(HandlersMeet):
+        handler_step(together, system, 1)
+    system = nested(together)
+    task_step(together, system, 0)
+    handler_step(together, system, 0)
+    with pytest.raises(HandlersMeet):
+        task_step(together, system, 1)
+
+
+def test_a_step_that_was_read_is_kept(together: Together) -> None:
+    """It is known by its number in memory, which nothing else may get."""
+    system = nested(together)
+    together.cpus[0].next(("write", 0x200, 8))
+    step = weakref.ref(together.cpus[0].outcome)
+    handler_step(together, system, 0)
+    together.cpus[0].outcome = None
+    assert step() is not None
 
 
 def test_what_a_step_touches_may_be_shared_for_another_task(together: Together) -> None:
