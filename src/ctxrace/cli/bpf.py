@@ -1,10 +1,9 @@
 """``ctxrace bpf``: the flagship tables, and the interleavings of what is violated."""
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn
 
 import typer
 
@@ -30,8 +29,9 @@ from ctxrace.cli.progress import searching
 from ctxrace.cli.status import say
 from ctxrace.cli.verbs import Verb, Verbs
 from ctxrace.core.errors import ScenarioError
+from ctxrace.core.facts.stop import Stop
 from ctxrace.core.setting import Setting
-from ctxrace.core.verdict import Outcome
+from ctxrace.core.verdict import Outcome, Result
 from ctxrace.explore.watch import Limits
 from ctxrace.kernel.change import ScenarioChange
 from ctxrace.kernel.program import Build
@@ -40,8 +40,10 @@ from ctxrace.kernel.rules.preemption import Preemption
 from ctxrace.report.formats.format import Format
 from ctxrace.report.grid import render_grid
 from ctxrace.report.json import to_json
-from ctxrace.report.page.results import page_of_results
 from ctxrace.report.text import render_result, render_table
+
+if TYPE_CHECKING:
+    from ctxrace.report.page.parts import Page
 
 __all__ = ["app"]
 
@@ -125,8 +127,7 @@ def bpf(
     missing = [case.label for case in [*chosen, *whole] if case.command not in begun]
     system = {case.command for case in whole}
     notes = _SYSTEM_REMARKS if whole else ()
-    page = partial(page_of_results, results, missing=missing, ended=ended, brief=system, notes=notes)
-    write_pages(output, page, first_run(results))
+    write_pages(output, lambda: _page(results, missing, ended, system, notes), first_run(results))
     explain(results, output)
     raise typer.Exit(exit_status(results, len(chosen) + len(whole)))
 
@@ -164,6 +165,14 @@ def _check_kernel(
         write("\n".join([table, *rest, *told]), output)
     explain(results, output)
     raise typer.Exit(exit_status(results, len(wanted)))
+
+
+def _page(
+    results: Sequence[Result], missing: Sequence[str], ended: Stop | None, brief: Collection[str], notes: Sequence[str]
+) -> "Page":
+    from ctxrace.report.page.results import page_of_results  # few ask for it
+
+    return page_of_results(results, missing=missing, ended=ended, brief=brief, notes=notes)
 
 
 def _no_options_before(context: typer.Context) -> None:

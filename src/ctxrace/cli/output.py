@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.console import Console
 
@@ -15,16 +15,18 @@ from ctxrace.cli.status import Status, say, status_of
 from ctxrace.core.errors import OutputError, ScenarioError
 from ctxrace.core.facts.stop import Interrupted, Stop
 from ctxrace.core.interleaving import Interleaving
-from ctxrace.core.suite.trial import Trial, not_searched, trial_of
 from ctxrace.core.verdict import Outcome, Result, worst
 from ctxrace.machine.build.replacing import replace_file
 from ctxrace.report.coverage import coverage_listing
 from ctxrace.report.formats.format import Format
 from ctxrace.report.json import to_json
 from ctxrace.report.layout import wrap
-from ctxrace.report.page.parts import Page
 from ctxrace.report.sentences.stop import stop_phrase
 from ctxrace.report.text import NARROWEST, WIDTH, print_report, render_result
+
+if TYPE_CHECKING:
+    from ctxrace.core.suite.trial import Trial
+    from ctxrace.report.page.parts import Page
 
 __all__ = [
     "PLAIN",
@@ -116,13 +118,13 @@ def refuse_two_forms(output: Output, *, mail: bool) -> None:
         raise ScenarioError("--mail is a form of its own; leave out --json and --format")
 
 
-def _page(results: Sequence[Result]) -> Page:
+def _page(results: Sequence[Result]) -> "Page":
     from ctxrace.report.page.results import page_of_results
 
     return page_of_results(results)
 
 
-def write_pages(output: Output, page: Callable[[], Page], run: Interleaving | None) -> None:
+def write_pages(output: Output, page: "Callable[[], Page]", run: Interleaving | None) -> None:
     """Write the page and the picture that `output` asks for; run: what is drawn, None where there is nothing."""
     if output.html:
         from ctxrace.report.page.render import render_page  # takes a while, and few ask for it
@@ -149,6 +151,8 @@ def results_as(
 
     missing: what would show those that were not begun. ended: why they were not; None where none is missing.
     """
+    from ctxrace.core.suite.trial import not_searched, trial_of  # few reports have a format, and it takes a while
+
     names = [result.case for result in results]
     if len(set(names)) < len(names):  # a guard in several scenarios
         names = [result.command for result in results]
@@ -156,7 +160,7 @@ def results_as(
     return tests_as(format, [*found, *(not_searched(name, stop_phrase(ended or Interrupted())) for name in missing)])
 
 
-def tests_as(format: Format, found: Sequence[Trial]) -> str:
+def tests_as(format: Format, found: "Sequence[Trial]") -> str:
     """Return what was tested in a format for machines."""
     from ctxrace.report.formats.render import render
 
