@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ctxrace.core.errors import ImageError, ToolchainError
-from ctxrace.machine.inputs import contents, resolved, shortest
+from ctxrace.machine.inputs import contents, head, resolved, shortest
+from ctxrace.machine.objects.relocatable import architecture_of
 
 
 def test_contents(tmp_path: Path) -> None:
@@ -90,3 +91,22 @@ def test_where_a_file_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert resolved("link.c") == f"{root}/here/link.c"
     assert resolved("../link.c") == f"{root}/case.c"
     assert resolved("case\0.c") == ""
+
+
+def test_the_head_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"12345")
+    assert (head(tmp_path / "file", 3), head(tmp_path / "file", 9)) == (b"123", b"12345")
+    assert head(tmp_path, 3) == head(tmp_path / "gone", 3) == head(Path("nul\0"), 3) == b""
+
+
+def test_nothing_waits_for_a_fifo(tmp_path: Path) -> None:
+    """Nor is what somebody writes into it taken for the beginning of a file."""
+    fifo = tmp_path / "fifo.o"
+    os.mkfifo(fifo)
+    handle = os.open(fifo, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        os.write(handle, b"\x7fELF\2\1\1" + bytes(9) + b"\1\0\xb7\0" + bytes(0x400))
+        assert head(fifo, 4) == b""
+        assert architecture_of(fifo) is None
+    finally:
+        os.close(handle)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ctxrace.core.errors import CtxraceError
 
-__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents", "resolved", "shortest"]
+__all__ = ["MOST_IMAGE", "MOST_SOURCE", "contents", "head", "resolved", "shortest"]
 
 MOST_SOURCE = 16 << 20
 """Bytes of a C or assembler file, and of each file that it includes."""
@@ -45,6 +45,21 @@ def contents(path: Path, most: int, raised: type[CtxraceError]) -> bytes:
     if len(data) > most:
         raise raised(f"{path} has grown beyond {most:,} bytes while it was read; name a file that stays as it is")
     return data
+
+
+def head(path: Path, size: int) -> bytes:
+    """Return the first `size` bytes of the file `path`; none where it cannot be read, or is no regular file.
+
+    Who reads all of it says what is wrong with it.
+    """
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # as above
+        try:
+            return _read(handle, size) if stat.S_ISREG(os.fstat(handle).st_mode) else b""
+        finally:
+            os.close(handle)
+    except (OSError, ValueError):
+        return b""
 
 
 def _read(handle: int, most: int) -> bytes:

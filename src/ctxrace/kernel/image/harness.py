@@ -21,6 +21,7 @@ from ctxrace.machine.btf import Btf
 from ctxrace.machine.build.cache import digest, opened, store
 from ctxrace.machine.build.pahole import btf_of_dwarf, installed_pahole
 from ctxrace.machine.image import load_image
+from ctxrace.machine.inputs import MOST_SOURCE, contents
 from ctxrace.machine.large_dwarf import LargeDebugInformation
 from ctxrace.machine.toolchain import UndefinedError, compile_c, default_cache, find_compiler
 
@@ -83,10 +84,7 @@ def load_harness(
     kernel = Vmlinux(kernel_path, arch)
     cache = cache or default_cache()
     types = _types(kernel, cache)
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError) as error:
-        raise ScenarioError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    text = contents(path, MOST_SOURCE, ScenarioError).decode("utf-8", "replace")
     words = frozenset([*_WORD.findall(text), *map(" ".join, _TAG.findall(text))])
     headers = _write_headers(types, text, words, cache)
     compiler = find_compiler(cc, arch, cache=cache)

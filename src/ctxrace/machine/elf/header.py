@@ -5,6 +5,7 @@ Source: System V ABI, "ELF Header" and "Sections" (gabi 4.3).
 
 import struct
 from io import BytesIO
+from mmap import mmap
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
 
-__all__ = ["ELF_MAGIC", "MOST_NAME", "check_header", "elf_of"]
+__all__ = ["ELF_MAGIC", "MOST_NAME", "check_header", "check_sections", "elf_of"]
 
 ELF_MAGIC = b"\x7fELF"
 
@@ -72,27 +73,41 @@ def elf_of(data: bytes) -> "ELFFile":
     """
     from elftools.elf.elffile import ELFFile  # takes a while, and what was read of most files is known
 
-    _check_sections(data)
+    order, kind, rows = _sections(data)
+    for row in rows:
+        if row.name.startswith(b".zdebug_"):  # it tells no size that could be believed
+            raise ValueError("debug information in the form of -gz=zlib-gnu; compile with -gz=zlib, or without")
+    unpacked = sum(_unpacked(data, row, order, relocatable=kind == _RELOCATABLE) for row in rows)
+    if unpacked > MOST_UNPACKED:
+        raise ValueError(f"sections of {unpacked:,} bytes that the file does not hold")
     return ELFFile(BytesIO(data))
 
 
 class _Row(NamedTuple):
     """One section header, as far as it is checked. Offset and size are in bytes."""
 
-    name: int
+    name: bytes
     kind: int
     flags: int
     offset: int
     size: int
 
 
-def _check_sections(data: bytes) -> None:
-    order = "<" if data[5:6] == b"\1" else ">"
+def check_sections(data: bytes | mmap) -> None:
+    """Raise `ValueError` where the table of sections of the ELF file with these bytes contradicts the file."""
+    _sections(data)
+
+
+def _sections(data: bytes | mmap) -> tuple[str, int, list[_Row]]:
+    """Return the byte order and the type of an ELF file, and its sections but for the first, which is none."""
+    if len(data) < 64 or data[4] != 2:
+        raise ValueError("no ELF file of 64 bits")
+    order = "<" if data[5] == 1 else ">"
     (kind,) = struct.unpack_from(f"{order}H", data, 16)
     (table,) = struct.unpack_from(f"{order}Q", data, 40)
     each, count, names_at = struct.unpack_from(f"{order}HHH", data, 58)
     if not table:
-        return
+        return order, kind, []
     form = struct.Struct(f"{order}IIQ8xQQI20x")
     if each != form.size or table + each > len(data):
         raise ValueError(f"no section headers of {form.size} bytes at {table:#x}")
@@ -100,31 +115,26 @@ def _check_sections(data: bytes) -> None:
     count, names_at = count or first[0], first[1] if names_at == _EXTENDED else names_at
     if count > MOST_SECTIONS or table + each * count > len(data):
         raise ValueError(f"{count:,} section headers, which the file does not hold")
-    rows = [_Row(*form.unpack_from(data, table + each * number)[:5]) for number in range(1, count)]
-    _check_names(data, rows, names_at)
+    headers = [form.unpack_from(data, table + each * number) for number in range(count)]
+    names = headers[names_at][3] if names_at < count else None
+    rows = [_Row(_name(data, names, name_at), *rest) for name_at, *rest, _ in headers[1:]]
     held = sum(max(0, min(row.size, len(data) - row.offset)) for row in rows if row.kind not in (_NULL, _NOBITS))
     if held > len(data):  # "no byte in a file resides in more than one section"
         raise ValueError("sections that overlap in the file")
-    unpacked = sum(_unpacked(data, row, order, relocatable=kind == _RELOCATABLE) for row in rows)
-    if unpacked > MOST_UNPACKED:
-        raise ValueError(f"sections of {unpacked:,} bytes that the file does not hold")
+    return order, kind, rows
 
 
-def _check_names(data: bytes, rows: list[_Row], names_at: int) -> None:
-    """Raise `ValueError` where the name of a section has no end, or is compressed in a form that tells no size."""
-    if not 0 < names_at <= len(rows):
-        return
-    start = rows[names_at - 1].offset
-    for row in rows:
-        at = start + row.name
-        end = data.find(b"\0", at, at + MOST_NAME)
-        if end < 0:
-            raise ValueError("a section whose name has no end")
-        if data[at : at + 8] == b".zdebug_":
-            raise ValueError("debug information in the form of -gz=zlib-gnu; compile with -gz=zlib, or without")
+def _name(data: bytes | mmap, names: int | None, at: int) -> bytes:
+    """Return a name from the table that begins at `names`, None: there is none; raise `ValueError` if it has no end."""
+    if not names:
+        return b""
+    end = data.find(b"\0", names + at, names + at + MOST_NAME)
+    if end < 0:
+        raise ValueError("a section whose name has no end")
+    return bytes(data[names + at : end])
 
 
-def _unpacked(data: bytes, row: _Row, order: str, *, relocatable: bool) -> int:
+def _unpacked(data: bytes | mmap, row: _Row, order: str, *, relocatable: bool) -> int:
     """Return how many bytes a section has that the file does not hold.
 
     Zeros that are loaded are counted where a file is loaded.

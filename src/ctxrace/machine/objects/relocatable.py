@@ -13,7 +13,7 @@ from ctxrace.machine.arch import ARCHITECTURES
 from ctxrace.machine.arch.architecture import ELF_MACHINES, Architecture
 from ctxrace.machine.dwarf import DebugInformation, reading
 from ctxrace.machine.elf.header import ELF_MAGIC, check_header, elf_of
-from ctxrace.machine.inputs import MOST_IMAGE, contents
+from ctxrace.machine.inputs import MOST_IMAGE, contents, head
 from ctxrace.machine.layout import Layout
 
 if TYPE_CHECKING:
@@ -24,15 +24,11 @@ __all__ = ["ObjectFile", "architecture_of", "read_object"]
 
 def architecture_of(path: Path) -> Architecture | None:
     """Return the architecture that an ELF file's header names; None where it is no ELF file, or of no known one."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(20)
-    except (OSError, ValueError):
+    begin = head(path, 20)
+    if len(begin) < 20 or not begin.startswith(ELF_MAGIC):
         return None
-    if len(head) < 20 or not head.startswith(ELF_MAGIC):
-        return None
-    little = head[5] == 1
-    (number,) = struct.unpack_from("<H" if little else ">H", head, 18)
+    little = begin[5] == 1
+    (number,) = struct.unpack_from("<H" if little else ">H", begin, 18)
     found = ELF_MACHINES.get(number)
     known = (arch for arch in ARCHITECTURES.values() if (arch.elf_machine, arch.little_endian) == (found, little))
     return next(known, None)

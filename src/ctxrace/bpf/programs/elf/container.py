@@ -2,14 +2,15 @@
 
 import struct
 from dataclasses import dataclass
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
 from ctxrace.core.errors import CtxraceError, ImageError, LimitReached
 from ctxrace.core.limits import spend
-from ctxrace.machine.elf.header import MOST_NAME, elf_of
-from ctxrace.machine.inputs import contents
+from ctxrace.machine.elf.header import ELF_MAGIC, MOST_NAME, check_sections, elf_of
+from ctxrace.machine.inputs import contents, head
 
 __all__ = ["Container", "Section", "Symbol", "SymbolKind", "read_container", "read_section"]
 
@@ -83,12 +84,11 @@ def read_section(path: Path, name: str, raised: type[CtxraceError]) -> bytes | N
 
     None also for a file that cannot be read. Raises `raised` where it is damaged.
     """
+    if head(path, 4) != ELF_MAGIC:
+        return None
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            if file.read(4) != b"\x7fELF":
-                return None
+        with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            check_sections(data)
             section = ELFFile(file).get_section_by_name(name)
             if section is None or section["sh_type"] == "SHT_NOBITS":
                 return b""

@@ -12,7 +12,7 @@ from ctxrace.core.errors import ImageError
 from ctxrace.machine.arch import Architecture, architecture
 from ctxrace.machine.build.cache import Built, digest, remembered
 from ctxrace.machine.build.process import Processes
-from ctxrace.machine.inputs import MOST_IMAGE, contents
+from ctxrace.machine.inputs import MOST_IMAGE, contents, head
 
 __all__ = ["Form", "architecture_of_bootable", "form_of", "installed_version", "with_symbols"]
 
@@ -50,14 +50,10 @@ _FORMS = (
 
 def form_of(path: Path) -> Form | None:
     """Return what the file `path` is; None: an ELF file, or nothing that is known, or not readable."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(_HEAD) if path.is_file() else b""
-    except (OSError, ValueError):  # who reads it next says what is wrong with it
+    begin = head(path, _HEAD)
+    if begin.startswith(b"\x7fELF"):
         return None
-    if head.startswith(b"\x7fELF"):
-        return None
-    return next((form for at, magic, form in _FORMS if head[at : at + len(magic)] == magic), None)
+    return next((form for at, magic, form in _FORMS if begin[at : at + len(magic)] == magic), None)
 
 
 def architecture_of_bootable(path: Path) -> Architecture | None:
