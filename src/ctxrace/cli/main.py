@@ -3,7 +3,6 @@
 import _thread
 import codecs
 import errno
-import gc
 import json
 import os
 import signal
@@ -46,8 +45,6 @@ def main(arguments: list[str] | None = None) -> None:
             status = _status(words)
         except KeyboardInterrupt:
             status = _end(words, Status.INTERRUPTED, "interrupted")
-    if arguments is None:  # this process ends: what it holds need not be looked through for garbage, time and again
-        gc.freeze()
     sys.exit(status)
 
 
