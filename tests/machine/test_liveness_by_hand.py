@@ -165,6 +165,12 @@ def test_what_an_instruction_reads_and_writes_on_every_path(ops: list[Op], live:
     assert analysed(code).at(0) == bits(*live)
 
 
+def test_what_is_written_behind_a_branch_to_elsewhere_is_not_written_on_every_path() -> None:
+    branch = [jump("CBRANCH", 0, reg("r3")), copy("r1")]
+    code = {0: [use("r2")], 4: stop(4), 0x40: branch, 0x44: [use("r1")], 0x48: stop(4)}
+    assert analysed(code, 0x40).at(0x40) == bits("r1", "r2", "r3")
+
+
 def test_both_ways_of_a_branch_count() -> None:
     code = {0: [jump("CBRANCH", 0x40, reg("r0"))], 4: [use("r1")], 8: stop(8), 0x40: [use("r2")], 0x44: stop(0)}
     live = analysed(code)
@@ -196,7 +202,9 @@ def test_behind_a_call_there_need_not_be_code() -> None:
 
 @pytest.mark.parametrize(("results", "live"), [(False, ("link",)), (True, ("link", "r0"))])
 def test_results_are_read_at_a_return_where_asked_for(results: bool, live: tuple[str, ...]) -> None:
-    assert analysed({0: [copy("r1")], 4: [RETURN]}, results=results).at(0) == bits(*live)
+    code = {0: [copy("r1")], 4: [RETURN]}
+    assert analysed(code, results=results).at(0) == bits(*live)
+    assert analysed(code).at(0) == bits("link")
 
 
 def test_where_control_may_go_anywhere_everything_may_be_read() -> None:

@@ -62,6 +62,7 @@ PARTS = {
     "kernel/model/drift.py": ("tests/kernel/model/test_drift.py",),
     "kernel/model/foreign.py": ("tests/kernel/model/test_foreign.py",),
     "kernel/model/groups.py": ("tests/kernel/model/test_groups.py",),
+    "kernel/model/known_steps.py": ("tests/kernel/model/test_known_steps_by_hand.py",),
     "kernel/model/monitor.py": ("tests/kernel/model/test_monitor.py",),
     "kernel/model/nested.py": ("tests/kernel/model/test_nested.py",),
     "kernel/model/nested_smp.py": ("tests/kernel/model/test_nested_smp.py",),
