@@ -1,0 +1,37 @@
+"""What every kernel demands, and what a check shows to happen: which kind each is, and what it says."""
+
+import pytest
+
+from ctxrace.core.property import Expectation, Property
+from ctxrace.kernel.properties.coverage import Arrives, Begins, Finishes, Runs, arrives, begins, finishes, runs
+from ctxrace.kernel.properties.hang import HANG, Hang
+from ctxrace.kernel.properties.invariants import CHECK, ENDS, FAULT, RESTORED, SLEEP
+
+
+@pytest.mark.parametrize(
+    ("expected", "made"),
+    [
+        (Runs("runs", ("body",), "body runs in some interleaving"), runs("body")),
+        (Begins("begins", ("e",), "some task begins e"), begins("e")),
+        (Arrives("arrives", ("nmi", "e"), "some nmi arrives and begins e"), arrives("nmi", "e")),
+        (Finishes("finishes", ("e",), "e returns in some interleaving"), finishes("e")),
+    ],
+)
+def test_what_should_happen_in_some_interleaving(expected: Property, made: Property) -> None:
+    assert made == expected
+    assert made.expectation is Expectation.SOMETIMES
+
+
+def test_no_hang_is_asked_of_what_is_possible() -> None:
+    assert type(HANG) is Hang
+    assert (HANG.kind, HANG.subjects, str(HANG)) == ("hang", (), "no hang")
+    assert HANG.expectation is Expectation.ALWAYS_POSSIBLE
+
+
+def test_what_every_kernel_demands_of_each_step() -> None:
+    assert [str(prop) for prop in (CHECK, FAULT, RESTORED, SLEEP)] == ["check", "fault", "restored", "sleep"]
+    assert all(prop.expectation is Expectation.ALWAYS for prop in (CHECK, *ENDS))
+
+
+def test_after_a_failed_check_a_run_goes_on() -> None:
+    assert {FAULT, RESTORED, SLEEP} == ENDS
