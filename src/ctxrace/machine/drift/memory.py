@@ -7,6 +7,8 @@ holds is not known.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import or_
 from typing import Literal, TypeVar
 
 from ctxrace.machine.drift.number import Drifting, DriftObserved, Mark, drifting, low
@@ -91,15 +93,13 @@ class DriftingMemory(Memory):
     def store(self, address: int, size: int, value: int) -> None:
         """Write `value` to `address`; see `Memory.store`."""
         _refuse(address)
-        kind, at, name = self._find(address, size)
+        kind, at, _ = self._find(address, size)
         value = value & low(size * _BYTE)
         plain = value.plain if type(value) is Drifting else value
         if kind is RegionKind.STACK:
             self._to_stack(at, size, value)
         elif kind is not RegionKind.STATISTIC:
             self._check(kind, address, size, value)
-        elif type(value) is Drifting and name not in self._counters.statistics:
-            plain = 0  # declared by the user, and forgotten
         self._whole(super().store, address, size, plain)
 
     def arm_monitor(self, address: int, size: int) -> None:
@@ -162,7 +162,7 @@ class DriftingMemory(Memory):
             if at >= bottom and at not in self._unsure
         ]
         if flow.endless and marks:  # whether it is one after other drifts, too, has not been shown
-            raise DriftObserved(sum({mark.counters for mark in marks}))
+            raise DriftObserved(reduce(or_, (mark.counters for mark in marks)))
         return flow._replace(registers=tuple(words), stack=bytes(stack), marks=tuple(sorted(marks)))
 
     def _find(self, address: int, size: int) -> tuple[RegionKind, int, str]:
