@@ -5,6 +5,7 @@ The processes share the budget in force: its time, and each an equal part of its
 
 import copy
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -188,6 +189,7 @@ _stops: list[Stop] = []
 
 def _begin(stop: Stop, budget: Budget, parent: int) -> None:
     _die_with(parent)
+    gc.freeze()  # what the parent had made lives as long as this process, and its pages stay the parent's
     _stops.append(stop)
     put_in_force(budget)
 
