@@ -403,3 +403,24 @@ def test_bpf_prints_the_guards_first_and_then_the_whole_system(run: Run) -> None
     rows = [line.split() for line in second.splitlines() if line.endswith("incomplete  incomplete  incomplete")]
     assert rows[:2] == [["generic", *["incomplete"] * 3], ["sleepable", *["incomplete"] * 3]]
     assert len(rows) == 12
+
+
+_CYCLE = """\
+import pypcode, sys
+from ctxrace.cli import main
+
+def verb(words):
+    cycle = [pypcode.Context("AARCH64:LE:64:v8A").translate(bytes.fromhex("200040f9"), 0).ops]
+    cycle.append(cycle)
+    return 0
+
+main._run = verb
+sys.argv = ["ctxrace"]
+main.main()
+"""
+
+
+def test_the_end_of_a_command_is_quiet_about_garbage() -> None:
+    """Objects of pypcode that are part of a cycle are freed before it warns of them."""
+    found = subprocess.run([sys.executable, "-c", _CYCLE], capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (0, "", "")
