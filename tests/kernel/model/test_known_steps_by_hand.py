@@ -234,14 +234,18 @@ def code(**changed: Any) -> tuple[Any, Any]:  # noqa: ANN401
 
 @pytest.fixture
 def key(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[object, ...] | None]:
-    monkeypatch.setattr(module, "content", lambda _image: iter(["content"]))
+    monkeypatch.setattr(module, "content", lambda image: iter([f"content {image.discovery}"]))
     monkeypatch.setattr(module, "key_of", lambda *parts: parts)
     monkeypatch.setattr(module, "recall", lambda _key: None)
     monkeypatch.setattr(module, "directory", lambda: "a directory")
 
     def found(how: tuple[object, ...] = ("how",), **changed: Any) -> tuple[object, ...] | None:  # noqa: ANN401
-        known = KnownSteps.of(*code(**changed), Interner(), how)
-        return None if known is None else known._key  # type: ignore[return-value]
+        numbers: Interner[tuple[Role, Flow]] = Interner()
+        known = KnownSteps.of(*code(**changed), numbers, how)
+        if known is None:
+            return None
+        assert known._numbers is numbers
+        return known._key  # type: ignore[return-value]
 
     return found
 
@@ -267,7 +271,8 @@ def key(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[object, ...] | N
         {"percpu_offset": 8},
         {"shared": b"12345"},
         {"regions": lambda level, identity: (int(level) == 3, identity)},
-        {"regions": lambda level, identity: (int(level), identity == 2)},
+        {"regions": lambda level, identity: (int(level), 9 if identity == 0 else identity)},
+        {"regions": lambda level, identity: (int(level), 9 if identity == 2 else identity)},
         {"system_registers": lambda identity: {"sp_el0": identity + 1}},
     ],
 )
