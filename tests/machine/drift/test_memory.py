@@ -274,6 +274,14 @@ def test_what_is_marked_of_a_flow() -> None:
     assert again.leave(entered._replace(stack=bytes(again.stack[0x30:])), 0x30) == flow
 
 
+def test_where_the_stack_pointer_is_belongs_to_the_flow() -> None:
+    bus = memory()
+    bus.store(0x4030, 4, bus.load(0x2018, 4))
+    for bottom, marks in ((0x30, [0, 1, 2, 3]), (0x31, [0, 1, 2]), (0x34, [])):
+        flow = bus.leave(Flow(0x100, (), bytes(bus.stack[bottom:])), bottom)
+        assert [mark.at for mark in flow.marks] == marks
+
+
 def test_an_endless_loop_names_each_counter_that_it_holds() -> None:
     bus = memory()
     head, tail = bus.load(0x2000, 4), bus.load(0x2004, 4)
