@@ -5,6 +5,7 @@ from ctxrace.kernel.model.state import (
     Arrive,
     Idle,
     KernelState,
+    Numbers,
     Resume,
     Start,
     SwitchThereAndBack,
@@ -29,6 +30,14 @@ def test_the_interrupt_that_runs_is_the_last_one() -> None:
     state = KernelState(0, 0, 0, (), (), ())
     assert state.top == NO_FRAME
     assert state._replace(interrupts=(7, 8)).top == 8
+
+
+def test_what_numbers_stand_for_is_kept_apart() -> None:
+    numbers = Numbers()
+    kinds = (numbers.shared, numbers.task_structs, numbers.tasks, numbers.frames, numbers.flows)
+    assert [kind.values for kind in kinds] == [[]] * 5
+    numbers.shared(b"content")
+    assert [len(kind.values) for kind in kinds] == [1, 0, 0, 0, 0]
 
 
 def test_labels_of_different_kinds_are_different() -> None:
