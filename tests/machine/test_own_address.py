@@ -87,6 +87,7 @@ def memory() -> OwnMemory:
         Region(BASE + 0x40, 0x40, RegionKind.STACK, 0, "stack"),
         Region(0x1000, 8, RegionKind.SHARED, 0, "variable"),
         Region(0x2000, 2, RegionKind.CONSTANT, 2, "constant"),
+        Region(0x3000, 8, RegionKind.OWN, 16, "a variable of each CPU that is kept with the task"),
     )
     own = bytes(16) + BASE.to_bytes(8, "little") + (100).to_bytes(4, "little") + bytes(36)
     span, pid = range(BASE, BASE + 0x1_0000), range(24, 28)
@@ -194,6 +195,12 @@ def test_what_lies_beside_one_is_a_plain_number(memory: OwnMemory) -> None:
     assert memory.load(0x2000, 2) == 0x6463
     with pytest.raises(Fault):
         memory.load(BASE + 0x1_0000, 8)
+
+
+def test_what_a_cpu_keeps_for_its_task_is_the_same_memory(memory: OwnMemory) -> None:
+    assert type(memory.load(0x3000, 8)) is OwnAddress
+    memory.store(0x3000, 8, 7)
+    assert memory.load(OwnAddress(BASE + 16), 8) == 7
 
 
 def test_where_a_function_returns_to_lies_on_its_own_stack(memory: OwnMemory) -> None:
