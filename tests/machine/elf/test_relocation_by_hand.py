@@ -139,7 +139,11 @@ def test_a_relocation_outside_of_all_sections_is_refused(at: int) -> None:
 
 @pytest.mark.parametrize(
     "table",
-    [Table(Relocation(OTHER, 0x300), flags=0), Relative(0x300, flags=0), Table(Relocation(0, 0x300, rela=False))],
+    [
+        Table(Relocation(OTHER, 0x300), flags=~ALLOCATED),
+        Relative(0x300, flags=0),
+        Table(Relocation(0, 0x300, rela=False)),
+    ],
 )
 def test_what_was_for_the_linker_is_left_out(table: object) -> None:
     assert filled(table, Table(Relocation(RELATIVE, 0x200, 3)))[1][1] == (0x1003).to_bytes(8, "little")
