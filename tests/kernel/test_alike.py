@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,10 +21,14 @@ from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import Group
 from ctxrace.kernel.program import load
 from ctxrace.kernel.scenario import Tasks, validate
+from ctxrace.machine.evaluate import Effect
+from ctxrace.machine.facts import Facts
 from ctxrace.machine.memory import Memory
 
 from .cases import Build, length
 from .random_kernels import random_scenario, random_text
+
+ARCHITECTURES = ("arm64", "x86-64", "riscv64")
 
 # What a task can do with its address or its pid, and whether another one would do something else.
 USES = {
@@ -106,13 +111,42 @@ def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monk
     path = tmp_path / "random.c"
     rng = random.Random(seed)
     path.write_text(random_text(rng), encoding="utf-8")
-    program = load(path, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
+    arch = ARCHITECTURES[seed % len(ARCHITECTURES)]
+    program = load(path, arch=arch, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
     for _ in range(4):
         scenario = random_scenario(rng, program.scenario)
         many = tuple(replace(group, count=group.count + 300) for group in scenario.tasks)
         scenario = validate(replace(scenario, tasks=many), program.image)
         explore(program, scenario, Limits(max_states=200), everything=True)
     assert tried
+
+
+@pytest.mark.parametrize("seed", range(9))
+def test_flags_that_nobody_reads_make_no_difference(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are not computed; here each step is taken again with all of them."""
+    evaluate = Flows._evaluate
+    shorter = 0
+
+    def twice(self: Flows, *step: Any) -> tuple[StepOutcome, Memory, bool]:  # noqa: ANN401
+        nonlocal shorter
+        machine, found = self.machine, evaluate(self, *step)
+        shorter += sum(machine.liveness.without_unread(machine.code[at]) != machine.code[at] for at in machine.effects)
+        with monkeypatch.context() as patched:
+            patched.setattr(machine, "effects", Facts(machine.code, lambda it: Effect(it, machine.arch)))
+            outcome, memory, _ = evaluate(self, *step)
+        assert outcome == found[0] and memory.reads == found[1].reads
+        return found
+
+    monkeypatch.setattr(Flows, "_evaluate", twice)
+    path = tmp_path / "random.c"
+    rng = random.Random(seed)
+    path.write_text(random_text(rng), encoding="utf-8")
+    arch = ARCHITECTURES[seed % len(ARCHITECTURES)]
+    program = load(path, arch=arch, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
+    for _ in range(2):
+        scenario = validate(random_scenario(rng, program.scenario), program.image)
+        explore(program, scenario, Limits(max_states=200), everything=True)
+    assert bool(shorter) is (arch != "riscv64")  # which has no flags
 
 
 def test_many_tasks_that_are_told_apart_are_placed_within_the_budget(build: Build) -> None:

@@ -57,7 +57,11 @@ class Lifter:
     def __init__(self, code: Mapping[int, Sequence[Op]], discovery: object = None) -> None:
         self.code = code
         self.arch = SimpleNamespace(
-            result="r0", interrupt_mask_register="mask", stack_pointer="sp", identity_registers=("id",)
+            result="r0",
+            argument="r2",
+            interrupt_mask_register="mask",
+            stack_pointer="sp",
+            identity_registers=("id",),
         )
         self.image = SimpleNamespace(discovery=discovery)
         self.register_file_size = 8 * len(NAMES)
@@ -227,6 +231,54 @@ def test_what_is_cut_off_of_a_flow() -> None:
     assert live.cut(0x80, words) == tuple((place, word) for place, word in words.items() if place != 56)
     drifts = live.cut(4, {0: Drifting(0, 0xFF, 1), 8: Drifting(0, 0xFF, 1)})
     assert [(place, word.unsure) for place, word in drifts if isinstance(word, Drifting)] == [(0, 0xFF)]
+
+
+FLAG, OTHER = reg("r3", 1, 2), reg("r3", 1, 3)
+WORD, PART, BEHIND = Varnode("unique", 0, 8), Varnode("unique", 4, 4), Varnode("unique", 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("ops", "kept"),
+    [
+        ([copy(FLAG)], [0]),  # the branch behind it reads it
+        ([copy(OTHER)], []),
+        ([copy(OTHER), copy("r1", OTHER)], [0, 1]),  # the instruction itself does
+        ([copy(reg("r3", 2, 3))], [0]),  # no flag
+        ([copy("r1")], [0]),
+        ([copy(WORD, "r1"), copy(OTHER, WORD)], []),
+        ([copy(WORD, "r1"), copy(FLAG, WORD)], [0, 1]),
+        ([copy(WORD, "r1"), copy(FLAG, PART)], [0, 1]),
+        ([copy(PART, "r1"), copy(FLAG, WORD)], [0, 1]),
+        ([copy(WORD, "r1"), copy(BEHIND, "r1"), copy(FLAG, BEHIND)], [1, 2]),
+        ([copy(BEHIND, "r1"), copy(WORD, "r1"), copy(FLAG, WORD)], [1, 2]),
+        ([copy(WORD, "r1"), Op("STORE", None, (reg("r1"), WORD))], [0, 1]),
+        ([copy(OTHER, Varnode("ram", 0x5000, 1))], [0]),  # an access may be an event, whatever becomes of it
+        ([Op("COPY", Varnode("ram", 0x5000, 1), (reg("r1", 1),))], [0]),
+        ([Op("LOAD", OTHER, (reg("r1"),))], [0]),
+        ([Op("CALLOTHER", OTHER, (reg("r1"),), "pass")], [0]),
+        ([copy(reg("r0", 1))], [0]),  # of what a function returns, and is passed
+        ([copy(reg("r2", 1))], [0]),
+        ([copy(reg("mask", 1))], [0]),
+        ([copy(reg("sp", 1))], [0]),
+        ([copy(OTHER), within("CBRANCH", 1, FLAG), copy(OTHER)], [0, 1, 2]),
+        ([copy(OTHER), within("BRANCH", 1)], [0, 1]),
+        ([copy(OTHER), RETURN], [0, 1]),
+        ([copy(OTHER), jump("CBRANCH", 4, FLAG)], [1]),
+        ([copy(OTHER), jump("CBRANCH", 0x40, FLAG)], [0, 1]),  # where it goes, it is read
+        ([copy(OTHER), jump("CALL", 0x80)], [0, 1]),  # what is there is not known
+    ],
+)
+def test_what_is_computed_for_nobody_is_left_out(ops: list[Op], kept: list[int]) -> None:
+    code = {0: ops, 4: [jump("CBRANCH", 8, FLAG)], 8: stop(8), 0x40: [copy("r1", OTHER)], 0x44: stop(0x44)}
+    instruction = at(0, *ops)
+    assert analysed(code).without_unread(instruction) == instruction._replace(ops=tuple(ops[at] for at in kept))
+
+
+def test_before_an_indirect_branch_nothing_is_left_out() -> None:
+    instruction = at(0, copy(OTHER))
+    assert analysed({0: [copy(OTHER)], 4: [ANYWHERE]}).without_unread(instruction) == instruction
+    instruction = at(0, copy(OTHER), ANYWHERE)
+    assert analysed({0: [copy(OTHER), ANYWHERE]}).without_unread(instruction) == instruction
 
 
 class Discovery:

@@ -11,7 +11,7 @@ from ctxrace.core.errors import ExecutionError
 from ctxrace.machine.arch import Architecture
 from ctxrace.machine.pcode import Instruction, Op, Varnode
 
-__all__ = ["Bus", "Effect", "Registers", "Trap", "execute"]
+__all__ = ["OPERATIONS", "Bus", "Effect", "Registers", "Trap", "execute"]
 
 _MASKS = [(1 << size * 8) - 1 for size in range(9)]
 """Of numbers of so many bytes all bits."""
@@ -171,7 +171,7 @@ def _step(instruction: Instruction, op: Op, arch: Architecture, armed: int) -> _
         put, size = _write(op.output), op.output.size
         if op.opcode == "LOAD":
             return _load(inputs[0], put, size, armed)
-        if (operation := _OPERATIONS.get(op.opcode)) is not None:
+        if (operation := OPERATIONS.get(op.opcode)) is not None:
             return _compute(operation, inputs, op.inputs[0].size, put, size)
 
     def step(files: _Files, bus: Bus) -> None:
@@ -301,7 +301,7 @@ def _piece(v: list[int], size: int, out: int) -> int:
 # Operands: the input values, the size of the first input and that of the output, in bytes. `put` cuts a result to the
 # output's size. Division by zero has no p-code meaning; SLEIGH guards it with a branch.
 _Operation = Callable[[list[int], int, int], int]
-_OPERATIONS: dict[str, _Operation] = {
+OPERATIONS: dict[str, _Operation] = {
     "COPY": lambda v, _s, _o: v[0],
     "INT_ZEXT": lambda v, _s, _o: v[0],
     "INT_SEXT": lambda v, s, _o: _signed(v[0], s),

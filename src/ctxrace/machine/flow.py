@@ -100,7 +100,7 @@ class Machine:
         self.stack_pointer = self.code.register(self.arch.stack_pointer)
         self.link = self.code.register(self.arch.link_register) if self.arch.link_register else None
         self.mask = self.code.register(self.arch.interrupt_mask_register)
-        self.effects = Facts(self.code, lambda instruction: Effect(instruction, self.arch))
+        self.effects = Facts(self.code, lambda it: Effect(self.liveness.without_unread(it), self.arch))
         self.alignment = Facts(self.code, self.arch.alignment)
         self.refusal = Facts(self.code, refusal(self.code, self.liveness))
         self.returns = Facts(self.code, returns)

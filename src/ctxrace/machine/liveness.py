@@ -13,8 +13,9 @@ from typing import NamedTuple
 from ctxrace.core.errors import ExecutionError
 from ctxrace.core.limits import spend
 from ctxrace.machine.drift.number import Drifting
+from ctxrace.machine.evaluate import OPERATIONS
 from ctxrace.machine.lift import Lifter
-from ctxrace.machine.pcode import Instruction, Varnode
+from ctxrace.machine.pcode import Instruction, Op, Varnode
 
 __all__ = ["Analysis", "Liveness", "branches", "calls", "successors"]
 
@@ -47,6 +48,8 @@ class Liveness:
         self._always = _bytes(lifter.register(arch.interrupt_mask_register)) | _bytes(
             lifter.register(arch.stack_pointer)
         )
+        # What calls pass and return is told of, also where the code does not read it.
+        self._told = _bytes(lifter.register(arch.argument)) | _bytes(lifter.register(arch.result))
         # They follow from which task runs on which CPU, and are never part of a context's own state.
         self._never = sum(_bytes(lifter.register(name)) for name in arch.identity_registers)
         self.indirect = False  # whether an indirect branch or call is reachable, so that more code may be
@@ -80,6 +83,29 @@ class Liveness:
             if type(matters) is Drifting or matters:
                 kept.append((offset, matters))
         return tuple(kept)
+
+    def without_unread(self, instruction: Instruction) -> Instruction:
+        """Return `instruction` without what it computes for nobody: flags that are not read, temporaries likewise.
+
+        Tasks need not be told apart then because a flag says something of an address that nobody asks for.
+        """
+        nexts, returns, anywhere = self._successors(instruction)
+        inside = any(op.opcode in ("BRANCH", "CBRANCH") and op.inputs[0].space == "const" for op in instruction.ops)
+        if returns or anywhere or inside:
+            return instruction
+        live = self._always | self._told
+        for following in nexts:
+            live |= self.at(following)
+        kept: list[Op] = []
+        read: set[Varnode] = set()
+        for op in reversed(instruction.ops):
+            if _only_computes(op) and not _is_read(op.output, live, read):
+                continue
+            kept.append(op)
+            for node in op.inputs:
+                live |= _bytes(node)
+                read.add(node)
+        return instruction._replace(ops=tuple(reversed(kept)))
 
     def reads_later(self, address: int, register: Varnode) -> bool:
         """Return whether a byte of `register` may be read at `address` or after, before it is written."""
@@ -211,6 +237,21 @@ def _uses_and_defs(instruction: Instruction) -> tuple[int, int]:
         if op.output is not None and position >= jumped_over:
             defs |= _bytes(op.output)
     return uses, defs
+
+
+def _only_computes(op: Op) -> bool:
+    """Return whether `op` does nothing but put what it computes of registers into a flag or a temporary."""
+    places = (*op.inputs, op.output)
+    to = op.output is not None and (op.output.space == "unique" or op.output.size == 1)
+    return to and op.opcode in OPERATIONS and all(node is None or node.space != "ram" for node in places)
+
+
+def _is_read(output: Varnode | None, live: int, read: Iterable[Varnode]) -> bool:
+    """Return whether a byte of `output` is read: of registers those of `live` are, of temporaries those in `read`."""
+    if output is None or output.space == "register":
+        return output is None or bool(_bytes(output) & live)
+    first, end = output.offset, output.offset + output.size
+    return any(it.space == output.space and it.offset < end and first < it.offset + it.size for it in read)
 
 
 def _bytes(node: Varnode) -> int:
