@@ -242,6 +242,7 @@ WORD, PART, BEHIND = Varnode("unique", 0, 8), Varnode("unique", 4, 4), Varnode("
     [
         ([copy(FLAG)], [0]),  # the branch behind it reads it
         ([copy(OTHER)], []),
+        ([copy(FLAG), copy(OTHER)], [0]),
         ([copy(OTHER), copy("r1", OTHER)], [0, 1]),  # the instruction itself does
         ([copy(reg("r3", 2, 3))], [0]),  # no flag
         ([copy("r1")], [0]),
