@@ -12,10 +12,12 @@ from typing import NoReturn
 
 import pytest
 
+from ctxrace.bpf.programs.elf import container
 from ctxrace.bpf.programs.request import request_of
 from ctxrace.cli.main import main
 from ctxrace.core.meeting import Defect, Finding, Partner
 from ctxrace.core.verdict import Outcome
+from ctxrace.machine import btf
 
 from ..bpf.programs.compiled import compiled
 
@@ -199,6 +201,20 @@ def test_the_answer_alone(run: Callable[..., tuple[int, str, str]]) -> None:
     assert report == "scratch.bpf.o: violated: unmixed, missed (3 causes)\n"
 
 
+@pytest.fixture
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no limit hold before the object is read."""
+    for module in (container, btf):
+        monkeypatch.setattr(module, "spend", lambda _phase: None)
+
+
+def test_a_limit_that_ends_the_reading_is_told_of(run: Callable[..., tuple[int, str, str]]) -> None:
+    status, out, err = run("check", example("scratch"), *FULL, "--timeout", "0")
+    assert (status, out) == (3, "")
+    assert err == "ctxrace: incomplete: the timeout of 0 s is over while reading sections\n"
+
+
+@pytest.mark.usefixtures("read_whole")
 def test_the_limit_of_memory_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> None:
     limits = "--max-memory", "2M", "--jobs", "2"
     status, out, err = run("check", example("scratch"), *FULL, "--ignore", "missed", *limits)
@@ -207,6 +223,7 @@ def test_the_limit_of_memory_is_incomplete(run: Callable[..., tuple[int, str, st
     assert "the limit of 1 MiB of memory is reached" in out
 
 
+@pytest.mark.usefixtures("read_whole")
 def test_a_timeout_is_incomplete(run: Callable[..., tuple[int, str, str]]) -> None:
     status, out, err = run("check", example("guards", "-DBUSY_ATOMIC"), *FULL, "--program", "first,second",
                            "--timeout", "0")  # fmt: skip
