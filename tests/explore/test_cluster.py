@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,9 @@ def test_ctrl_c_keeps_what_is_decided(cluster: Any, tmp_path: Path) -> None:  # 
         (tmp_path / f"{number}_race.c").write_text(ENDLESS)
     words = [sys.executable, "-m", "ctxrace", "test", ".", "--engine", "reference"]
     words += ["--max-states", "100000000", "--dask", cluster.scheduler_address]  # with less it soon gives up by itself
-    running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    # What a shell begins in the background ignores Ctrl-C, and so would what that begins.
+    heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    running = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, text=True, preexec_fn=heard)
     import distributed
 
     with distributed.Client(cluster.scheduler_address, set_as_default=False) as client:
