@@ -19,7 +19,7 @@ from ctxrace.kernel.model.layout import Layout
 from ctxrace.kernel.model.outcome import Outcome as StepOutcome
 from ctxrace.kernel.model.outcome import Role
 from ctxrace.kernel.model.state import Group
-from ctxrace.kernel.program import load
+from ctxrace.kernel.program import Program, load
 from ctxrace.kernel.scenario import Tasks, validate
 from ctxrace.machine.evaluate import Effect
 from ctxrace.machine.facts import Facts
@@ -87,6 +87,14 @@ def test_an_address_bit_of_a_far_task(build: Build) -> None:
     assert length(check(program), "exclusive(body)") == (1, 0)
 
 
+def random_program(seed: int, folder: Path) -> tuple[Program, random.Random]:
+    """Return a random program, for another architecture with each seed, and what its scenarios are drawn from."""
+    path, rng = folder / "random.c", random.Random(seed)
+    path.write_text(random_text(rng), encoding="utf-8")
+    arch, optimize = ARCHITECTURES[seed % len(ARCHITECTURES)], rng.choice(["-O0", "-O1", "-O2", "-Os"])
+    return load(path, arch=arch, optimize=optimize, cache=folder), rng
+
+
 @pytest.mark.parametrize("seed", range(16))
 def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are not compared; here they are, with tasks near and far."""
@@ -108,11 +116,7 @@ def test_steps_that_need_no_comparison_are_alike(seed: int, tmp_path: Path, monk
         return outcome, memory, alike
 
     monkeypatch.setattr(Flows, "_evaluate", thoroughly)
-    path = tmp_path / "random.c"
-    rng = random.Random(seed)
-    path.write_text(random_text(rng), encoding="utf-8")
-    arch = ARCHITECTURES[seed % len(ARCHITECTURES)]
-    program = load(path, arch=arch, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
+    program, rng = random_program(seed, tmp_path)
     for _ in range(4):
         scenario = random_scenario(rng, program.scenario)
         many = tuple(replace(group, count=group.count + 300) for group in scenario.tasks)
@@ -138,15 +142,11 @@ def test_flags_that_nobody_reads_make_no_difference(seed: int, tmp_path: Path, m
         return found
 
     monkeypatch.setattr(Flows, "_evaluate", twice)
-    path = tmp_path / "random.c"
-    rng = random.Random(seed)
-    path.write_text(random_text(rng), encoding="utf-8")
-    arch = ARCHITECTURES[seed % len(ARCHITECTURES)]
-    program = load(path, arch=arch, optimize=rng.choice(["-O0", "-O1", "-O2", "-Os"]), cache=tmp_path)
+    program, rng = random_program(seed, tmp_path)
     for _ in range(2):
         scenario = validate(random_scenario(rng, program.scenario), program.image)
         explore(program, scenario, Limits(max_states=200), everything=True)
-    assert bool(shorter) is (arch != "riscv64")  # which has no flags
+    assert bool(shorter) is (program.image.arch.name != "riscv64")  # which has no flags
 
 
 def test_many_tasks_that_are_told_apart_are_placed_within_the_budget(build: Build) -> None:
