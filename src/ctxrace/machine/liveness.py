@@ -99,7 +99,8 @@ class Liveness:
         kept: list[Op] = []
         read: set[Varnode] = set()
         for op in reversed(instruction.ops):
-            if _only_computes(op) and not _is_read(op.output, live, read):
+            computed = _computed(op)
+            if computed is not None and not _is_read(computed, live, read):
                 continue
             kept.append(op)
             for node in op.inputs:
@@ -239,17 +240,18 @@ def _uses_and_defs(instruction: Instruction) -> tuple[int, int]:
     return uses, defs
 
 
-def _only_computes(op: Op) -> bool:
-    """Return whether `op` does nothing but put what it computes of registers into a flag or a temporary."""
-    places = (*op.inputs, op.output)
-    to = op.output is not None and (op.output.space == "unique" or op.output.size == 1)
-    return to and op.opcode in OPERATIONS and all(node is None or node.space != "ram" for node in places)
+def _computed(op: Op) -> Varnode | None:
+    """Return the flag or the temporary that `op` computes of registers; None where it does anything else."""
+    to = op.output
+    if to is None or op.opcode not in OPERATIONS or any(node.space == "ram" for node in (to, *op.inputs)):
+        return None
+    return to if to.space == "unique" or to.size == 1 else None
 
 
-def _is_read(output: Varnode | None, live: int, read: Iterable[Varnode]) -> bool:
+def _is_read(output: Varnode, live: int, read: Iterable[Varnode]) -> bool:
     """Return whether a byte of `output` is read: of registers those of `live` are, of temporaries those in `read`."""
-    if output is None or output.space == "register":
-        return output is None or bool(_bytes(output) & live)
+    if output.space == "register":
+        return bool(_bytes(output) & live)
     first, end = output.offset, output.offset + output.size
     return any(it.space == output.space and it.offset < end and first < it.offset + it.size for it in read)
 
